@@ -1,0 +1,1 @@
+//! Reading the file (stub until the configuration lands).

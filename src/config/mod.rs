@@ -1,0 +1,232 @@
+//! The configuration as the user wrote it. Loading never fails as a whole: what is good is used, the rest
+//! is a list of [`Finding`]s with line and column. A typo never weakens a connection.
+
+pub mod load;
+pub mod secret;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use secret::Secret;
+
+/// Everything of one configuration file, defaults filled in.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where it was read from; None for built-in (demo, no file).
+    pub path: Option<PathBuf>,
+    /// In the file's order; the first is the default.
+    pub accounts: Vec<Account>,
+    pub send: Send,
+    pub ui: Ui,
+    /// `[keys.CONTEXT]` tables as written: key -> action name, with the line; `ui::keymap` resolves them.
+    pub keys: Vec<KeyBinding>,
+    pub findings: Vec<Finding>,
+}
+
+/// Something wrong in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// 1-based; 0 where it concerns the whole file.
+    pub line: usize,
+    pub column: usize,
+    /// A sentence: what, and the nearest valid name.
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyBinding {
+    /// "list", "reader", …
+    pub context: String,
+    pub key: String,
+    /// Action name; empty = unbound.
+    pub action: String,
+    pub line: usize,
+    pub column: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The table's name: what "account" means in scripts and on screen.
+    pub name: String,
+    pub address: String,
+    pub display_name: String,
+    pub signature: Option<String>,
+    pub authserv_id: Option<String>,
+    pub incoming: Incoming,
+    /// `[accounts.x.mailboxes]`: role word -> mailbox name.
+    pub mailboxes: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Incoming {
+    Imap(Server),
+    /// Path of the root (the inbox itself).
+    Maildir(PathBuf),
+    /// Accepted, not spoken yet.
+    Pop3(Server),
+    /// Nothing usable; the findings say why. The account is listed and does nothing.
+    None,
+}
+
+/// A server to sign in to.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    pub security: Security,
+    pub username: String,
+    pub credentials: Credentials,
+    pub allow_plaintext_password: bool,
+    pub ca_file: Option<PathBuf>,
+    /// PEM certificate and key for TLS client authentication.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    pub keep: Keep,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    Tls,
+    StartTls,
+    Plaintext,
+}
+
+/// Where the secret comes from. Commands are argument vectors, never a shell.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    Password(Secret),
+    PasswordCommand(Vec<String>),
+    /// Prints an OAuth2 access token (XOAUTH2, OAUTHBEARER).
+    TokenCommand(Vec<String>),
+    Ask,
+}
+
+/// Bodies kept offline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Headers,
+    /// Received within this many days.
+    RecentDays(u32),
+    All,
+}
+
+#[derive(Clone, Debug)]
+pub struct Send {
+    pub undo_seconds: u32,
+}
+
+impl Default for Send {
+    fn default() -> Self {
+        Self { undo_seconds: 10 }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Ui {
+    pub keymap: Preset,
+    pub layout: LayoutChoice,
+    pub preview: bool,
+    pub density: Density,
+    pub threads: bool,
+    pub sort: crate::mail::Sort,
+    pub mark_read: MarkRead,
+    pub after_triage: AfterTriage,
+    pub theme: ThemeChoice,
+    pub colors: Colors,
+    pub icons: Icons,
+    pub hints: bool,
+    pub dates: Dates,
+    pub motion: bool,
+    pub ambiguous_width: u8,
+    pub mouse: bool,
+    /// Program and arguments that open a link or a file; the default is the desktop's opener.
+    pub open_command: Vec<String>,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self {
+            keymap: Preset::Vim,
+            layout: LayoutChoice::Auto,
+            preview: true,
+            density: Density::Auto,
+            threads: true,
+            sort: crate::mail::Sort::default(),
+            mark_read: MarkRead::Rest(std::time::Duration::from_millis(1500)),
+            after_triage: AfterTriage::Next,
+            theme: ThemeChoice::Auto,
+            colors: Colors::Auto,
+            icons: Icons::Unicode,
+            hints: true,
+            dates: Dates::Relative,
+            motion: true,
+            ambiguous_width: 1,
+            mouse: true,
+            open_command: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    Vim,
+    Gmail,
+    Mutt,
+    Emacs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutChoice {
+    Auto,
+    Columns,
+    Stacked,
+    Single,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Density {
+    Auto,
+    Compact,
+    Cards,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkRead {
+    Rest(std::time::Duration),
+    Open,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterTriage {
+    Next,
+    Previous,
+    Stay,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThemeChoice {
+    Auto,
+    Dark,
+    Light,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    Auto,
+    TrueColor,
+    Ansi256,
+    Ansi16,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Icons {
+    Ascii,
+    Unicode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dates {
+    Relative,
+    Iso,
+}

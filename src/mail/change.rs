@@ -1,0 +1,46 @@
+//! What a user does to messages, as data over our own ids, so that one change may span mailboxes and
+//! accounts. `store.apply(change)` saves it as wanted state and returns the inverse, itself a [`Change`].
+
+use super::flags::Flags;
+use super::ids::{MailboxId, MessageId};
+
+/// One change; applying it is the same online, offline and in undo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Adds and removes flags and keywords.
+    Flags { ids: Vec<MessageId>, add: Flags, remove: Flags },
+    /// Moves to a mailbox, of this or another account.
+    Move { ids: Vec<MessageId>, to: MailboxId },
+    /// Copies to a mailbox, of this or another account.
+    Copy { ids: Vec<MessageId>, to: MailboxId },
+    /// Deletes for ever: no wanted mailbox.
+    Delete { ids: Vec<MessageId> },
+    /// Takes rows from one wanted state to another, each only where it still is as the first says: undo and redo.
+    Restore { rows: Vec<Restored> },
+}
+
+/// Where a message is wanted and with which flags; `mailbox` None = wanted gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    pub mailbox: Option<MailboxId>,
+    pub flags: Flags,
+}
+
+/// One row of [`Change::Restore`]. Compared field by field: the mailbox goes back only where it is still
+/// `from.mailbox`; of the flags only those that differ between `from` and `to` go back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    pub id: MessageId,
+    pub from: Placement,
+    pub to: Placement,
+}
+
+impl Change {
+    /// The ids it speaks of, in order.
+    pub fn ids(&self) -> Vec<MessageId> {
+        match self {
+            Change::Flags { ids, .. } | Change::Move { ids, .. } | Change::Copy { ids, .. } | Change::Delete { ids } => ids.clone(),
+            Change::Restore { rows } => rows.iter().map(|row| row.id).collect(),
+        }
+    }
+}

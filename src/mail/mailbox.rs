@@ -1,0 +1,77 @@
+//! Mailboxes: a server's named stores of messages, under our UTF-8 names with "/" between levels.
+
+use super::ids::{AccountId, MailboxId, UidValidity};
+
+/// What a mailbox is for (RFC 6154), from SPECIAL-USE, the configuration, or its usual name, in that order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Role {
+    Inbox = 1,
+    Drafts = 2,
+    Sent = 3,
+    Archive = 4,
+    Junk = 5,
+    Trash = 6,
+    All = 7,
+    Flagged = 8,
+}
+
+/// Every role with its number in the store, its word in the configuration and the usual names of such mailboxes.
+pub const ROLES: &[(Role, &str, &[&str])] = &[
+    (Role::Inbox, "inbox", &["inbox"]),
+    (Role::Drafts, "drafts", &["drafts", "draft", "[gmail]/drafts"]),
+    (Role::Sent, "sent", &["sent", "sent items", "sent mail", "sent messages", "[gmail]/sent mail"]),
+    (Role::Archive, "archive", &["archive", "archives"]),
+    (Role::Junk, "junk", &["junk", "spam", "junk e-mail", "junk email", "bulk mail", "[gmail]/spam"]),
+    (Role::Trash, "trash", &["trash", "deleted items", "deleted messages", "bin", "[gmail]/trash"]),
+    (Role::All, "all", &["[gmail]/all mail"]),
+    (Role::Flagged, "flagged", &["[gmail]/starred"]),
+];
+
+impl Role {
+    pub fn from_number(number: i64) -> Option<Self> {
+        ROLES.iter().map(|(role, ..)| *role).find(|role| *role as i64 == number)
+    }
+
+    pub fn word(self) -> &'static str {
+        ROLES.iter().find(|(role, ..)| *role == self).map_or("", |(_, word, _)| word)
+    }
+
+    /// The role that a mailbox of this (UTF-8, "/"-separated) name usually has.
+    pub fn from_usual_name(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        let name = name.strip_prefix("inbox/").unwrap_or(&name);
+        ROLES.iter().find(|(_, _, usual)| usual.contains(&name)).map(|(role, ..)| *role)
+    }
+}
+
+/// A mailbox as the store keeps it; counts are of what the user wants (rows shown), kept in the same
+/// transaction as the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    pub id: MailboxId,
+    pub account: AccountId,
+    /// UTF-8, levels split by "/", the inbox is "Inbox".
+    pub name: String,
+    pub role: Option<Role>,
+    /// False for a mere branch of the tree (`\Noselect`).
+    pub selectable: bool,
+    pub total: u32,
+    pub unread: u32,
+    pub uid_validity: Option<UidValidity>,
+    /// Unix seconds of the last complete sync; None before the first.
+    pub synced: Option<i64>,
+}
+
+impl Mailbox {
+    /// The last level of the name.
+    pub fn leaf(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+
+    /// How many levels deep, 0 at the top.
+    pub fn depth(&self) -> usize {
+        self.name.matches('/').count()
+    }
+}

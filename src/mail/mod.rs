@@ -1,0 +1,28 @@
+//! The vocabulary: pure values of mail, without I/O and without async.
+//!
+//! Everything above (store, remote, worker, ui) speaks in these types; this module names none of them.
+//! Start with [`ids`], [`flags`] and [`change`].
+
+pub mod address;
+pub mod change;
+pub mod envelope;
+pub mod flags;
+pub mod ids;
+pub mod listing;
+pub mod mailbox;
+pub mod page;
+pub mod query;
+pub mod server;
+pub mod text;
+pub mod thread;
+
+pub use address::Address;
+pub use change::{Change, Placement, Restored};
+pub use envelope::{Envelope, Summary};
+pub use flags::{FlagBits, Flags, Keywords};
+pub use ids::{AccountId, ContentId, JobId, Key, MailboxId, MessageId, ThreadId, Uid, UidValidity};
+pub use listing::{Listing, Row, Scope, Sort, SortBy};
+pub use mailbox::{Mailbox, Role};
+pub use page::Page;
+pub use query::Query;
+pub use text::{DisplayText, HeaderValue, SafeFileName};

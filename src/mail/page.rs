@@ -1,0 +1,99 @@
+//! A rendered message: styled lines for one width, with its links and parts. Made by `mime`, off the UI
+//! thread; drawn by the reader. All text in it is already clean.
+
+use super::address::Address;
+use super::ids::MessageId;
+use super::text::DisplayText;
+
+/// How a stretch of text is meant, not how it looks; the theme decides that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Meaning {
+    pub strong: bool,
+    pub emphasis: bool,
+    pub code: bool,
+    pub dim: bool,
+    pub link: bool,
+    pub heading: bool,
+    /// "look here": warnings and notes of ours.
+    pub warning: bool,
+    pub added: bool,
+    pub removed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub text: DisplayText,
+    pub meaning: Meaning,
+}
+
+/// One screen line, at most `Page::width` cells wide (long unbreakable words excepted, never above twice).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    pub spans: Vec<Span>,
+    /// Quote level, 0 = not quoted. The text has no quote marks; the reader draws them.
+    pub quote: u8,
+    /// Lines that `zq` hides: the middle of a long quote. A line with `fold: Some(n)` stands for n hidden ones.
+    pub folded: bool,
+    pub fold: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// 1, 2, … as shown in the text.
+    pub number: u32,
+    pub url: String,
+    /// The host a click would go to, for display.
+    pub host: DisplayText,
+    /// The text names another host than the target.
+    pub mismatch: bool,
+}
+
+/// A leaf part of the message, in the order of the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// IMAP's section number: "1", "2.1", …
+    pub number: String,
+    /// "text/plain", lower case.
+    pub content_type: String,
+    /// The sender's file name, not cleaned; clean with `SafeFileName` to save, `DisplayText` to show.
+    pub name: Option<String>,
+    /// Octets once decoded, where known, else as transferred.
+    pub size: u64,
+    /// Something to save: not one of the texts shown as the body.
+    pub is_attachment: bool,
+}
+
+/// What of a message to show, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct View {
+    /// Cells for the text.
+    pub width: u16,
+    /// Every header line instead of the summary.
+    pub all_headers: bool,
+    /// The other alternative: HTML where text is shown, text where HTML is.
+    pub other_alternative: bool,
+    /// The raw source instead of the rendered text.
+    pub source: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub id: MessageId,
+    pub view: View,
+    pub subject: DisplayText,
+    pub from: Vec<Address>,
+    pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    pub reply_to: Vec<Address>,
+    /// Unix seconds and the sender's offset from UTC in minutes.
+    pub date: Option<(i64, i16)>,
+    /// One-word facts for the header summary: "HTML", "list", "3 remote images blocked", warnings.
+    pub facts: Vec<DisplayText>,
+    pub lines: Vec<Line>,
+    pub links: Vec<Link>,
+    pub parts: Vec<Part>,
+    /// What could not be shown, in sentences.
+    pub notes: Vec<DisplayText>,
+    /// False while only the headers or a prefix are here.
+    pub whole: bool,
+}

@@ -1,0 +1,86 @@
+//! What servers say about mail, as values: made by `remote`, carried by `worker`, remembered by `store`.
+
+use super::envelope::Envelope;
+use super::flags::Flags;
+use super::ids::{Key, UidValidity};
+use super::mailbox::Role;
+use super::page::Part;
+
+/// A mailbox as the remote lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteMailbox {
+    /// UTF-8, levels split by "/", the inbox is "Inbox"; unique in the account.
+    pub name: String,
+    /// What to send to the server for it, byte for byte (modified UTF-7 or UTF-8, its own delimiter), or
+    /// the Maildir folder relative to the root.
+    pub wire_name: String,
+    pub role: Option<Role>,
+    pub selectable: bool,
+    /// Counts the server gave along (LIST-STATUS).
+    pub total: Option<u32>,
+    pub unread: Option<u32>,
+}
+
+/// What opening a mailbox tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// None for remotes whose keys never change meaning (Maildir).
+    pub uid_validity: Option<UidValidity>,
+    /// Larger than every uid in use; None where the remote does not say.
+    pub uid_next: Option<u32>,
+    pub exists: u32,
+    pub read_only: bool,
+}
+
+/// Headers of one message, with the flags at that moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteMessage {
+    pub key: Key,
+    pub flags: Flags,
+    /// INTERNALDATE or the file's time stamp, Unix seconds.
+    pub received: i64,
+    /// RFC822.SIZE, octets.
+    pub size: u64,
+    /// The raw header block, or the fields a list needs of it; parsed by the worker.
+    pub header: Vec<u8>,
+    /// The server's own identity of the content (EMAILID, X-GM-MSGID), where it gives one.
+    pub identity: Option<String>,
+}
+
+/// A [`RemoteMessage`] with its header parsed, as the store takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    pub key: Key,
+    pub flags: Flags,
+    pub received: i64,
+    pub size: u64,
+    pub envelope: Envelope,
+    pub identity: Option<String>,
+}
+
+/// A stretch of a mailbox, for IMAP by uid (inclusive); Maildir answers the whole for any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub low: u32,
+    /// u32::MAX = to the end.
+    pub high: u32,
+}
+
+impl Window {
+    pub const ALL: Self = Self { low: 1, high: u32::MAX };
+}
+
+/// Bytes of a message, fetched for reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    pub key: Key,
+    /// The message from its first byte: the whole, or a prefix that holds the headers and at least the
+    /// beginning of the text.
+    pub bytes: Vec<u8>,
+    pub whole: bool,
+    /// From BODYSTRUCTURE, where `whole` is false.
+    pub parts: Vec<Part>,
+}
+
+/// Where moved or copied messages are now: old key, new key (None where the server does not tell).
+pub type Moved = Vec<(Key, Option<Key>)>;

@@ -1,0 +1,1 @@
+//! IMAP4 (stub until it lands).

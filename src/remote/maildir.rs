@@ -1,0 +1,1 @@
+//! Maildir (stub until it lands).

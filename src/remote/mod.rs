@@ -1,0 +1,149 @@
+//! Servers and stores of other programs, behind one small trait. A remote knows bytes and protocol, never
+//! our rows: the worker decides what to ask, the store remembers the answer.
+//!
+//! Start with [`Remote`]; `imap.rs` and `maildir.rs` implement it, tests have a third.
+
+pub mod imap;
+pub mod maildir;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::mail::{Flags, Key};
+
+pub use crate::mail::server::{Body, Moved, Opened, RemoteMailbox, RemoteMessage, Window};
+
+/// What went wrong, by what the caller does about it. `text` is for people and may quote the server
+/// (raw; whoever shows it cleans it).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// No connection, or it broke, or a deadline passed: try again later. The outcome of a command that
+    /// was under way is unknown.
+    #[error("{0}")]
+    Offline(String),
+    /// TLS refused the peer (certificate, protocol version): tell, try again later, never weaken.
+    #[error("{0}")]
+    Untrusted(String),
+    /// The server said NO or BAD to this request for good: tell, do not repeat.
+    #[error("{0}")]
+    Rejected(String),
+    /// The server said NO for now (UNAVAILABLE, INUSE, LIMIT, OVERQUOTA, SERVERBUG): back off, keep what is wanted.
+    #[error("{0}")]
+    NotNow(String),
+    /// Sign-in refused: ask the user, do not repeat.
+    #[error("{0}")]
+    BadLogin(String),
+    /// The mailbox is gone or its uid_validity changed: look again.
+    #[error("{0}")]
+    Gone(String),
+    /// The peer broke the protocol; the connection is closed and is not used again.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+impl RemoteError {
+    /// The connection can't be used any more.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Offline(_) | Self::Untrusted(_) | Self::BadLogin(_) | Self::Protocol(_))
+    }
+}
+
+pub type Result<T, E = RemoteError> = std::result::Result<T, E>;
+
+/// What the server said without being asked; only ever a reason to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// The open mailbox changed: messages came, went or changed flags.
+    Changed,
+    /// Nothing happened before the time to renew came, or the wait was interrupted.
+    Nothing,
+}
+
+/// What a remote can do beyond the plain way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// `move_to` is one step for the server (UID MOVE, rename); else it is copy and delete, and a cut in
+    /// between leaves both.
+    pub atomic_move: bool,
+    /// `wait` hears of changes by itself (IDLE, inotify); else it returns after its polling interval.
+    pub push: bool,
+    /// Deleting takes exactly the named messages (UIDPLUS).
+    pub exact_delete: bool,
+}
+
+/// A connection to one account. Every method has a deadline inside; after a fatal error the value is
+/// dropped. Methods that name a mailbox take its `wire_name` and select it when it is not open.
+///
+/// Dropping a future in the middle closes the connection: cancel between calls, or give it up.
+pub trait Remote: Send {
+    fn abilities(&self) -> Abilities;
+
+    /// All mailboxes, with roles and, where it costs no extra trip, counts.
+    fn mailboxes(&mut self) -> impl Future<Output = Result<Vec<RemoteMailbox>>> + Send;
+
+    /// Opens a mailbox (again) and tells its state now.
+    fn open(&mut self, mailbox: &str) -> impl Future<Output = Result<Opened>> + Send;
+
+    /// Opens a mailbox and brings the headers of its newest `count` messages, newest first.
+    fn newest(&mut self, mailbox: &str, count: u32) -> impl Future<Output = Result<(Opened, Vec<RemoteMessage>)>> + Send;
+
+    /// Keys and flags of everything in the window: a complete answer or an error, never a part.
+    fn flags(&mut self, mailbox: &str, window: Window) -> impl Future<Output = Result<Vec<(Key, Flags)>>> + Send;
+
+    /// Headers of these messages; those that are gone are left out. An unreadable one comes with what
+    /// could be read (an empty envelope at worst), never as an error.
+    fn headers(&mut self, mailbox: &str, keys: &[Key]) -> impl Future<Output = Result<Vec<RemoteMessage>>> + Send;
+
+    /// Headers of everything in the window, for a first sync: saves asking for keys beforehand.
+    fn headers_in(&mut self, mailbox: &str, window: Window) -> impl Future<Output = Result<Vec<RemoteMessage>>> + Send;
+
+    /// Bytes to read these messages: whole where small, else headers, text and structure. Gone ones are
+    /// left out. Never marks anything seen.
+    fn bodies(&mut self, mailbox: &str, keys: &[Key]) -> impl Future<Output = Result<Vec<Body>>> + Send;
+
+    /// One stretch of the raw message (`part` None) or of one part as transferred; shorter than asked at its end.
+    fn slice(
+        &mut self,
+        mailbox: &str,
+        key: &Key,
+        part: Option<&str>,
+        offset: u64,
+        length: u32,
+    ) -> impl Future<Output = Result<Vec<u8>>> + Send;
+
+    /// Adds and removes flags; messages that are gone are no error.
+    fn store_flags(&mut self, mailbox: &str, keys: &[Key], add: &Flags, remove: &Flags) -> impl Future<Output = Result<()>> + Send;
+
+    /// Moves; messages that are gone are missing in the answer.
+    fn move_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> impl Future<Output = Result<Moved>> + Send;
+
+    /// Copies; messages that are gone are missing in the answer.
+    fn copy_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> impl Future<Output = Result<Moved>> + Send;
+
+    /// Adds a message; `received` in Unix seconds. The key where the server tells it (APPENDUID).
+    fn append(&mut self, mailbox: &str, bytes: Vec<u8>, flags: &Flags, received: i64) -> impl Future<Output = Result<Option<Key>>> + Send;
+
+    /// Deletes exactly these for ever; messages that are gone are no error. Where the server can't delete
+    /// exactly (no UIDPLUS) and others' \Deleted messages are there, they are only marked: Rejected.
+    fn delete(&mut self, mailbox: &str, keys: &[Key]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Keys of messages with this Message-ID (RFC 5322, without brackets).
+    fn find(&mut self, mailbox: &str, rfc_message_id: &str) -> impl Future<Output = Result<Vec<Key>>> + Send;
+
+    /// Waits in this mailbox until something changes, `stop` is notified, or the time to renew comes.
+    fn wait(&mut self, mailbox: &str, stop: Arc<Notify>) -> impl Future<Output = Result<Hint>> + Send;
+
+    /// Says goodbye, briefly.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// Opens connections to one account; the account loop holds one and connects as often as it must.
+pub trait Connect: Send + Sync + 'static {
+    type Remote: Remote;
+
+    /// Connects and signs in, within a deadline. `first`: the mailbox that will be opened next, so that
+    /// sign-in and SELECT can travel together.
+    fn connect(&self, first: Option<&str>) -> impl Future<Output = Result<Self::Remote>> + Send;
+}

@@ -1,0 +1,1 @@
+//! Text for cells: dates, sizes, counts, and cutting by cell width.

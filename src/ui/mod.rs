@@ -1,0 +1,8 @@
+//! The terminal user interface: one thread, three phases. `update` turns events into effects and does no
+//! I/O, `load` reads the visible windows from the store by key, `view` draws the model into a buffer.
+//!
+//! A key is found in two jumps: `action.rs` (the table) and the pane or overlay that its arm in `update.rs` calls.
+
+pub mod format;
+pub mod input;
+pub mod theme;

@@ -1,0 +1,186 @@
+//! Makes the store and the servers agree. [`Request`] comes in from the UI or a command, [`WorkerEvent`]
+//! goes out; both are plain data. One account loop per account runs bounded steps that the pure function
+//! `plan` chooses.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::Secret;
+use crate::mail::page::View;
+use crate::mail::{AccountId, Change, JobId, Listing, MailboxId, MessageId, Page, Row};
+
+/// What the UI (or a command) asks. Every request names its target.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// Compute a listing and keep it fresh until another one replaces it: answered by [`WorkerEvent::Listed`].
+    List(Listing),
+    /// This mailbox is on screen: keep link A in it.
+    Look {
+        mailbox: MailboxId,
+    },
+    /// Save a user's change; `label` is in the action's words, for the toast and for undo ("Archived 3 messages").
+    Apply {
+        change: Change,
+        label: String,
+    },
+    /// Take back the newest change not yet taken back; `steps` of them.
+    Undo {
+        steps: u32,
+    },
+    Redo {
+        steps: u32,
+    },
+    /// Render this message for this view; `ahead` are its neighbours, to be fetched behind it.
+    Want {
+        id: MessageId,
+        view: View,
+        ahead: Vec<MessageId>,
+    },
+    /// Save parts (by section number) into a folder under clean, free names; `None` = all attachments.
+    SaveParts {
+        id: MessageId,
+        parts: Option<Vec<String>>,
+        folder: PathBuf,
+    },
+    /// Give the raw message (`part` None) or one decoded part to a command's stdin.
+    Pipe {
+        id: MessageId,
+        part: Option<String>,
+        command: Vec<String>,
+    },
+    /// Hand a link or a saved part to the opener.
+    Open {
+        id: MessageId,
+        target: OpenTarget,
+    },
+    /// Check for mail now; None = every account.
+    Sync {
+        account: Option<AccountId>,
+    },
+    /// Try to connect now instead of when the back-off ends.
+    Retry {
+        account: AccountId,
+    },
+    Cancel(JobId),
+    /// The user typed the secret that an account asked for.
+    Credentials {
+        account: AccountId,
+        secret: Secret,
+    },
+    /// Finish what must be finished, then stop.
+    Shutdown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenTarget {
+    Url(String),
+    /// Section number.
+    Part(String),
+}
+
+/// What the worker tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkerEvent {
+    /// Rows of a mailbox changed: read again what is shown.
+    MailChanged {
+        mailbox: MailboxId,
+        added: Vec<MessageId>,
+        removed: Vec<MessageId>,
+        changed: Vec<MessageId>,
+    },
+    /// The list of mailboxes or their counts changed.
+    MailboxesChanged {
+        account: AccountId,
+    },
+    /// First a bounded first window (`whole` false), then the whole.
+    Listed {
+        listing: Listing,
+        rows: Arc<[Row]>,
+        whole: bool,
+    },
+    /// `Err`: a sentence why there is nothing to show (gone, offline and not kept).
+    Rendered {
+        id: MessageId,
+        view: View,
+        page: Result<Arc<Page>, String>,
+    },
+    /// A change was saved (`undo`: it was taken back or done again); `done` of `asked` rows.
+    Applied {
+        label: String,
+        done: usize,
+        asked: usize,
+        kind: AppliedKind,
+    },
+    /// Nothing to undo or redo.
+    NothingToUndo {
+        redo: bool,
+    },
+    Link {
+        account: AccountId,
+        state: LinkState,
+    },
+    Job(Job),
+    Saved {
+        files: Vec<PathBuf>,
+    },
+    /// `what` failed, `why` (may quote a server; clean it), and what happens or can be done `next`.
+    Failed {
+        what: String,
+        why: String,
+        next: String,
+    },
+    /// All requests up to the `handled`-th are done and no step could start now.
+    Settled {
+        handled: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppliedKind {
+    Done,
+    Undone,
+    Redone,
+}
+
+/// Connection state of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// `--offline`, or another process owns the account.
+    Offline {
+        why: String,
+    },
+    Connecting,
+    Online {
+        push: bool,
+        round_trip_ms: Option<u32>,
+    },
+    /// Waiting for the user: sign-in refused, or no secret known yet (`refused` None).
+    SignIn {
+        refused: Option<String>,
+    },
+    /// Lost; tries again at that time (Unix seconds).
+    BackOff {
+        why: String,
+        retry_at: i64,
+    },
+}
+
+/// Long work, for the status row and the tasks view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    pub id: JobId,
+    pub account: Option<AccountId>,
+    pub label: String,
+    pub done: u64,
+    /// None = unknown.
+    pub total: Option<u64>,
+    pub state: JobState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState {
+    Running,
+    Finished,
+    Cancelled,
+    Failed(String),
+}
