@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::Secret;
+use crate::config::{Account, Secret};
 use crate::mail::page::View;
 use crate::mail::{AccountId, Change, JobId, Listing, MailboxId, MessageId, Page, Row};
 
 /// What the UI (or a command) asks. Every request names its target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Request {
     /// Compute a listing and keep it fresh until another one replaces it: answered by [`WorkerEvent::Listed`].
     List(Listing),
@@ -66,6 +66,13 @@ pub enum Request {
     Credentials {
         account: AccountId,
         secret: Secret,
+    },
+    /// Sign in as this account would (with `secret` where it is to be asked for); only if the server accepts,
+    /// add it to the configuration file at `config`: answered by [`WorkerEvent::Probed`].
+    Probe {
+        account: Box<Account>,
+        secret: Option<Secret>,
+        config: PathBuf,
     },
     /// Finish what must be finished, then stop.
     Shutdown,
