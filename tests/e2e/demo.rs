@@ -6,7 +6,8 @@ use crate::support::terminal::{Home, Terminal};
 fn the_demo_shows_folders_list_and_preview_and_leaves_nothing_behind() {
     let home = Home::new();
     let mut terminal = Terminal::start(&home, &["demo"], 120, 40);
-    let screen = terminal.wait("folders and messages", |screen| ["Inbox", "Drafts", "Sent", "Archive", "Trash"].iter().all(|name| screen.contains(name)));
+    let screen = terminal
+        .wait("folders and messages", |screen| ["Inbox", "Drafts", "Sent", "Archive", "Trash"].iter().all(|name| screen.contains(name)));
     assert!(screen.lines().next().is_some_and(|top| top.contains("Inbox")), "the top row names the mailbox:\n{screen}");
     terminal.settle();
     assert_eq!(terminal.quit(), 0);

@@ -13,8 +13,13 @@ const PAPER: &str = "#16181d";
 #[test]
 fn the_readmes_picture_is_what_the_demo_shows() {
     let home = Home::new();
-    let mut terminal =
-        Terminal::start_with(&home, &["demo"], 120, 34, &[("POSTRIDER_NOW", NOON_TEXT), ("POSTRIDER_SEED", "7"), ("COLORTERM", "truecolor")]);
+    let mut terminal = Terminal::start_with(
+        &home,
+        &["demo"],
+        120,
+        34,
+        &[("POSTRIDER_NOW", NOON_TEXT), ("POSTRIDER_SEED", "7"), ("COLORTERM", "truecolor")],
+    );
     terminal.wait_text("Inbox");
     terminal.settle();
     terminal.press("jj");
@@ -110,8 +115,8 @@ fn run(screen: &vt100::Screen, row: u16, column: u16, columns: u16) -> (Style, S
 
 fn color(color: vt100::Color, default: &str) -> String {
     const ANSI: [&str; 16] = [
-        "#16181d", "#d9737b", "#8fbf7f", "#d9b05f", "#6fa8dc", "#b48ead", "#6fb7b7", "#d8d8d8", "#6b7078", "#e88990", "#a6d396", "#ecc678", "#8bbcec", "#c9a3c2",
-        "#8acccc", "#ffffff",
+        "#16181d", "#d9737b", "#8fbf7f", "#d9b05f", "#6fa8dc", "#b48ead", "#6fb7b7", "#d8d8d8", "#6b7078", "#e88990", "#a6d396", "#ecc678",
+        "#8bbcec", "#c9a3c2", "#8acccc", "#ffffff",
     ];
     match color {
         vt100::Color::Default => default.to_owned(),

@@ -86,9 +86,26 @@ fn hostile_mail_leaves_no_control_byte_in_the_terminals_input() {
     let home = Home::new();
     let maildir = Maildir::create(&home.path().join("mail"), &["Archive", "Trash"]);
     let payloads = [
-        "\x1b]0;CANARY\x07", "\x1b]52;c;Q0FOQVJZ\x07", "\x1b[31mCANARY", "\x1bPCANARY\x1b\\", "\x1b_CANARY\x1b\\", "\x1b^CANARY\x1b\\", "\u{9b}31mCANARY",
-        "\u{9d}0;CANARY\u{9c}", "\x0eCANARY\x0f", "\x05CANARY", "\x1b[6nCANARY", "\x1b[cCANARY", "\x1bcCANARY", "\x1b[?1049lCANARY", "\x1b(0CANARY",
-        "\x1b[21tCANARY", "\x08\x08CANARY", "\x7fCANARY", "\x1b]8;;http://x/\x1b\\CANARY", "\u{202e}CANARY",
+        "\x1b]0;CANARY\x07",
+        "\x1b]52;c;Q0FOQVJZ\x07",
+        "\x1b[31mCANARY",
+        "\x1bPCANARY\x1b\\",
+        "\x1b_CANARY\x1b\\",
+        "\x1b^CANARY\x1b\\",
+        "\u{9b}31mCANARY",
+        "\u{9d}0;CANARY\u{9c}",
+        "\x0eCANARY\x0f",
+        "\x05CANARY",
+        "\x1b[6nCANARY",
+        "\x1b[cCANARY",
+        "\x1bcCANARY",
+        "\x1b[?1049lCANARY",
+        "\x1b(0CANARY",
+        "\x1b[21tCANARY",
+        "\x08\x08CANARY",
+        "\x7fCANARY",
+        "\x1b]8;;http://x/\x1b\\CANARY",
+        "\u{202e}CANARY",
     ];
     for (index, payload) in payloads.iter().enumerate() {
         let number = index as u32 + 1;
@@ -158,7 +175,13 @@ fn is_own(sequence: &str) -> bool {
         return false;
     }
     if let Some(csi) = sequence.strip_prefix("\x1b[") {
-        return csi.ends_with(['m', 'H', 'A', 'B', 'C', 'D', 'G', 'd', 'J', 'K', 'X', 'r', 'S', 'T', 'h', 'l', 't', 'q', 'b', 'P', '@', 'L', 'M', 'u', 'n']);
+        return csi.ends_with([
+            'm', 'H', 'A', 'B', 'C', 'D', 'G', 'd', 'J', 'K', 'X', 'r', 'S', 'T', 'h', 'l', 't', 'q', 'b', 'P', '@', 'L', 'M', 'u', 'n',
+        ]);
     }
-    sequence.starts_with("\x1b]0;") || sequence.starts_with("\x1b]2;") || sequence.starts_with("\x1b]11;?") || sequence == "\x1b7" || sequence == "\x1b8"
+    sequence.starts_with("\x1b]0;")
+        || sequence.starts_with("\x1b]2;")
+        || sequence.starts_with("\x1b]11;?")
+        || sequence == "\x1b7"
+        || sequence == "\x1b8"
 }

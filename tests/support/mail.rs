@@ -49,7 +49,13 @@ impl Maildir {
     /// Inbox of `count` plain messages, number 1 the newest.
     pub fn fill(&self, count: u32) {
         for number in 1..=count {
-            self.deliver("", number, &message(number, &format!("Subject {number}"), &format!("Body of {number}."), i64::from(number)), "", i64::from(number));
+            self.deliver(
+                "",
+                number,
+                &message(number, &format!("Subject {number}"), &format!("Body of {number}."), i64::from(number)),
+                "",
+                i64::from(number),
+            );
         }
     }
 

@@ -100,7 +100,8 @@ impl Terminal {
 
     /// The same with more environment.
     pub fn start_with(home: &Home, arguments: &[&str], columns: u16, rows: u16, more: &[(&str, &str)]) -> Self {
-        let pair = native_pty_system().openpty(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a pseudo-terminal");
+        let pair =
+            native_pty_system().openpty(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a pseudo-terminal");
         let run = std::fs::read_dir(home.path()).map_or(0, Iterator::count);
         let events = home.path().join(format!("events-{run}-{}.jsonl", std::process::id()));
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_postrider"));
