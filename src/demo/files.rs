@@ -112,7 +112,7 @@ fn curve(x: u32, y: u32) -> u8 {
     match (f64::from(y) - level).abs() {
         distance if distance < 2.0 => 2,
         _ if x < 2 || y > 177 => 7,
-        _ if y % 30 == 0 => 1,
+        _ if y.is_multiple_of(30) => 1,
         _ => 0,
     }
 }

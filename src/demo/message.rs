@@ -112,7 +112,7 @@ fn content(letter: &Letter, all: &[Letter], charset: &'static Encoding) -> Part 
 fn text_part(letter: &Letter, all: &[Letter], charset: &'static Encoding) -> Part {
     let parent = letter.parent.and_then(|name| all.iter().find(|other| other.name == name));
     let then = parent.map_or(String::new(), |parent| parent.date.strftime("%a, %d %b %Y at %H:%M").to_string());
-    let text = letter.text.replace("{then}", &then);
+    let text = letter.text.replace("{then}", &then).replace("\n--\n", "\n-- \n");
     let flowed = if letter.header("Kind") == Some("flowed") { "; format=flowed" } else { "" };
     let (body, _, _) = charset.encode(&text);
     let transfer = if body.is_ascii() { "7bit" } else { "8bit" };
