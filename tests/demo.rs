@@ -139,12 +139,41 @@ async fn every_address_is_an_example() {
 }
 
 #[test]
-fn the_configuration_names_both_maildirs() {
+fn the_configuration_is_accepted_without_a_finding() {
     let root = tempfile::tempdir().unwrap();
     let odd = root.path().join("a \"quoted\" folder");
     let demo = demo::build(&odd, &now(), None, 7).unwrap();
-    let table: toml::Table = demo.config_toml.parse().unwrap();
-    for account in ["work", "home"] {
-        assert_eq!(table["accounts"][account]["maildir"]["path"].as_str(), odd.join(account).to_str());
+    let file = root.path().join("config.toml");
+    fs::write(&file, &demo.config_toml).unwrap();
+    let config = postrider::config::load::load(&file, None);
+    assert_eq!(config.findings, []);
+    let found: Vec<_> = config.accounts.iter().map(|account| (&*account.name, &account.incoming)).collect();
+    for ((name, incoming), expect) in found.iter().zip(["work", "home"]) {
+        assert!(
+            *name == expect && matches!(incoming, postrider::config::Incoming::Maildir(path) if *path == odd.join(expect)),
+            "{found:?}"
+        );
     }
+    assert_eq!(found.len(), 2);
+}
+
+#[tokio::test]
+async fn subjects_and_names_in_every_script_can_be_read() {
+    let root = tempfile::tempdir().unwrap();
+    demo::build(root.path(), &now(), None, 7).unwrap();
+    let inbox: Vec<_> = messages(root.path(), "work", ".").await.iter().map(|message| postrider::mime::envelope(&message.header)).collect();
+    for (name, subject) in [
+        ("Chen Wei 陈伟", "午餐计划 — 星期五"),
+        ("יוסי כהן", "פגישה מחר בבוקר"),
+        ("ليلى منصور", "جدول الرافعة للأسبوع القادم"),
+        ("港町 花子", "灯台見学のお礼"),
+        ("Élodie Marchand", "Patch: fix off-by-one in pager"),
+        ("Marketing", "Open day! 👩‍🚀👨‍👩‍👧‍👦🏴‍☠️ and also boats ⛵️"),
+        ("Bertil Öström", ""),
+    ] {
+        assert!(inbox.iter().any(|envelope| envelope.from[0].name == name && envelope.subject == subject), "{name}: {subject}");
+    }
+    assert!(inbox.iter().all(|envelope| envelope.date.is_some() && envelope.rfc_message_id.is_some()));
+    let thread = inbox.iter().filter(|envelope| envelope.references.iter().any(|id| id.contains(".ph1@"))).count();
+    assert_eq!(thread, 11, "the answers to the twelve-message thread");
 }
