@@ -52,9 +52,19 @@ const MAILBOXES: &[(&str, &str, &str, usize)] = &[
     ("home", "Trash", ".Trash", 0),
 ];
 
-/// Builds the demo under `root` (which may exist). `messages` sizes the Inbox of the account "work" by
-/// mail made up to look like mail, older than the rest. The same arguments give the same files.
+/// Builds the demo under `root`, or takes the one that is there as it was left. `messages` sizes the Inbox
+/// of the account "work" by mail made up to look like mail, older than the rest. The same arguments give
+/// the same files.
 pub fn build(root: &Path, now: &Zoned, messages: Option<usize>, seed: u64) -> io::Result<Demo> {
+    let demo = Demo { root: root.to_owned(), config_toml: config(root)? };
+    let is_there = MAILBOXES.last().is_some_and(|(account, _, folder, _)| root.join(account).join(folder).is_dir());
+    if !is_there {
+        write_mail(root, now, messages, seed)?;
+    }
+    Ok(demo)
+}
+
+fn write_mail(root: &Path, now: &Zoned, messages: Option<usize>, seed: u64) -> io::Result<()> {
     let letters = letter::all(now);
     let places = Places::new(&letters, messages);
     for (at, (account, mailbox, folder, _)) in MAILBOXES.iter().enumerate() {
@@ -70,7 +80,7 @@ pub fn build(root: &Path, now: &Zoned, messages: Option<usize>, seed: u64) -> io
         }
         filler::fill(&path, place, places.generated(at), now, seed)?;
     }
-    Ok(Demo { root: root.to_owned(), config_toml: config(root)? })
+    Ok(())
 }
 
 /// How many messages of each kind a mailbox gets.

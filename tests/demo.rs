@@ -51,6 +51,15 @@ fn the_same_seed_gives_the_same_files() {
     assert!(files(roots[0].0.path()) != files(roots[2].0.path()));
 }
 
+#[test]
+fn a_kept_demo_is_taken_as_it_was_left() {
+    let root = tempfile::tempdir().unwrap();
+    demo::build(root.path(), &now(), None, 1).unwrap();
+    let before = files(root.path());
+    let again = demo::build(root.path(), &now().checked_add(jiff::Span::new().days(3)).unwrap(), None, 2).unwrap();
+    assert!(before == files(root.path()) && again.config_toml.contains("[accounts.work.maildir]"));
+}
+
 #[tokio::test]
 async fn there_is_something_of_everything_to_look_at() {
     let root = tempfile::tempdir().unwrap();

@@ -28,10 +28,12 @@ pub fn temp_root() -> io::Result<(PathBuf, Lock)> {
 
 fn temp_root_in(base: &Path) -> io::Result<(PathBuf, Lock)> {
     let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(base)?.keep();
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(LOCK))?;
-    let lock = Lock { _file: file, folder };
-    lock._file.lock()?;
-    Ok((lock.folder.clone(), lock))
+    let unnamed = folder.join("lock.new");
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unnamed)?;
+    // locked before it has its name: a sweep at this moment finds either no lock or a held one
+    file.lock()?;
+    fs::rename(unnamed, folder.join(LOCK))?;
+    Ok((folder.clone(), Lock { _file: file, folder }))
 }
 
 /// Removes demo folders in `base` that nobody holds. What is not surely ours and abandoned stays.

@@ -196,7 +196,12 @@ impl<T> Done<T> {
     pub fn some(self) -> Result<Vec<(Key, T)>> {
         match self.error {
             Some(error) if self.values.is_empty() => Err(error),
-            _ => Ok(self.values),
+            error => {
+                if let Some(error) = error {
+                    tracing::warn!(%error, "some messages of a Maildir were left out");
+                }
+                Ok(self.values)
+            }
         }
     }
 
