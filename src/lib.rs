@@ -16,6 +16,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod events;
 pub mod mail;
 pub mod mime;

@@ -410,3 +410,35 @@ async fn a_mailbox_that_went_away_is_gone() {
     assert!(matches!(b.remote.move_to(".", &[key("1700000001.a")], ".Archive").await, Err(RemoteError::Gone(_))));
     assert_eq!(b.names("cur"), ["1700000001.a:2,"]);
 }
+
+#[tokio::test]
+async fn a_storm_of_renames_hides_no_message() {
+    const FILES: u32 = 3000;
+    let names: Vec<String> = (0..FILES).map(|n| format!("cur/{}.x:2,", 1_700_000_000 + n)).collect();
+    let mut b = Mail::with(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let (cur, stop) = (b.path("cur"), Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let storm = std::thread::spawn({
+        let stop = stop.clone();
+        move || {
+            let mut round = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let (from, to) = [("", "S"), ("S", "")][round % 2];
+                for n in 0..FILES {
+                    let base = 1_700_000_000 + n;
+                    // our own renames get in between: whoever comes second finds nothing
+                    let _ = fs::rename(cur.join(format!("{base}.x:2,{from}")), cur.join(format!("{base}.x:2,{to}")));
+                }
+                round += 1;
+            }
+        }
+    });
+    for n in 0..40 {
+        assert_eq!(b.keys().await.len(), 3000, "look {n}");
+    }
+    let all: Vec<Key> = (0..FILES).map(|n| key(&format!("{}.x", 1_700_000_000 + n))).collect();
+    assert_eq!(b.remote.headers(".", &all[..20]).await.unwrap().len(), 20);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    storm.join().unwrap();
+    b.remote.store_flags(".", &all, &bits(FlagBits::FLAGGED), &Flags::default()).await.unwrap();
+    assert!(b.remote.flags(".", Window::ALL).await.unwrap().iter().all(|(_, flags)| flags.bits.contains(FlagBits::FLAGGED)));
+}
