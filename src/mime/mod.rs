@@ -4,9 +4,20 @@
 use crate::mail::page::{Part, View};
 use crate::mail::{Envelope, MessageId, Page};
 
+mod addresses;
+mod charset;
+mod envelope;
+mod field;
+mod links;
+mod params;
+mod plain;
+mod structure;
+mod transfer;
+mod wrap;
+
 /// Reads a header block (or some fields of one). Never fails: what can't be read is absent.
-pub fn envelope(_header: &[u8]) -> Envelope {
-    todo!("mime")
+pub fn envelope(header: &[u8]) -> Envelope {
+    envelope::summary(header).envelope
 }
 
 /// Renders a message for a view. `parts` is the server's structure where `whole` is false.
@@ -27,4 +38,9 @@ pub fn parts(_bytes: &[u8]) -> Vec<Part> {
 /// One part decoded (transfer encoding undone, charset left alone), with its description.
 pub fn part(_bytes: &[u8], _number: &str) -> Option<(Part, Vec<u8>)> {
     todo!("mime")
+}
+
+/// Undoes the transfer encoding of a part that was fetched alone.
+pub fn decode(raw_part: &[u8], encoding: &str) -> Vec<u8> {
+    transfer::decode(raw_part, encoding)
 }

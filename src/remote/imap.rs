@@ -1,1 +1,2 @@
-//! IMAP4 (stub until it lands).
+//! IMAP4.
+pub mod frame;

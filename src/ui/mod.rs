@@ -3,8 +3,10 @@
 //!
 //! A key is found in two jumps: `action.rs` (the table) and the pane or overlay that its arm in `update.rs` calls.
 
+pub mod action;
 pub mod event;
 pub mod format;
 pub mod input;
+pub mod keymap;
 pub mod screen;
 pub mod theme;
