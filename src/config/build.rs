@@ -69,7 +69,8 @@ impl Build<'_> {
     /// Where a key or table stands; the start of the file where it doesn't.
     fn offset(&self, path: &[&str]) -> usize {
         let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
-        self.checked.values.get(&path).map(|(_, offset)| *offset).or_else(|| self.checked.tables.get(&path).copied()).unwrap_or(0)
+        let value = self.checked.values.get(&path).map(|(_, offset)| *offset);
+        value.or_else(|| self.checked.tables.get(&path).copied()).or_else(|| self.checked.bad.get(&path).copied()).unwrap_or(0)
     }
 
     fn has_table(&self, path: &[&str]) -> bool {
@@ -79,7 +80,7 @@ impl Build<'_> {
 
     fn is_bad(&self, path: &[&str]) -> bool {
         let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
-        self.checked.bad.contains(&path)
+        self.checked.bad.contains_key(&path)
     }
 
     fn text(&self, path: &[&str]) -> Option<String> {
@@ -227,6 +228,7 @@ impl Build<'_> {
             _ => Some(Security::Tls),
         };
         let (Some(host), Some(security)) = (host, security) else {
+            let at = ["security", "host"].iter().map(|last| key(last)).find(|key| self.is_bad(key)).map_or(at, |key| self.offset(&key));
             self.find(at, format!("the account \"{name}\" is not used until this is mended"));
             return None;
         };

@@ -30,8 +30,8 @@ pub struct Checked {
     pub values: BTreeMap<Path, (Value, usize)>,
     /// Tables that are there, and where.
     pub tables: BTreeMap<Path, usize>,
-    /// Keys that are there with a value that can't be used.
-    pub bad: BTreeSet<Path>,
+    /// Keys that are there with a value that can't be used, and where.
+    pub bad: BTreeMap<Path, usize>,
     /// Accounts whose text could not be read to the end: nothing in them can be relied on.
     pub damaged: BTreeSet<String>,
     pub findings: Vec<Finding>,
@@ -130,7 +130,7 @@ impl Walk<'_> {
         }
         let Some(table) = value.get_ref().as_table() else {
             let message = format!("{} is a table, written [{}], not {}", quoted(name), shown(&path), article(value.get_ref().type_str()));
-            self.out.bad.insert(path);
+            self.out.bad.insert(path, value.span().start);
             return self.find(value.span().start, message);
         };
         self.out.tables.insert(path.clone(), offset);
@@ -150,7 +150,7 @@ impl Walk<'_> {
                 self.out.values.insert(path, (value, offset));
             }
             Err(message) => {
-                self.out.bad.insert(path);
+                self.out.bad.insert(path, offset);
                 self.find(offset, message);
             }
         }

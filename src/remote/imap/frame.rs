@@ -218,7 +218,10 @@ mod tests {
     fn responses_are_the_same_wherever_the_stream_is_cut() {
         let whole = frames(std::iter::once(DIALOGUE.to_vec()));
         assert_eq!(whole.len(), 4);
-        assert_eq!(whole[1].literals.iter().map(|range| &whole[1].bytes[range.clone()]).collect::<Vec<_>>(), [&b"ab(\"\r\n{9}\r\n"[..], b"\0\n"]);
+        assert_eq!(
+            whole[1].literals.iter().map(|range| &whole[1].bytes[range.clone()]).collect::<Vec<_>>(),
+            [&b"ab(\"\r\n{9}\r\n"[..], b"\0\n"]
+        );
         for cut in 0..=DIALOGUE.len() {
             let (head, tail) = DIALOGUE.split_at(cut);
             assert_eq!(frames([head.to_vec(), tail.to_vec()].into_iter()), whole, "cut at {cut}");
