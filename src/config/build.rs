@@ -142,7 +142,9 @@ impl Build<'_> {
             return None;
         }
         let address = self.text(&["accounts", name, "address"]).unwrap_or_default();
-        if !is_address(&address) && !self.is_bad(&["accounts", name, "address"]) {
+        // a Maildir can be read without an address
+        let needs_none = address.is_empty() && self.has_table(&["accounts", name, "maildir"]);
+        if !needs_none && !is_address(&address) && !self.is_bad(&["accounts", name, "address"]) {
             let message = match address.as_str() {
                 "" => format!("the account \"{name}\" has no address: address = \"you@example.org\""),
                 odd => format!("{:?} is not an address (you@example.org)", DisplayText::capped(odd, 60).as_str()),
