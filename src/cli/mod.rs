@@ -4,13 +4,19 @@
 //! Start with [`args::Cli`]; [`run`] dispatches. The reader itself is opened by main.
 
 pub mod args;
+mod ask;
 mod config;
 mod doctor;
 pub mod exit;
 mod info;
+mod list;
 mod net;
 pub mod out;
 pub mod session;
+mod setup;
+mod show;
+mod status;
+mod triage;
 mod words;
 
 use args::Command;
@@ -41,7 +47,18 @@ pub fn run(session: &Session, command: &Command) -> Outcome {
         Command::Sync(args) => net::sync(session, args),
         Command::Doctor(json) => doctor::run(session, json.json),
         Command::Config(verb) => config::run(session, verb),
-        _ => Err(Failure::new(UNAVAILABLE, "this is still to come")),
+        Command::Setup(args) => setup::run(session, args),
+        Command::List(args) => list::list(session, args),
+        Command::Search(args) => list::search(session, args),
+        Command::Count(args) => list::count(session, args),
+        Command::Show(args) => show::run(session, args),
+        Command::Status(json) => status::run(session, *json),
+        Command::Flag(args) => triage::flag(session, args),
+        Command::Tag(args) => triage::tag(session, args),
+        Command::Move(args) => triage::move_to(session, args),
+        Command::Archive(args) => triage::archive(session, args),
+        Command::Trash(args) => triage::trash(session, args),
+        _ => run_from_tables(command).unwrap_or(Ok(0)),
     }
 }
 

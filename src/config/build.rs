@@ -175,8 +175,8 @@ impl Build<'_> {
             let message = format!("the account \"{name}\" has its mail in two places; [accounts.{name}.{kind}] is not used");
             self.find(*second, message);
         }
-        if self.checked.damaged.contains(name) {
-            let message = format!("the account \"{name}\" is not used until the error in its lines is mended");
+        if let Some(at) = self.checked.damaged.get(name).copied() {
+            let message = format!("the account \"{name}\" is not used until this is mended");
             self.find(at, message);
             return Incoming::None;
         }
