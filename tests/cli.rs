@@ -1,64 +1,16 @@
 //! The commands as a script sees them: the real binary in a home of its own. What they print, what they
 //! say, how they exit.
 
+#[path = "cli/home.rs"]
+mod home;
+#[path = "cli/mail.rs"]
+mod mail;
+
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-/// A fresh home; nothing of the environment gets in.
-struct Home {
-    folder: tempfile::TempDir,
-}
-
-/// How a command ended.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Home {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
-        command.args(arguments).env_clear().stdin(Stdio::null()).env("HOME", self.folder.path());
-        command
-            .env("TERM", "xterm-256color")
-            .env("LANG", "C.UTF-8")
-            .env("TZ", "UTC")
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        ran(&self.command(arguments).output().unwrap())
-    }
-
-    fn config(&self, text: &str) -> PathBuf {
-        let file = self.path(".config/postrider/config.toml");
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, text).unwrap();
-        file
-    }
-}
-
-fn ran(output: &Output) -> Ran {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ran { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
-}
-
-fn json(ran: &Ran) -> serde_json::Value {
-    let value: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {} {}", ran.out, ran.err));
-    assert_eq!(value["version"], 1, "{value}");
-    value
-}
+use home::{Home, json, ran};
 
 const IMAP: &str = "[accounts.w]\naddress = \"a@b.example\"\n[accounts.w.imap]\nhost = \"127.0.0.1\"\n";
 
@@ -308,8 +260,7 @@ fn what_is_made_is_private_whatever_the_umask() {
     let script = format!("umask 000; exec {} doctor --offline", env!("CARGO_BIN_EXE_postrider"));
     home.config(IMAP);
     home.command(&[]).output().unwrap();
-    let output =
-        Command::new("sh").arg("-c").arg(script).env_clear().env("HOME", home.folder.path()).env("TERM", "xterm").output().unwrap();
+    let output = Command::new("sh").arg("-c").arg(script).env_clear().env("HOME", home.path("")).env("TERM", "xterm").output().unwrap();
     assert!(!output.stdout.is_empty());
     private(&home.path(".local"));
 }
