@@ -262,10 +262,12 @@ impl Terminal {
         self.child.process_id().expect("a running program")
     }
 
-    /// SIGKILL, now.
-    pub fn kill(mut self) {
+    /// SIGKILL, now; returns how many `applied` events were written before.
+    pub fn kill(mut self) -> usize {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let events = std::fs::read_to_string(&self.events).unwrap_or_default();
+        events.lines().filter(|line| line.contains("\"event\":\"applied\"")).count()
     }
 
     /// Closes the terminal under the program, as a lost connection does, and waits for its end.
