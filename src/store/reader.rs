@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::accounts::{MAILBOX, read_mailbox, sort_mailboxes};
 use super::lookup::{PLACED, PLACED_COLUMNS, read_flags, read_key, read_placed};
 use super::search::NamedMailbox;
-use super::{Location, Paths, Result, StoredBody, SyncState, Waiting, changes, codec, migrate, open};
+use super::{Location, Paths, Result, StoredBody, SyncState, Waiting, addresses, changes, codec, migrate, open};
 use crate::mail::{AccountId, ContentId, Key, Mailbox, MailboxId, MessageId, Role, Scope, Summary, ThreadId, UidValidity};
 
 pub(super) const SUMMARY: &str = "SELECT m.content, m.thread, b.account, m.wanted_mailbox, m.wanted_bits, m.wanted_keywords, c.date, m.received, \
@@ -31,7 +31,7 @@ pub(super) const UNDO_LABEL: &str = "SELECT label FROM undo WHERE undone = 0 ORD
 /// Where waiting rows are found: dirty ones, and those in flight that are not.
 pub(super) const WAITING: [&str; 2] = [
     "message m INDEXED BY message_dirty LEFT JOIN sent s ON s.message = m.id WHERE m.dirty = 1",
-    "sent s JOIN message m ON m.id = s.message WHERE m.dirty = 0",
+    "sent s CROSS JOIN message m ON m.id = s.message WHERE m.dirty = 0",
 ];
 
 /// A read-only view of the store. May be sent to another thread, is not shared between threads.
@@ -134,7 +134,7 @@ impl Reader {
         let mut statement = self.db.prepare_cached(SUMMARY)?;
         let mut list = Vec::with_capacity(ids.len());
         for &id in ids {
-            list.extend(statement.query_row([id.0], |row| read_summary(id, row)).optional()?);
+            list.extend(statement.query_row([id.0], |row| read_summary(&self.db, id, row)).optional()?);
         }
         Ok(list)
     }
@@ -233,8 +233,8 @@ impl Reader {
     }
 }
 
-fn read_summary(id: MessageId, row: &rusqlite::Row<'_>) -> rusqlite::Result<Summary> {
-    let addresses = |at: usize| row.get_ref(at)?.as_blob_or_null().map(codec::read_addresses).map_err(rusqlite::Error::from);
+fn read_summary(db: &Connection, id: MessageId, row: &rusqlite::Row<'_>) -> rusqlite::Result<Summary> {
+    let addresses = |at: usize| addresses::resolve(db, row.get_ref(at)?.as_blob_or_null()?);
     Ok(Summary {
         id,
         content: ContentId(row.get(0)?),

@@ -225,7 +225,7 @@ fn new_uid_validity_keeps_ids_and_flag_changes_and_cancels_moves() {
     store.apply(Change::Delete { ids: ids[2..].to_vec() });
     assert_eq!(store.writer.opened(store.inbox, opened(1)).wait().unwrap(), Validity::Same);
     let Validity::Changed { cancelled } = store.writer.opened(store.inbox, opened(2)).wait().unwrap() else { panic!() };
-    assert_eq!(cancelled, ["Move “Subject b” to Archive", "Delete “Subject c”"]);
+    assert_eq!(cancelled, ["Delete “Subject c”", "Move “Subject b” to Archive"]);
     assert_eq!(store.shown(store.inbox), ids);
     assert!(store.push().is_none());
     let list = vec![message(11, "a"), message(12, "b"), message(13, "c")];
