@@ -1,6 +1,8 @@
 //! The IMAP client against a server that follows a script: attacks on STARTTLS, refusals and hang-ups at
 //! every step, and what odd servers say.
 
+#[path = "servers/authority.rs"]
+mod authority;
 #[path = "support/scripted.rs"]
 mod scripted;
 
@@ -326,4 +328,66 @@ async fn a_mailbox_name_can_not_add_a_command() {
     }
     drop(remote);
     assert_eq!(server.heard().await.len(), 2, "sign-in and SELECT only");
+}
+
+/// A TLS server with this certificate that greets and hangs up; its port.
+async fn tls_server(certificate: authority::Certificate, versions: &[&'static rustls::SupportedProtocolVersion]) -> u16 {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let chain = vec![CertificateDer::from_pem_slice(certificate.certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        if let Ok(mut stream) = acceptor.accept(tcp).await {
+            let _ = stream.write_all(b"* OK hi\r\np1 OK in\r\np2 OK done\r\n").await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn certificates_are_refused_in_words_and_good_ones_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    let authority = authority::Authority::new("known");
+    std::fs::write(&ca_file, authority.pem()).unwrap();
+    let all = rustls::DEFAULT_VERSIONS;
+    let self_signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let self_signed = authority::Certificate { certificate: self_signed.cert.pem(), key: self_signed.signing_key.serialize_pem() };
+    for (certificate, versions, expect) in [
+        (authority.certificate(&["localhost"], true), all, Some("expired")),
+        (authority.certificate(&["mail.example.org"], false), all, Some("another host name")),
+        (authority::Authority::new("other").certificate(&["localhost"], false), all, Some("unknown authority")),
+        (self_signed, all, Some("self-signed")),
+        (authority.certificate(&["*.example.org"], false), all, Some("another host name")),
+        (authority.certificate(&["localhost"], false), &[&rustls::version::TLS12][..], None),
+        (authority.certificate(&["localhost"], false), &[&rustls::version::TLS13], None),
+    ] {
+        let port = tls_server(certificate, versions).await;
+        let server = Server {
+            host: "localhost".into(),
+            port,
+            security: Security::Tls,
+            username: "ada".into(),
+            credentials: Credentials::Password(Secret::new(PASSWORD)),
+            allow_plaintext_password: false,
+            ca_file: Some(ca_file.clone()),
+            client_cert: None,
+            keep: Keep::Headers,
+        };
+        match (Account::new("test", server).connect(None).await, expect) {
+            (Err(RemoteError::Untrusted(text)), Some(expect)) => assert!(text.contains(expect) && text.contains("localhost"), "{text}"),
+            (Ok(_), None) => {}
+            (other, expect) => panic!("{other:?}, not {expect:?}"),
+        }
+    }
 }
