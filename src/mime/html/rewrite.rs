@@ -5,6 +5,7 @@ use super::style::{self, Hidden};
 use super::tree::{Child, Element, Tree, is_block};
 use crate::mail::DisplayText;
 use crate::mime::links::Links;
+use std::collections::HashSet;
 
 /// What was left out or noticed on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub const ITEM_MARK: char = '\u{2}';
 pub fn rewrite(tree: &Tree, links: &mut Links) -> (String, Counts) {
     let mut writer = Writer {
         tree,
-        hidden: Hidden::parse(&tree.style),
+        hidden: hidden_elements(tree),
         links,
         out: String::new(),
         counts: Counts::default(),
@@ -38,14 +39,23 @@ pub fn rewrite(tree: &Tree, links: &mut Links) -> (String, Counts) {
         lists: 0,
         pre: 0,
         mark: None,
+        worded: HashSet::new(),
     };
+    writer.worded = writer.worded_targets();
     writer.children(0, false);
     (writer.out, writer.counts)
 }
 
+/// Which elements their sender hides; asked often, so told once.
+fn hidden_elements(tree: &Tree) -> Vec<bool> {
+    let hidden = Hidden::parse(&tree.style);
+    tree.elements.iter().map(|element| hidden.is_hidden(element)).collect()
+}
+
 struct Writer<'a> {
     tree: &'a Tree,
-    hidden: Hidden,
+    /// For each element.
+    hidden: Vec<bool>,
     links: &'a mut Links,
     out: String,
     counts: Counts,
@@ -54,9 +64,15 @@ struct Writer<'a> {
     pre: u32,
     /// Behind which child of which element the number of the open link goes.
     mark: Option<((usize, usize), u32)>,
+    /// Targets that some link has words for; pictures that lead there too are left out.
+    worded: HashSet<String>,
 }
 
 impl Writer<'_> {
+    fn is_hidden(&self, index: usize) -> bool {
+        self.hidden.get(index).copied().unwrap_or(false)
+    }
+
     /// `unseen`: the text has no size here.
     fn children(&mut self, index: usize, unseen: bool) {
         let tree = self.tree;
@@ -97,7 +113,7 @@ impl Writer<'_> {
 
     fn element(&mut self, index: usize, unseen: bool) {
         let Some(element) = self.tree.elements.get(index) else { return };
-        if self.hidden.is_hidden(element) {
+        if self.is_hidden(index) {
             self.counts.hidden_texts += u32::from(self.any_letters(index));
             self.count_images(index);
             return;
@@ -189,7 +205,11 @@ impl Writer<'_> {
 
     fn link(&mut self, index: usize, element: &Element, unseen: bool) {
         let text = self.visible_text(index, MAX_CELL * 2);
-        let number = element.attribute("href").and_then(|href| if self.has_content(index) { self.links.add(href, &text) } else { None });
+        let href = element.attribute("href").filter(|_| self.has_content(index));
+        if !has_letters(&text) && href.is_some_and(|href| self.worded.contains(href)) {
+            return self.children(index, true);
+        }
+        let number = href.and_then(|href| self.links.add(href, &text));
         let Some(number) = number else { return self.children(index, unseen) };
         self.out.push_str(&format!("<a href=\"{number}\">"));
         match self.last_content(index) {
@@ -206,6 +226,14 @@ impl Writer<'_> {
             }
         }
         self.out.push_str("</a>");
+    }
+
+    fn worded_targets(&self) -> HashSet<String> {
+        let links = self.tree.elements.iter().enumerate().filter(|(_, element)| element.tag == "a");
+        links
+            .filter(|(index, _)| has_letters(&self.visible_text(*index, 40)))
+            .filter_map(|(_, link)| link.attribute("href").map(str::to_owned))
+            .collect()
     }
 
     /// A link has something to click: a text or a picture that is no pixel.
@@ -237,7 +265,7 @@ impl Writer<'_> {
 
     fn gather(&self, index: usize, max: usize, out: &mut String) {
         let Some(element) = self.tree.elements.get(index) else { return };
-        if out.len() >= max || self.hidden.is_hidden(element) {
+        if out.len() >= max || self.is_hidden(index) {
             return;
         }
         if element.tag == "img" && !style::is_pixel(element) {
@@ -263,7 +291,7 @@ impl Writer<'_> {
                 Child::Text(_) => {}
                 Child::Element(child) => {
                     let Some(inner) = self.tree.elements.get(*child) else { continue };
-                    if self.hidden.is_hidden(inner) {
+                    if self.is_hidden(*child) {
                         continue;
                     }
                     if inner.tag == "img" && inner.attribute("alt").is_some_and(has_letters) && !style::is_pixel(inner) {
@@ -286,8 +314,9 @@ impl Writer<'_> {
             self.captions(index, &rows, unseen);
         }
         for (row, cells) in &rows {
-            if self.tree.elements.get(*row).is_some_and(|row| self.hidden.is_hidden(row)) {
+            if self.is_hidden(*row) {
                 self.counts.hidden_texts += u32::from(self.any_letters(*row));
+                self.count_images(*row);
                 continue;
             }
             if is_data {
@@ -363,8 +392,9 @@ impl Writer<'_> {
 
     fn cell(&mut self, index: usize, unseen: bool) {
         let Some(element) = self.tree.elements.get(index) else { return };
-        if self.hidden.is_hidden(element) {
+        if self.is_hidden(index) {
             self.counts.hidden_texts += u32::from(self.any_letters(index));
+            self.count_images(index);
             return;
         }
         self.children(index, style::zero_font(element).unwrap_or(unseen));
