@@ -162,16 +162,28 @@ impl Writer<'_> {
         self.quotes -= 1;
     }
 
+    /// html2text sets headings off by blank lines; lists and tables want that too, and the look comes from `<s>`.
+    fn open_block(&mut self, wanted: bool) {
+        self.out.push_str(if wanted { "<h2>" } else { "" });
+    }
+
+    fn close_block(&mut self, wanted: bool) {
+        self.out.push_str(if wanted { "</h2>" } else { "" });
+    }
+
     fn list(&mut self, index: usize, element: &Element, unseen: bool) {
         if self.lists >= MAX_INDENT {
             return self.wrap("div", index, unseen);
         }
         let start = element.attribute("start").and_then(|start| start.trim().parse::<u16>().ok());
         let start = start.filter(|_| element.tag == "ol").map_or(String::new(), |start| format!(" start=\"{start}\""));
+        let is_outer = self.lists == 0;
         self.lists += 1;
+        self.open_block(is_outer);
         self.out.push_str(&format!("<{}{start}>", element.tag));
         self.children(index, unseen);
         self.out.push_str(&format!("</{}>", element.tag));
+        self.close_block(is_outer);
         self.lists -= 1;
     }
 
@@ -206,6 +218,9 @@ impl Writer<'_> {
     fn link(&mut self, index: usize, element: &Element, unseen: bool) {
         let text = self.visible_text(index, MAX_CELL * 2);
         let href = element.attribute("href").filter(|_| self.has_content(index));
+        if href.is_some_and(|href| is_own_address(href, &text)) {
+            return self.children(index, unseen);
+        }
         if !has_letters(&text) && href.is_some_and(|href| self.worded.contains(href)) {
             return self.children(index, true);
         }
@@ -309,6 +324,7 @@ impl Writer<'_> {
     fn table(&mut self, index: usize, element: &Element, unseen: bool) {
         let rows = self.rows(index);
         let is_data = self.is_data(index, element, &rows);
+        self.open_block(is_data);
         self.out.push_str(if is_data { "<table>" } else { "<div>" });
         if !is_data {
             self.captions(index, &rows, unseen);
@@ -326,6 +342,7 @@ impl Writer<'_> {
             }
         }
         self.out.push_str(if is_data { "</table>" } else { "</div>" });
+        self.close_block(is_data);
     }
 
     /// What stands in a table outside of its rows.
@@ -453,6 +470,12 @@ impl Writer<'_> {
         }
         filled * 2 > cells_seen
     }
+}
+
+/// An address that links to itself needs no number: attributions are full of them.
+fn is_own_address(href: &str, text: &str) -> bool {
+    let scheme = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
+    scheme.is_some() && href.get(7..).is_some_and(|address| address.trim().eq_ignore_ascii_case(text.trim()))
 }
 
 /// Something to read, not only blanks and invisible padding.
