@@ -69,7 +69,8 @@ impl Build<'_> {
     /// Where a key or table stands; the start of the file where it doesn't.
     fn offset(&self, path: &[&str]) -> usize {
         let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
-        self.checked.values.get(&path).map(|(_, offset)| *offset).or_else(|| self.checked.tables.get(&path).copied()).unwrap_or(0)
+        let value = self.checked.values.get(&path).map(|(_, offset)| *offset);
+        value.or_else(|| self.checked.tables.get(&path).copied()).or_else(|| self.checked.bad.get(&path).copied()).unwrap_or(0)
     }
 
     fn has_table(&self, path: &[&str]) -> bool {
@@ -79,7 +80,7 @@ impl Build<'_> {
 
     fn is_bad(&self, path: &[&str]) -> bool {
         let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
-        self.checked.bad.contains(&path)
+        self.checked.bad.contains_key(&path)
     }
 
     fn text(&self, path: &[&str]) -> Option<String> {
@@ -141,7 +142,9 @@ impl Build<'_> {
             return None;
         }
         let address = self.text(&["accounts", name, "address"]).unwrap_or_default();
-        if !is_address(&address) && !self.is_bad(&["accounts", name, "address"]) {
+        // a Maildir can be read without an address
+        let needs_none = address.is_empty() && self.has_table(&["accounts", name, "maildir"]);
+        if !needs_none && !is_address(&address) && !self.is_bad(&["accounts", name, "address"]) {
             let message = match address.as_str() {
                 "" => format!("the account \"{name}\" has no address: address = \"you@example.org\""),
                 odd => format!("{:?} is not an address (you@example.org)", DisplayText::capped(odd, 60).as_str()),
@@ -172,8 +175,8 @@ impl Build<'_> {
             let message = format!("the account \"{name}\" has its mail in two places; [accounts.{name}.{kind}] is not used");
             self.find(*second, message);
         }
-        if self.checked.damaged.contains(name) {
-            let message = format!("the account \"{name}\" is not used until the error in its lines is mended");
+        if let Some(at) = self.checked.damaged.get(name).copied() {
+            let message = format!("the account \"{name}\" is not used until this is mended");
             self.find(at, message);
             return Incoming::None;
         }
@@ -227,6 +230,7 @@ impl Build<'_> {
             _ => Some(Security::Tls),
         };
         let (Some(host), Some(security)) = (host, security) else {
+            let at = ["security", "host"].iter().map(|last| key(last)).find(|key| self.is_bad(key)).map_or(at, |key| self.offset(&key));
             self.find(at, format!("the account \"{name}\" is not used until this is mended"));
             return None;
         };

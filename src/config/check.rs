@@ -2,7 +2,7 @@
 //! [`Finding`] and is left out; what is good comes back by path. Knows TOML and the table, not what the
 //! keys mean; `build.rs` does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
@@ -30,10 +30,10 @@ pub struct Checked {
     pub values: BTreeMap<Path, (Value, usize)>,
     /// Tables that are there, and where.
     pub tables: BTreeMap<Path, usize>,
-    /// Keys that are there with a value that can't be used.
-    pub bad: BTreeSet<Path>,
-    /// Accounts whose text could not be read to the end: nothing in them can be relied on.
-    pub damaged: BTreeSet<String>,
+    /// Keys that are there with a value that can't be used, and where.
+    pub bad: BTreeMap<Path, usize>,
+    /// Accounts whose text could not be read to the end, and where: nothing in them can be relied on.
+    pub damaged: BTreeMap<String, usize>,
     pub findings: Vec<Finding>,
 }
 
@@ -44,7 +44,7 @@ pub fn check(text: &str) -> Checked {
     for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
         walk.find(at, error.message().trim_end_matches('.').to_owned());
-        walk.out.damaged.extend(damaged_accounts(text, at));
+        walk.out.damaged.extend(damaged_accounts(text, at).into_iter().map(|name| (name, at)));
     }
     walk.table(root.get_ref(), "", &[]);
     let mut out = walk.out;
@@ -130,7 +130,7 @@ impl Walk<'_> {
         }
         let Some(table) = value.get_ref().as_table() else {
             let message = format!("{} is a table, written [{}], not {}", quoted(name), shown(&path), article(value.get_ref().type_str()));
-            self.out.bad.insert(path);
+            self.out.bad.insert(path, value.span().start);
             return self.find(value.span().start, message);
         };
         self.out.tables.insert(path.clone(), offset);
@@ -150,7 +150,7 @@ impl Walk<'_> {
                 self.out.values.insert(path, (value, offset));
             }
             Err(message) => {
-                self.out.bad.insert(path);
+                self.out.bad.insert(path, offset);
                 self.find(offset, message);
             }
         }

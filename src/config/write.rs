@@ -43,7 +43,9 @@ pub fn with_account(text: &str, account: &Account) -> anyhow::Result<String> {
 
 fn account_table(account: &Account) -> Table {
     let mut table = Table::new();
-    table.insert("address", value(&account.address));
+    if !account.address.is_empty() {
+        table.insert("address", value(&account.address));
+    }
     if !account.display_name.is_empty() {
         table.insert("name", value(&account.display_name));
     }

@@ -13,6 +13,15 @@ pub fn decode(raw: &[u8], encoding: &str) -> Vec<u8> {
     }
 }
 
+/// The same for a text: one that is called base64 and plainly is not stays as it is.
+pub fn decode_text(raw: &[u8], encoding: &str) -> Vec<u8> {
+    let is_foreign = |byte: &&u8| base64_value(**byte).is_none() && **byte != b'=' && !matches!(**byte, b'\r' | b'\n');
+    if encoding == "base64" && raw.iter().filter(is_foreign).count() * 10 > raw.len() {
+        return raw.to_vec();
+    }
+    decode(raw, encoding)
+}
+
 /// Base64 that skips foreign bytes, goes on after padding and keeps the bytes of an unfinished group.
 pub fn base64(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len() / 4 * 3 + 3);

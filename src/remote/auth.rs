@@ -32,8 +32,6 @@ pub enum Kind {
 pub struct Given {
     pub secret: Secret,
     pub kind: Kind,
-    /// Got just now, so that a refusal is final; an older token may only have expired.
-    pub fresh: bool,
 }
 
 /// The secret of one account, shared by its connections.
@@ -59,15 +57,24 @@ impl Secrets {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// An access token is kept that a command can renew.
+    pub fn holds_token(&self) -> bool {
+        self.kind() == Kind::Token && self.known.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn kind(&self) -> Kind {
+        if matches!(self.credentials, Credentials::TokenCommand(_)) { Kind::Token } else { Kind::Password }
+    }
+
     /// The secret, from memory or from where the configuration says.
     ///
     /// # Errors
     /// [`RemoteError::BadLogin`] where there is none: the user has to do something.
     pub async fn get(&self) -> Result<Given> {
-        let kind = if matches!(self.credentials, Credentials::TokenCommand(_)) { Kind::Token } else { Kind::Password };
+        let kind = self.kind();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(secret) = known {
-            return Ok(Given { secret, kind, fresh: false });
+            return Ok(Given { secret, kind });
         }
         let secret = match &self.credentials {
             Credentials::Password(secret) => secret.clone(),
@@ -76,7 +83,7 @@ impl Secrets {
             Credentials::Ask => return Err(RemoteError::BadLogin(format!("account {} needs a password", self.account))),
         };
         self.set(secret.clone());
-        Ok(Given { secret, kind, fresh: true })
+        Ok(Given { secret, kind })
     }
 
     async fn run(&self, what: &str, argv: &[String]) -> Result<Secret> {
@@ -140,11 +147,11 @@ mod tests {
         let count = folder.path().join("count");
         let secrets = command(&format!("echo x >> '{}'; printf 'pass word \\r\\nrest'", count.display()));
         let first = secrets.get().await.unwrap();
-        assert!(first.fresh && first.secret.expose() == "pass word ");
-        assert!(!secrets.get().await.unwrap().fresh);
+        assert_eq!((first.kind, first.secret.expose()), (Kind::Password, "pass word "));
+        secrets.get().await.unwrap();
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
         secrets.refused();
-        assert!(secrets.get().await.unwrap().fresh);
+        secrets.get().await.unwrap();
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\nx\n");
     }
 

@@ -20,6 +20,13 @@ pub const HOST: &str = "localhost";
 const WHERE: &[&str] = &["/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/usr/bin/dovecot", "/opt/homebrew/sbin/dovecot"];
 const MAIL_UID: u32 = 5000;
 
+/// Runs the server until our end of the pipe closes, also when the test is killed or its server is a static.
+const GUARD: &str = r#"exec 3<&0
+"$0" -F -c "$1" </dev/null 3<&- &
+server=$!
+(read -r _ <&3; kill $server) 2>/dev/null &
+wait $server"#;
+
 pub struct Dovecot {
     process: Option<Child>,
     folder: tempfile::TempDir,
@@ -95,17 +102,8 @@ impl Dovecot {
     /// Stops the server; connections break.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // The master ends its children on SIGTERM; it is our own child, so its id is still its own.
-            let asked = Command::new("kill").arg(process.id().to_string()).status().is_ok_and(|status| status.success());
-            let until = Instant::now() + Duration::from_secs(10);
-            while asked && Instant::now() < until {
-                if matches!(process.try_wait(), Ok(Some(_))) {
-                    return;
-                }
-                std::thread::yield_now();
-                std::thread::park_timeout(Duration::from_millis(10));
-            }
-            let _ = process.kill();
+            // The guard hears the end of its input, ends the server and then itself.
+            drop(process.stdin.take());
             let _ = process.wait();
         }
     }
@@ -143,11 +141,11 @@ impl Dovecot {
         let program = WHERE.iter().find(|path| Path::new(path).exists()).unwrap_or_else(|| {
             panic!("this test needs Dovecot: install it (Debian: apt-get install dovecot-imapd) and run again");
         });
-        let mut process = Command::new(program)
-            .arg("-F")
-            .arg("-c")
+        let mut process = Command::new("sh")
+            .args(["-c", GUARD])
+            .arg(program)
             .arg(self.path("dovecot.conf"))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(fs::File::create(self.path("stderr")).map_err(|e| e.to_string())?)
             .spawn()
@@ -159,7 +157,7 @@ impl Dovecot {
                 return Ok(());
             }
             if matches!(process.try_wait(), Ok(Some(_))) || Instant::now() > until {
-                let _ = process.kill();
+                drop(process.stdin.take());
                 let _ = process.wait();
                 return Err(format!("{}{}", fs::read_to_string(self.path("stderr")).unwrap_or_default(), self.log()));
             }

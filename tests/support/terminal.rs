@@ -120,8 +120,10 @@ impl Terminal {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("the terminal's output");
         let writer = pair.master.take_writer().expect("the terminal's input");
-        let shown =
-            Arc::new((Mutex::new(Shown { parser: vt100::Parser::new(rows, columns, 0), raw: Vec::new(), closed: false }), Condvar::new()));
+        let shown = Arc::new((
+            Mutex::new(Shown { parser: vt100::Parser::new(cells(rows), cells(columns), 0), raw: Vec::new(), closed: false }),
+            Condvar::new(),
+        ));
         let drawn = Arc::clone(&shown);
         std::thread::spawn(move || {
             let mut buffer = [0; 16384];
@@ -253,7 +255,7 @@ impl Terminal {
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.shown.0.lock().expect("the screen").parser.screen_mut().set_size(rows, columns);
+        self.shown.0.lock().expect("the screen").parser.screen_mut().set_size(cells(rows), cells(columns));
         let master = self.master.as_ref().expect("an open terminal");
         master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("resizes");
     }
@@ -262,10 +264,12 @@ impl Terminal {
         self.child.process_id().expect("a running program")
     }
 
-    /// SIGKILL, now.
-    pub fn kill(mut self) {
+    /// SIGKILL, now; returns how many `applied` events were written before.
+    pub fn kill(mut self) -> usize {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let events = std::fs::read_to_string(&self.events).unwrap_or_default();
+        events.lines().filter(|line| line.contains("\"event\":\"applied\"")).count()
     }
 
     /// Closes the terminal under the program, as a lost connection does, and waits for its end.
@@ -304,8 +308,13 @@ impl Drop for Terminal {
     }
 }
 
+/// vt100 counts cells in non-zero numbers.
+fn cells(count: u16) -> std::num::NonZero<u16> {
+    std::num::NonZero::new(count).unwrap_or(std::num::NonZero::<u16>::MIN)
+}
+
 fn screen_text(parser: &vt100::Parser) -> String {
     let screen = parser.screen();
     let (_, columns) = screen.size();
-    screen.rows(0, columns).map(|row| row.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    screen.rows(0, columns.get()).map(|row| row.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }

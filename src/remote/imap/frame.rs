@@ -19,8 +19,9 @@ impl Default for Limits {
     }
 }
 
-/// Nesting that a recursive parser may be given.
-pub const MAX_DEPTH: usize = 64;
+/// Nesting that a recursive parser may be given: imap-proto overflows a 2 MiB stack at about 60 levels in a
+/// debug build.
+pub const MAX_DEPTH: usize = 32;
 
 /// One response, CRLF included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -67,18 +67,22 @@ impl Folder {
         Self { path, entries: Vec::new(), keywords: Table::default(), looked: false, stamps: None }
     }
 
-    /// Reads the names again. A folder that changed meanwhile is read again: a rename during the reading
-    /// can hide a file.
+    /// Reads the names again. A rename during the reading can hide a file: a folder that changes meanwhile
+    /// is read again, and if it never rests, what any of the readings or the last look saw is here.
     pub fn scan(&mut self) -> Result<()> {
         let error = |error| failed("can't read the mailbox", &self.path, &error);
+        let mut seen = std::mem::take(&mut self.entries);
         for _ in 0..ROUNDS {
             let before = stamps(&self.path).map_err(error)?;
-            self.entries = read_names(&self.path).map_err(error)?;
+            let entries = read_names(&self.path).map_err(error)?;
             self.stamps = Some(before);
             if stamps(&self.path).map_err(error)? == before {
+                seen = entries;
                 break;
             }
+            seen = joined(entries, seen);
         }
+        self.entries = seen;
         self.keywords = Table::load(&self.path);
         self.looked = true;
         Ok(())
@@ -192,7 +196,12 @@ impl<T> Done<T> {
     pub fn some(self) -> Result<Vec<(Key, T)>> {
         match self.error {
             Some(error) if self.values.is_empty() => Err(error),
-            _ => Ok(self.values),
+            error => {
+                if let Some(error) = error {
+                    tracing::warn!(%error, "some messages of a Maildir were left out");
+                }
+                Ok(self.values)
+            }
         }
     }
 
@@ -241,6 +250,17 @@ fn read_names(path: &Path) -> io::Result<Vec<Entry>> {
     }
     entries.sort_unstable_by(|a, b| (a.key(), a.is_new, &a.name).cmp(&(b.key(), b.is_new, &b.name)));
     Ok(split_doubles(path, entries))
+}
+
+/// What is now, and what an earlier reading saw that this one did not; sorted by key.
+fn joined(mut now: Vec<Entry>, earlier: Vec<Entry>) -> Vec<Entry> {
+    let is_hidden = |entry: &Entry| now.binary_search_by(|known| known.key().cmp(entry.key())).is_err();
+    let hidden: Vec<Entry> = earlier.into_iter().filter(is_hidden).collect();
+    if !hidden.is_empty() {
+        now.extend(hidden);
+        now.sort_unstable_by(|a, b| a.key().cmp(b.key()));
+    }
+    now
 }
 
 /// Two files of one base name: the same message seen twice during a rename counts once; two different
