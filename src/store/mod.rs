@@ -4,14 +4,39 @@
 //! The rules of the row (wanted / server / sent, explicit state) are in docs/design.md; `rows.rs` has the
 //! pure table, `changes.rs` what the user does, `messages.rs` what the servers say.
 
+mod accounts;
+mod changes;
+mod codec;
+mod contents;
+mod listing;
+mod lookup;
+mod messages;
+mod migrate;
+mod open;
+mod push;
+mod reader;
+mod rows;
+mod search;
+mod threads;
+mod undo;
+mod work;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::mail::page::Part;
-use crate::mail::server::{Body, Moved, NewMessage, Opened, RemoteMailbox, Window};
-use crate::mail::{AccountId, Change, ContentId, Flags, Key, Listing, Mailbox, MailboxId, MessageId, Row, Summary, ThreadId, UidValidity};
+use crate::mail::server::Moved;
+use crate::mail::{AccountId, Change, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
+
+pub use open::open;
+pub use reader::Reader;
+pub use writer::Writer;
 
 /// Where the databases are.
 #[derive(Clone, Debug)]
@@ -42,6 +67,28 @@ pub enum StoreError {
     Stopped,
     #[error("{0}")]
     Other(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let context = match source.sqlite_error_code() {
+            Some(Code::DiskFull) => "the disk is full, nothing was saved",
+            Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen) => "the mail store can't be written",
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => "another program holds the mail store, try again",
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => "the mail store is damaged, it is rebuilt at the next start",
+            _ => "the mail store",
+        };
+        Self::Sql { context: context.to_owned(), source }
+    }
+}
+
+impl StoreError {
+    /// The file itself is damaged, as opposed to busy, full or refused.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        matches!(self, Self::Sql { source, .. } if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+    }
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -173,4 +220,33 @@ pub struct SyncState {
     /// Every uid from here up has its headers here (first sync goes downward); 1 = complete.
     pub headers_from: Option<u32>,
     pub synced: Option<i64>,
+}
+
+/// What opening a mailbox said about its uids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Validity {
+    Same,
+    /// Opened for the first time.
+    New,
+    /// Every known uid became void; waiting moves and deletes were cancelled, listed in words.
+    Changed {
+        cancelled: Vec<String>,
+    },
+}
+
+/// What a comparison of keys and flags did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    pub changed: Changed,
+    /// On the server but not here, newest first: their headers are to be fetched.
+    pub missing: Vec<Key>,
+}
+
+/// A change that no server has yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub id: MessageId,
+    pub account: AccountId,
+    /// In words, with the subject as the sender wrote it: clean it before showing.
+    pub label: String,
 }

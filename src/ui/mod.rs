@@ -4,8 +4,12 @@
 //! A key is found in two jumps: `action.rs` (the table) and the pane or overlay that its arm in `update.rs` calls.
 
 pub mod action;
+pub mod crash;
 pub mod event;
 pub mod format;
 pub mod input;
 pub mod keymap;
+pub mod run;
+pub mod screen;
+pub mod terminal;
 pub mod theme;

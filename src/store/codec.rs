@@ -1,0 +1,170 @@
+//! Compact forms of small lists inside a row: addresses, parts, inverse changes. Lengths and numbers are
+//! LEB128 varints. Reading never fails: a damaged tail is left out.
+
+use crate::mail::page::Part;
+use crate::mail::{Address, FlagBits, Flags, Keywords, MailboxId, MessageId, Placement, Restored};
+
+/// Addresses kept of one header; a list of thousands is of no use to a row.
+const MAX_ADDRESSES: usize = 200;
+
+/// An address list; None for an empty one, which costs one byte in its row.
+pub(super) fn write_addresses(list: &[Address]) -> Option<Vec<u8>> {
+    if list.is_empty() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(list.len().min(MAX_ADDRESSES) * 48);
+    for address in list.iter().take(MAX_ADDRESSES) {
+        write_text(&mut out, &address.name);
+        write_text(&mut out, &address.address);
+    }
+    Some(out)
+}
+
+pub(super) fn read_addresses(bytes: Option<&[u8]>) -> Vec<Address> {
+    let mut rest = bytes.unwrap_or_default();
+    let mut list = Vec::new();
+    while let Some((name, address)) = read_text(&mut rest).zip(read_text(&mut rest)) {
+        list.push(Address { name, address });
+    }
+    list
+}
+
+pub(super) fn write_parts(parts: &[Part]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in parts {
+        write_text(&mut out, &part.number);
+        write_text(&mut out, &part.content_type);
+        out.push(u8::from(part.is_attachment) | u8::from(part.name.is_some()) << 1);
+        write_text(&mut out, part.name.as_deref().unwrap_or_default());
+        write_number(&mut out, part.size);
+    }
+    out
+}
+
+pub(super) fn read_parts(mut rest: &[u8]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    while let Some(part) = read_part(&mut rest) {
+        parts.push(part);
+    }
+    parts
+}
+
+fn read_part(rest: &mut &[u8]) -> Option<Part> {
+    let number = read_text(rest)?;
+    let content_type = read_text(rest)?;
+    let bits = read_byte(rest)?;
+    let name = read_text(rest)?;
+    let size = read_number(rest)?;
+    Some(Part { number, content_type, name: (bits & 2 != 0).then_some(name), size, is_attachment: bits & 1 != 0 })
+}
+
+pub(super) fn write_restored(rows: &[Restored]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(rows.len() * 12);
+    for row in rows {
+        write_number(&mut out, row.id.0.cast_unsigned());
+        write_placement(&mut out, &row.from);
+        write_placement(&mut out, &row.to);
+    }
+    out
+}
+
+pub(super) fn read_restored(mut rest: &[u8]) -> Vec<Restored> {
+    let mut rows = Vec::new();
+    while let Some(row) = read_row(&mut rest) {
+        rows.push(row);
+    }
+    rows
+}
+
+fn read_row(rest: &mut &[u8]) -> Option<Restored> {
+    let id = MessageId(read_number(rest)?.cast_signed());
+    Some(Restored { id, from: read_placement(rest)?, to: read_placement(rest)? })
+}
+
+/// Row ids start at 1, so 0 stands for "no mailbox".
+fn write_placement(out: &mut Vec<u8>, placement: &Placement) {
+    write_number(out, placement.mailbox.map_or(0, |mailbox| mailbox.0.cast_unsigned()));
+    out.push(placement.flags.bits.0);
+    write_text(out, placement.flags.keywords.as_str());
+}
+
+fn read_placement(rest: &mut &[u8]) -> Option<Placement> {
+    let mailbox = Some(read_number(rest)?).filter(|&number| number != 0).map(|number| MailboxId(number.cast_signed()));
+    let bits = FlagBits(read_byte(rest)?);
+    let keywords = Keywords::parse(&read_text(rest)?);
+    Some(Placement { mailbox, flags: Flags { bits, keywords } })
+}
+
+fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn read_number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = read_byte(rest)?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    write_number(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn read_text(rest: &mut &[u8]) -> Option<String> {
+    let length = usize::try_from(read_number(rest)?).ok()?;
+    let (text, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+fn read_byte(rest: &mut &[u8]) -> Option<u8> {
+    let (first, after) = rest.split_first()?;
+    *rest = after;
+    Some(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_come_back_as_they_were() {
+        let addresses = vec![Address::new("Ada", "ada@example.org"), Address::new("", "x@y"), Address::new("午餐", "")];
+        assert_eq!(read_addresses(write_addresses(&addresses).as_deref()), addresses);
+        assert_eq!(read_addresses(None), []);
+        let parts = vec![Part {
+            number: "2.1".into(),
+            content_type: "image/png".into(),
+            name: Some("é".into()),
+            size: 1 << 40,
+            is_attachment: true,
+        }];
+        assert_eq!(read_parts(&write_parts(&parts)), parts);
+        let flags = Flags { bits: FlagBits(5), keywords: Keywords::parse("a b") };
+        let rows = vec![Restored {
+            id: MessageId(70_000),
+            from: Placement { mailbox: None, flags: Flags::default() },
+            to: Placement { mailbox: Some(MailboxId(3)), flags },
+        }];
+        assert_eq!(read_restored(&write_restored(&rows)), rows);
+    }
+
+    #[test]
+    fn a_damaged_tail_is_left_out() {
+        let whole = write_addresses(&[Address::new("a", "b"), Address::new("c", "d")]).unwrap();
+        for end in 0..whole.len() {
+            assert!(read_addresses(whole.get(..end)).len() <= 1, "{end}");
+        }
+        assert_eq!(read_number(&mut &[0xff_u8; 12][..]), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! What placements share: headers, body, search text. The search index has no text of its own
+//! (contentless); it is fed from here, headers in small batches, bodies as they come.
+
+use rusqlite::{OptionalExtension, named_params};
+
+use super::Result;
+use super::codec;
+use super::search::searchable;
+use super::threads::Links;
+use super::work::Work;
+use crate::mail::server::{Body, NewMessage};
+use crate::mail::thread::id_hash;
+use crate::mail::{AccountId, Address, ContentId, FlagBits, MailboxId, MessageId};
+use crate::store::{StoreError, lookup};
+
+/// Search text kept of one body, in bytes; more finds nothing that people look for.
+const MAX_TEXT: usize = 256 * 1024;
+
+/// A 64-bit name for the server's content id within an account.
+pub(super) fn identity_hash(account: AccountId, identity: &str) -> i64 {
+    id_hash(&format!("{account}/{identity}"))
+}
+
+impl Work<'_> {
+    /// The content the account's server calls by this identity.
+    pub fn find_identity(&self, identity: i64) -> Result<Option<ContentId>> {
+        let mut statement = self.db.prepare_cached("SELECT id FROM content WHERE identity = ?1 LIMIT 1")?;
+        Ok(statement.query_row([identity], |row| row.get(0).map(ContentId)).optional()?)
+    }
+
+    pub fn insert_content(&self, account: AccountId, message: &NewMessage, links: &Links, identity: Option<i64>) -> Result<ContentId> {
+        let envelope = &message.envelope;
+        self.db
+            .prepare_cached(
+                "INSERT INTO content (account, received, date, size, hash, parent, identity, attachment, sender, recipients, copies, \
+                 subject, rfc_message_id, list_id) VALUES (:account, :received, :date, :size, :hash, :parent, :identity, :attachment, \
+                 :sender, :recipients, :copies, :subject, :rfc_message_id, :list_id)",
+            )?
+            .execute(named_params! {
+                ":account": account.0,
+                ":received": message.received,
+                ":date": envelope.date,
+                ":size": i64::try_from(message.size).unwrap_or(i64::MAX),
+                ":hash": links.own,
+                ":parent": links.parent(),
+                ":identity": identity,
+                ":attachment": envelope.has_attachment,
+                ":sender": codec::write_addresses(&envelope.from),
+                ":recipients": codec::write_addresses(&envelope.to),
+                ":copies": codec::write_addresses(&envelope.cc),
+                ":subject": Some(envelope.subject.as_str()).filter(|subject| !subject.is_empty()),
+                ":rfc_message_id": envelope.rfc_message_id,
+                ":list_id": envelope.list_id,
+            })?;
+        Ok(ContentId(self.db.last_insert_rowid()))
+    }
+
+    /// Keeps bodies of a mailbox's messages; one whose message is gone is left out.
+    pub fn add_bodies(&mut self, mailbox: MailboxId, bodies: &[Body], texts: &[String]) -> Result<()> {
+        for (index, body) in bodies.iter().enumerate() {
+            let Some(id) = lookup::find_key(self.db, mailbox, &body.key)? else { continue };
+            self.add_body(id, mailbox, body, texts.get(index).map(String::as_str).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn add_body(&mut self, id: MessageId, mailbox: MailboxId, body: &Body, text: &str) -> Result<()> {
+        let content: i64 = self.db.prepare_cached("SELECT content FROM message WHERE id = ?1")?.query_row([id.0], |row| row.get(0))?;
+        let kept: i64 = self.db.prepare_cached("SELECT body FROM content WHERE id = ?1")?.query_row([content], |row| row.get(0))?;
+        let new = if body.bytes.is_empty() { 0 } else { 1 + i64::from(body.whole) };
+        // a prefix never replaces the whole
+        if new > 0 && new >= kept {
+            self.db.prepare_cached("INSERT OR REPLACE INTO body (content, whole, parts, bytes) VALUES (?1, ?2, ?3, ?4)")?.execute((
+                content,
+                body.whole,
+                codec::write_parts(&body.parts),
+                &body.bytes,
+            ))?;
+        }
+        let attachment = (!body.parts.is_empty()).then(|| body.parts.iter().any(|part| part.is_attachment));
+        self.db
+            .prepare_cached("UPDATE content SET body = max(body, ?2), attachment = coalesce(?3, attachment) WHERE id = ?1")?
+            .execute((content, new, attachment))?;
+        if new >= kept {
+            self.index(ContentId(content), Some(text))?;
+        }
+        if let Some(placed) = self.load(id)? {
+            self.changes.changed(placed.wanted.mailbox.unwrap_or(mailbox), id);
+        }
+        Ok(())
+    }
+
+    /// Adds headers not yet indexed, at most `limit`; how many are left.
+    pub fn index_some(&mut self, limit: usize) -> Result<usize> {
+        let mut statement = self.db.prepare_cached("SELECT id FROM content WHERE indexed = 0 ORDER BY id LIMIT ?1")?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let ids: Vec<i64> = statement.query_map([limit], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        for id in ids {
+            self.index(ContentId(id), None)?;
+        }
+        let mut statement = self.db.prepare_cached("SELECT count(*) FROM content WHERE indexed = 0")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(|left| usize::try_from(left).unwrap_or_default())?)
+    }
+
+    /// Writes the search row of a content; `body` None = headers only.
+    fn index(&mut self, content: ContentId, body: Option<&str>) -> Result<()> {
+        let mut statement = self.db.prepare_cached("SELECT sender, recipients, copies, subject, list_id FROM content WHERE id = ?1")?;
+        let (sender, recipients, subject) = statement.query_row([content.0], |row| {
+            let addresses = |at: usize| row.get_ref(at)?.as_blob_or_null().map(codec::read_addresses).map_err(rusqlite::Error::from);
+            let mut to = words(&addresses(1)?);
+            to.push(' ');
+            to.push_str(&words(&addresses(2)?));
+            to.push(' ');
+            to.push_str(row.get_ref(4)?.as_str_or_null()?.unwrap_or_default());
+            Ok((words(&addresses(0)?), to, row.get::<_, Option<String>>(3)?.unwrap_or_default()))
+        })?;
+        let indexed = if body.is_some() { 2 } else { 1 };
+        let body = body.unwrap_or_default();
+        let end = body.floor_char_boundary(MAX_TEXT);
+        let text = searchable(body.get(..end).unwrap_or(body));
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute((content.0, searchable(&sender), searchable(&recipients), searchable(&subject), text))?;
+        self.db.prepare_cached("UPDATE content SET indexed = max(indexed, ?2) WHERE id = ?1")?.execute((content.0, indexed))?;
+        Ok(())
+    }
+
+    /// Keeps the bytes of a local row in user.db, named so that people and programs can find its place.
+    pub fn keep_local(&mut self, id: MessageId, bytes: &[u8]) -> Result<()> {
+        let named = self
+            .db
+            .prepare_cached(
+                "SELECT a.name, b.name, c.rfc_message_id, c.size, m.received, m.wanted_bits, m.wanted_keywords FROM message m \
+                 JOIN content c ON c.id = m.content JOIN mailbox b ON b.id = m.wanted_mailbox JOIN account a ON a.id = b.account \
+                 WHERE m.id = ?1 AND m.state = 0",
+            )?
+            .query_row([id.0], |row| {
+                let text = |at| row.get::<_, String>(at);
+                let number = |at| row.get::<_, i64>(at);
+                Ok((text(0)?, text(1)?, row.get::<_, Option<String>>(2)?, number(3)?, number(4)?, FlagBits(row.get(5)?), text(6)?))
+            })
+            .optional()?;
+        let Some((account, mailbox, rfc_message_id, size, received, bits, keywords)) = named else {
+            return Err(StoreError::Other(format!("message {id} is not one that only lives here")));
+        };
+        self.user.execute(
+            "INSERT OR REPLACE INTO local (message, account, mailbox, rfc_message_id, size, received, bits, keywords, bytes) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            (id.0, account, mailbox, rfc_message_id, size, received, bits.0, keywords, bytes),
+        )?;
+        Ok(())
+    }
+
+    /// A server has it now, or nobody wants it: the bytes may go.
+    pub fn drop_local(&self, id: MessageId) -> Result<()> {
+        self.user.prepare_cached("DELETE FROM local WHERE message = ?1")?.execute([id.0])?;
+        Ok(())
+    }
+}
+
+fn words(list: &[Address]) -> String {
+    let mut text = String::with_capacity(list.len() * 40);
+    for address in list {
+        text.push_str(&address.name);
+        text.push(' ');
+        text.push_str(&address.address);
+        text.push(' ');
+    }
+    text
+}

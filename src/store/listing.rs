@@ -1,0 +1,296 @@
+//! Which rows a listing holds, and in which order. The default order walks the covering index of each
+//! mailbox in the scope, newest first, merged; so a first window costs what it shows, not what there is.
+
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, Rows, Statement};
+
+use super::codec::read_addresses;
+use super::search::{Search, compile};
+use super::{Reader, Result};
+use crate::mail::{Listing, MailboxId, MessageId, Role, Row, Scope, SortBy, ThreadId};
+
+/// Newest first over one mailbox, from the index alone.
+pub(super) const WALK: &str = "SELECT received, id, thread, content FROM message WHERE wanted_mailbox = ?1 ORDER BY received DESC, id DESC";
+
+/// Members of a thread; the index on thread finds them.
+pub(super) const THREAD: &str = "SELECT m.id, m.content, m.wanted_mailbox, c.hash, c.parent, coalesce(c.date, m.received) \
+     FROM message m JOIN content c ON c.id = m.content WHERE m.thread = ?1 AND m.wanted_mailbox IS NOT NULL ORDER BY m.id";
+
+/// One message as a walk passes it; newest is greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Step {
+    pub received: i64,
+    pub id: i64,
+    pub thread: i64,
+    pub content: i64,
+}
+
+impl Step {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { received: row.get(0)?, id: row.get(1)?, thread: row.get(2)?, content: row.get(3)? })
+    }
+
+    fn row(self, count: u32) -> Row {
+        Row { id: MessageId(self.id), thread: ThreadId(self.thread), count, depth: 0 }
+    }
+}
+
+/// Calls `take` for the messages of these mailboxes, newest first over all, until it returns false.
+fn walk(db: &Connection, mailboxes: &[MailboxId], mut take: impl FnMut(Step) -> bool) -> Result<()> {
+    let mut statements: Vec<Statement<'_>> = mailboxes.iter().map(|_| db.prepare(WALK)).collect::<rusqlite::Result<_>>()?;
+    if let ([statement], [mailbox]) = (statements.as_mut_slice(), mailboxes) {
+        let mut rows = statement.query([mailbox.0])?;
+        while let Some(row) = rows.next()? {
+            if !take(Step::read(row)?) {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    let mut cursors: Vec<Rows<'_>> = Vec::with_capacity(mailboxes.len());
+    for (statement, mailbox) in statements.iter_mut().zip(mailboxes) {
+        cursors.push(statement.query([mailbox.0])?);
+    }
+    let mut heap: BinaryHeap<(Step, usize)> = BinaryHeap::with_capacity(cursors.len());
+    for (index, cursor) in cursors.iter_mut().enumerate() {
+        if let Some(row) = cursor.next()? {
+            heap.push((Step::read(row)?, index));
+        }
+    }
+    while let Some((step, index)) = heap.pop() {
+        if !take(step) {
+            break;
+        }
+        if let Some(row) = cursors.get_mut(index).map(Rows::next).transpose()?.flatten() {
+            heap.push((Step::read(row)?, index));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what is to be shown of a walk: each content once, with threads each thread once (its newest).
+struct Gather {
+    rows: Vec<Row>,
+    limit: usize,
+    /// Where each thread's row is; None without threads.
+    threads: Option<HashMap<i64, usize>>,
+    /// None where a content can't come twice (one mailbox).
+    contents: Option<HashSet<i64>>,
+    /// Also count the members of threads that are already full up.
+    counts: bool,
+}
+
+impl Gather {
+    fn new(threads: bool, is_single: bool, limit: usize) -> Self {
+        Self {
+            rows: Vec::new(),
+            limit,
+            threads: threads.then(HashMap::new),
+            contents: (!is_single).then(HashSet::new),
+            counts: limit == usize::MAX,
+        }
+    }
+
+    /// False: enough.
+    fn take(&mut self, step: Step) -> bool {
+        if self.contents.as_mut().is_some_and(|contents| !contents.insert(step.content)) {
+            return true;
+        }
+        if let Some(threads) = &mut self.threads {
+            match threads.entry(step.thread) {
+                std::collections::hash_map::Entry::Occupied(at) => {
+                    if let Some(row) = self.rows.get_mut(*at.get()).filter(|_| self.counts) {
+                        row.count += 1;
+                    }
+                    return true;
+                }
+                std::collections::hash_map::Entry::Vacant(free) => {
+                    free.insert(self.rows.len());
+                }
+            }
+        }
+        self.rows.push(step.row(1));
+        self.rows.len() < self.limit
+    }
+}
+
+impl Reader {
+    /// The first `limit` rows. In the default order and without a query the cost does not grow with the mailbox.
+    pub fn first_rows(&self, listing: &Listing, limit: usize) -> Result<Vec<Row>> {
+        let is_default = listing.query.as_ref().is_none_or(crate::mail::Query::is_empty)
+            && listing.sort.by == SortBy::Received
+            && !listing.sort.reversed;
+        if !is_default {
+            let mut rows = self.rows(listing)?;
+            rows.truncate(limit);
+            return Ok(rows);
+        }
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mailboxes = self.in_scope(&listing.scope, false)?;
+        let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, limit);
+        walk(self.db(), &mailboxes, |step| gather.take(step))?;
+        let mut rows = gather.rows;
+        if listing.threads {
+            for row in &mut rows {
+                row.count = self.thread_count(&mailboxes, row.thread)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// All rows of a listing, in its order.
+    pub fn rows(&self, listing: &Listing) -> Result<Vec<Row>> {
+        let query = listing.query.as_ref().filter(|query| !query.is_empty());
+        let names_mailbox = query.is_some_and(Search::names_mailbox);
+        let mailboxes = self.in_scope(&listing.scope, names_mailbox)?;
+        let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, usize::MAX);
+        match query {
+            None => walk(self.db(), &mailboxes, |step| gather.take(step))?,
+            Some(query) => {
+                let search = compile(query, &mailboxes, &self.all_mailboxes()?);
+                let mut statement = self.db().prepare(&search.sql)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(&search.params))?;
+                while let Some(row) = rows.next()? {
+                    gather.take(Step::read(row)?);
+                }
+            }
+        }
+        let mut rows = gather.rows;
+        if listing.sort.by != SortBy::Received {
+            self.sort_by(&mut rows, listing.sort.by)?;
+        }
+        if listing.sort.reversed {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    /// Total and unread messages of a listing; keyed where there is no query and no content can come twice.
+    pub fn count(&self, listing: &Listing) -> Result<(u64, u64)> {
+        let query = listing.query.as_ref().filter(|query| !query.is_empty());
+        let mailboxes = self.in_scope(&listing.scope, query.is_some_and(Search::names_mailbox))?;
+        let can_double =
+            mailboxes.len() > 1 && self.all_mailboxes()?.iter().any(|m| m.role == Some(Role::All) && mailboxes.contains(&m.id));
+        if query.is_none() && !can_double {
+            let mut statement = self.db().prepare_cached("SELECT total, unread FROM mailbox WHERE id = ?1")?;
+            let mut sum = (0, 0);
+            for mailbox in &mailboxes {
+                let found = statement.query_row([mailbox.0], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?))).optional()?;
+                let (total, unread) = found.unwrap_or_default();
+                sum = (sum.0 + u64::from(total), sum.1 + u64::from(unread));
+            }
+            return Ok(sum);
+        }
+        let flat = Listing { threads: false, sort: crate::mail::Sort::default(), ..listing.clone() };
+        let rows = self.rows(&flat)?;
+        let mut statement = self.db().prepare_cached("SELECT wanted_bits & 1 = 0 FROM message WHERE id = ?1")?;
+        let mut unread = 0_u64;
+        for row in &rows {
+            unread += u64::from(statement.query_row([row.id.0], |row| row.get::<_, bool>(0)).optional()?.unwrap_or_default());
+        }
+        Ok((rows.len() as u64, unread))
+    }
+
+    /// Members of a thread in scope, in reply order with their depth.
+    pub fn thread_rows(&self, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
+        let mailboxes = self.in_scope(&listing.scope, false)?;
+        let members = self.members(&mailboxes, thread)?;
+        let ordered = crate::mail::thread::order(&members);
+        Ok(ordered.into_iter().map(|(id, depth)| Row { id, thread, count: 1, depth }).collect())
+    }
+
+    /// Members of a thread in scope, oldest first.
+    pub fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {
+        let mailboxes = self.in_scope(scope, false)?;
+        let mut members = self.members(&mailboxes, thread)?;
+        members.sort_unstable_by_key(|member| (member.date, member.id));
+        Ok(members.into_iter().map(|member| member.id).collect())
+    }
+
+    fn thread_count(&self, mailboxes: &[MailboxId], thread: ThreadId) -> Result<u32> {
+        let mut statement = self.db().prepare_cached("SELECT wanted_mailbox, content FROM message WHERE thread = ?1")?;
+        let mut contents = HashSet::new();
+        let mut count = 0;
+        let mut rows = statement.query([thread.0])?;
+        while let Some(row) = rows.next()? {
+            let Some(mailbox) = row.get::<_, Option<i64>>(0)?.map(MailboxId) else { continue };
+            let mut is_new = || row.get::<_, i64>(1).map(|content| contents.insert(content));
+            if mailboxes.contains(&mailbox) && (mailboxes.len() == 1 || is_new()?) {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    fn members(&self, mailboxes: &[MailboxId], thread: ThreadId) -> Result<Vec<crate::mail::thread::Member>> {
+        let mut statement = self.db().prepare_cached(THREAD)?;
+        let mut contents = HashSet::new();
+        let mut members = Vec::new();
+        let mut rows = statement.query([thread.0])?;
+        while let Some(row) = rows.next()? {
+            let is_in_scope = mailboxes.contains(&MailboxId(row.get(2)?));
+            if is_in_scope && (mailboxes.len() == 1 || contents.insert(row.get::<_, i64>(1)?)) {
+                members.push(crate::mail::thread::Member {
+                    id: MessageId(row.get(0)?),
+                    hash: row.get(3)?,
+                    parent: row.get(4)?,
+                    date: row.get(5)?,
+                });
+            }
+        }
+        Ok(members)
+    }
+
+    /// Orders rows by something other than their arrival; equal ones stay newest first.
+    fn sort_by(&self, rows: &mut [Row], by: SortBy) -> Result<()> {
+        let column = match by {
+            SortBy::Received => "m.received",
+            SortBy::Date => "coalesce(c.date, m.received)",
+            SortBy::Size => "c.size",
+            SortBy::From => "c.sender",
+            SortBy::Subject => "c.subject",
+        };
+        let sql = format!("SELECT {column} FROM message m JOIN content c ON c.id = m.content WHERE m.id = ?1");
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let mut numbers: HashMap<MessageId, i64> = HashMap::new();
+        let mut texts: HashMap<MessageId, Box<str>> = HashMap::new();
+        for row in rows.iter() {
+            let mut found = statement.query([row.id.0])?;
+            let Some(value) = found.next()? else { continue };
+            match by {
+                SortBy::From => {
+                    let list = read_addresses(value.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)?);
+                    let name = list.first().map(|address| address.short().to_lowercase()).unwrap_or_default();
+                    texts.insert(row.id, name.into());
+                }
+                SortBy::Subject => {
+                    let subject = value.get_ref(0)?.as_str_or_null().map_err(rusqlite::Error::from)?.unwrap_or_default();
+                    texts.insert(row.id, bare_subject(subject).to_lowercase().into());
+                }
+                _ => {
+                    numbers.insert(row.id, value.get(0)?);
+                }
+            }
+        }
+        match by {
+            SortBy::From | SortBy::Subject => rows.sort_by(|a, b| texts.get(&a.id).cmp(&texts.get(&b.id))),
+            _ => rows.sort_by(|a, b| numbers.get(&b.id).cmp(&numbers.get(&a.id))),
+        }
+        Ok(())
+    }
+}
+
+/// A subject without the marks of replies and forwards before it.
+fn bare_subject(subject: &str) -> &str {
+    let mut bare = subject.trim_start();
+    while let Some((mark, rest)) = bare.split_once(':') {
+        if !matches!(mark.trim_end().to_lowercase().as_str(), "re" | "fw" | "fwd" | "aw" | "sv" | "wg" | "vs" | "tr" | "rif" | "antw") {
+            break;
+        }
+        bare = rest.trim_start();
+    }
+    bare
+}

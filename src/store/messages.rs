@@ -1,0 +1,325 @@
+//! What servers say about messages: headers, flags, what is gone, and void uids. What each event does to a
+//! row is decided in `rows.rs`; here rows are found, and the answers that come too late are kept away.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{OptionalExtension, params};
+
+use super::contents::identity_hash;
+use super::lookup::{self, PLACED, PLACED_COLUMNS, read_placed};
+use super::rows::{Fate, Placed, Sent, State};
+use super::threads::Links;
+use super::work::Work;
+use super::{Changed, Merged, Result, StoreError, Validity};
+use crate::mail::server::{NewMessage, Opened, Window};
+use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
+
+/// What tells a message from others where the server has no identity: Message-ID, size, INTERNALDATE.
+type Likeness = (i64, i64, i64);
+
+impl Work<'_> {
+    pub fn add_messages(&mut self, mailbox: MailboxId, mut messages: Vec<NewMessage>) -> Result<Changed> {
+        // ids grow with the uid, so that ties in a listing are in the server's order
+        messages.sort_by(|a, b| a.key.cmp(&b.key));
+        let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
+        let awaits = self.awaits(mailbox)?;
+        let doubles = if awaits { doubles(&messages) } else { HashSet::new() };
+        let mut first_born = None;
+        for message in messages {
+            if self.memory.has_left(mailbox, &message.key) {
+                continue;
+            }
+            if let Some(id) = lookup::find_key(self.db, mailbox, &message.key)? {
+                self.see(id, mailbox, &message.flags)?;
+                continue;
+            }
+            let identity = message.identity.as_deref().map(|identity| identity_hash(account, identity));
+            let row = if awaits { self.find_awaited(mailbox, &message, identity, &doubles)? } else { None };
+            match row {
+                Some(id) => self.found(id, mailbox, message, identity)?,
+                None => {
+                    let id = self.insert_message(account, mailbox, message, identity)?;
+                    first_born.get_or_insert(id);
+                }
+            }
+        }
+        if let Some(first) = first_born {
+            self.memory.birth(first.0);
+        }
+        Ok(std::mem::take(&mut self.changes).finish())
+    }
+
+    /// Some row is lost in this mailbox, or in flight to it.
+    fn awaits(&self, mailbox: MailboxId) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1 AND state = 2) OR EXISTS (SELECT 1 FROM sent WHERE mailbox = ?1)",
+        )?;
+        Ok(statement.query_row([mailbox.0], |row| row.get(0))?)
+    }
+
+    /// The one row, lost in this mailbox or in flight to it, that this message is: by the server's own
+    /// identity, else by its likeness. Where two would do, none does.
+    fn find_awaited(
+        &self,
+        mailbox: MailboxId,
+        message: &NewMessage,
+        identity: Option<i64>,
+        doubles: &HashSet<Likeness>,
+    ) -> Result<Option<MessageId>> {
+        const AWAITED: &str = "((m.state = 2 AND m.mailbox = ?1) OR s.mailbox = ?1)";
+        if let Some(content) = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten() {
+            let sql = format!("SELECT m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.content = ?2 AND {AWAITED} LIMIT 2");
+            if let Some(id) = self.only(&sql, (mailbox.0, content.0))? {
+                return Ok(Some(id));
+            }
+        }
+        let likeness = likeness(message);
+        // without a Message-ID nothing tells two messages apart
+        if likeness.0 == 0 || doubles.contains(&likeness) {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT m.id FROM reference r JOIN message m ON m.thread = r.thread JOIN content c ON c.id = m.content \
+             LEFT JOIN sent s ON s.message = m.id WHERE r.hash = ?2 AND c.hash = ?2 AND c.size = ?3 AND m.received = ?4 \
+             AND (?5 IS NULL OR c.identity IS NULL OR c.identity = ?5) AND {AWAITED} LIMIT 2"
+        );
+        self.only(&sql, (mailbox.0, likeness.0, likeness.1, likeness.2, identity))
+    }
+
+    /// The id a query finds, if it finds exactly one.
+    fn only(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<MessageId>> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let ids: Vec<i64> = statement.query_map(params, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(match ids.as_slice() {
+            [one] => Some(MessageId(*one)),
+            _ => None,
+        })
+    }
+
+    /// A known row shows again: merges its flags, unless an answer is awaited.
+    fn see(&mut self, id: MessageId, mailbox: MailboxId, flags: &Flags) -> Result<()> {
+        let Some(before) = self.load(id)? else { return Ok(()) };
+        // the headers may have been asked for before the push
+        if before.sent.is_some() || self.memory.is_touched_since_open(mailbox, id) {
+            return Ok(());
+        }
+        let mut after = before.clone();
+        after.seen(flags);
+        self.save(id, &before, &after)
+    }
+
+    fn found(&mut self, id: MessageId, mailbox: MailboxId, message: NewMessage, identity: Option<i64>) -> Result<()> {
+        let Some(before) = self.load(id)? else { return Ok(()) };
+        let mut after = before.clone();
+        if before.mailbox.is_some_and(|old| old != mailbox) {
+            self.memory.leave(before.mailbox, before.key.as_ref());
+        }
+        after.found(mailbox, message.key, &message.flags);
+        self.save(id, &before, &after)?;
+        if before.state == State::Local {
+            self.drop_local(id)?;
+        }
+        if identity.is_some() {
+            self.db
+                .prepare_cached(
+                    "UPDATE content SET identity = coalesce(identity, ?2) WHERE id = (SELECT content FROM message WHERE id = ?1)",
+                )?
+                .execute((id.0, identity))?;
+        }
+        // questions asked before say nothing of it
+        self.memory.touch([id]);
+        Ok(())
+    }
+
+    fn insert_message(&mut self, account: AccountId, mailbox: MailboxId, message: NewMessage, identity: Option<i64>) -> Result<MessageId> {
+        let id = self.next_id()?;
+        let links = Links::of(&message.envelope);
+        let shared = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten();
+        let thread = shared.map(|content| self.thread_of_content(content)).transpose()?.flatten();
+        let content = match shared {
+            Some(content) => content,
+            None => self.insert_content(account, &message, &links, identity)?,
+        };
+        let thread = match thread {
+            Some(thread) => thread,
+            None => self.thread_for(&links, id)?.0,
+        };
+        let received = message.received;
+        self.insert_row(id, content, thread, received, &Placed::known(mailbox, message.key, message.flags))?;
+        Ok(id)
+    }
+
+    pub fn thread_of_content(&self, content: ContentId) -> Result<Option<i64>> {
+        let mut statement = self.db.prepare_cached("SELECT thread FROM message WHERE content = ?1 LIMIT 1")?;
+        Ok(statement.query_row([content.0], |row| row.get(0)).optional()?)
+    }
+
+    /// Inserts a row that is not in flight.
+    pub fn insert_row(&mut self, id: MessageId, content: ContentId, thread: i64, received: i64, row: &Placed) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO message (id, content, thread, received, state, mailbox, uid, base_name, wanted_mailbox, wanted_bits, \
+                 wanted_keywords, server_bits, server_keywords) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?
+            .execute(params![
+                id.0,
+                content.0,
+                thread,
+                received,
+                row.state as i64,
+                row.mailbox.map(|mailbox| mailbox.0),
+                row.key.as_ref().and_then(Key::uid).map(|uid| uid.0),
+                row.key.as_ref().and_then(Key::base_name),
+                row.wanted.mailbox.map(|mailbox| mailbox.0),
+                row.wanted.flags.bits.0,
+                row.wanted.flags.keywords.as_str(),
+                row.server.bits.0,
+                row.server.keywords.as_str(),
+            ])?;
+        if let Some(mailbox) = row.wanted.mailbox {
+            self.changes.added(mailbox, id);
+        }
+        Ok(())
+    }
+
+    /// Keys and flags of a window: merges, drops what is gone, names what is missing here.
+    pub fn merge_flags(&mut self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Merged> {
+        let mut present: HashMap<Key, Flags> = present.into_iter().collect();
+        for (id, before) in self.rows_in(mailbox, window)? {
+            let shown = before.key.as_ref().and_then(|key| present.remove(key));
+            if before.sent.as_ref().is_some_and(|sent| *sent != Sent::Held) || self.memory.is_newer(id, asked_at) {
+                continue;
+            }
+            match shown {
+                Some(flags) if flags == before.server => {}
+                Some(flags) => {
+                    let mut after = before.clone();
+                    after.seen(&flags);
+                    self.save(id, &before, &after)?;
+                }
+                None => self.vanish(id, &before)?,
+            }
+        }
+        let mut missing: Vec<Key> = present.into_keys().filter(|key| !self.memory.has_left(mailbox, key)).collect();
+        missing.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(Merged { changed: std::mem::take(&mut self.changes).finish(), missing })
+    }
+
+    /// The known rows of a window; all rows of a mailbox whose keys are no uids.
+    fn rows_in(&self, mailbox: MailboxId, window: Window) -> Result<Vec<(MessageId, Placed)>> {
+        let mut rows = Vec::new();
+        for (index, range) in [("m.uid BETWEEN ?2 AND ?3", true), ("m.base_name IS NOT NULL", false)] {
+            let sql = format!("SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.mailbox = ?1 AND {index}");
+            let mut statement = self.db.prepare_cached(&sql)?;
+            let read = |row: &rusqlite::Row<'_>| Ok((MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?));
+            let found = match range {
+                true => statement.query_map((mailbox.0, window.low, window.high), read)?,
+                false => statement.query_map([mailbox.0], read)?,
+            };
+            for row in found {
+                rows.push(row?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The server has it no more, by another's hand: waiting changes of it are void.
+    pub fn vanish(&mut self, id: MessageId, before: &Placed) -> Result<()> {
+        debug_assert_eq!(before.clone().gone(), Fate::Goes);
+        self.drop_successor(id)?;
+        self.remove(id, before)
+    }
+
+    /// The local half of a move between accounts goes with its source, unless it is already on its way.
+    fn drop_successor(&mut self, id: MessageId) -> Result<()> {
+        let mut statement = self.db.prepare_cached("SELECT after FROM message WHERE id = ?1")?;
+        let after: Option<i64> = statement.query_row([id.0], |row| row.get(0)).optional()?.flatten();
+        let Some(after) = after.map(MessageId) else { return Ok(()) };
+        match self.load(after)? {
+            Some(row) if row.state == State::Local && row.sent.is_none() => {
+                self.drop_local(after)?;
+                self.remove(after, &row)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn opened(&mut self, mailbox: MailboxId, opened: Opened) -> Result<Validity> {
+        self.memory.open(mailbox);
+        let mut statement = self.db.prepare_cached("SELECT uid_validity FROM mailbox WHERE id = ?1")?;
+        let Some(known) = statement.query_row([mailbox.0], |row| row.get::<_, Option<u32>>(0)).optional()? else {
+            return Err(StoreError::Other("the mailbox is gone".into()));
+        };
+        let validity = match (known.map(UidValidity), opened.uid_validity) {
+            (None, Some(_)) => Validity::New,
+            (Some(known), Some(now)) if known != now => Validity::Changed { cancelled: self.void_uids(mailbox)? },
+            _ => Validity::Same,
+        };
+        self.db.execute(
+            "UPDATE mailbox SET uid_validity = coalesce(?2, uid_validity), uid_next = coalesce(?3, uid_next), server_total = ?4 WHERE id = ?1",
+            (mailbox.0, opened.uid_validity.map(|v| v.0), opened.uid_next, opened.exists),
+        )?;
+        Ok(validity)
+    }
+
+    /// Every uid of the mailbox means nothing any more. The moves and deletes that this cancels, in words.
+    fn void_uids(&mut self, mailbox: MailboxId) -> Result<Vec<String>> {
+        self.memory.forget_left(mailbox);
+        let mut cancelled = Vec::new();
+        for (id, before) in self.rows_in(mailbox, Window::ALL)? {
+            let mut after = before.clone();
+            if after.voided() {
+                cancelled.push(self.waiting_label(id, &before)?);
+                self.drop_successor(id)?;
+                self.db.execute("UPDATE message SET after = NULL WHERE id = ?1", [id.0])?;
+            }
+            self.save(id, &before, &after)?;
+        }
+        self.db.execute("UPDATE mailbox SET headers_from = NULL, synced = NULL WHERE id = ?1", [mailbox.0])?;
+        Ok(cancelled)
+    }
+
+    pub fn set_synced(&mut self, mailbox: MailboxId, at: i64) -> Result<Changed> {
+        let sql = format!("SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.mailbox = ?1 AND m.state = 2");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let rows = statement.query_map([mailbox.0], |row| Ok((MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?)))?;
+        let lost: Vec<(MessageId, Placed)> = rows.collect::<rusqlite::Result<_>>()?;
+        for (id, row) in lost {
+            // a push that ended since the mailbox was opened may have put it there behind the sync's back
+            if !self.memory.is_touched_since_open(mailbox, id) {
+                self.restore_predecessors(id)?;
+                self.remove(id, &row)?;
+            }
+        }
+        self.db.execute("UPDATE mailbox SET synced = ?2 WHERE id = ?1", (mailbox.0, at))?;
+        Ok(std::mem::take(&mut self.changes).finish())
+    }
+
+    /// The new half of a move between accounts never arrived: its source is wanted again where it is.
+    pub fn restore_predecessors(&mut self, id: MessageId) -> Result<bool> {
+        let mut statement = self.db.prepare_cached("SELECT id FROM message WHERE after = ?1")?;
+        let ids: Vec<MessageId> = statement.query_map([id.0], |row| row.get(0).map(MessageId))?.collect::<rusqlite::Result<_>>()?;
+        let mut is_any = false;
+        for source in ids {
+            let Some(before) = self.load(source)? else { continue };
+            let mut after = before.clone();
+            if after.wanted.mailbox.is_none() {
+                after.wanted.mailbox = after.mailbox;
+                is_any = true;
+            }
+            self.save(source, &before, &after)?;
+        }
+        self.db.prepare_cached("UPDATE message SET after = NULL WHERE after = ?1")?.execute([id.0])?;
+        Ok(is_any)
+    }
+}
+
+fn likeness(message: &NewMessage) -> Likeness {
+    (Links::of(&message.envelope).own, i64::try_from(message.size).unwrap_or(i64::MAX), message.received)
+}
+
+/// What more than one message of a batch looks like.
+fn doubles(messages: &[NewMessage]) -> HashSet<Likeness> {
+    let mut seen = HashSet::new();
+    messages.iter().map(likeness).filter(|likeness| !seen.insert(*likeness)).collect()
+}

@@ -1,0 +1,154 @@
+//! Order, threads, windows, counts and search.
+
+use super::fixture::{Store, message, seen};
+use crate::mail::server::Body;
+use crate::mail::server::NewMessage;
+use crate::mail::{Listing, MessageId, Query, Scope, Sort, SortBy};
+
+fn reply(uid: u32, name: &str, to: &str) -> NewMessage {
+    let mut message = message(uid, name);
+    message.envelope.references = vec![format!("{to}@example.org")];
+    message
+}
+
+#[test]
+fn rows_are_newest_first_and_summaries_keep_the_order_asked() {
+    let store = Store::new();
+    let mut list = vec![message(1, "a"), message(2, "b"), message(3, "c")];
+    list[1].received += 50;
+    store.writer.add_messages(store.inbox, list).wait().unwrap();
+    let rows = store.reader.rows(&Listing::mailbox(store.inbox, false)).unwrap();
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+    let subjects: Vec<String> = store.reader.summaries(&ids).unwrap().into_iter().map(|s| s.subject).collect();
+    assert_eq!(subjects, ["Subject b", "Subject c", "Subject a"]);
+    let asked = [ids[2], MessageId(999_999_999), ids[0]];
+    let given: Vec<MessageId> = store.reader.summaries(&asked).unwrap().into_iter().map(|s| s.id).collect();
+    assert_eq!(given, [ids[2], ids[0]]);
+    assert_eq!(store.counts(store.inbox), (3, 3));
+    store.check();
+}
+
+#[test]
+fn threads_join_in_any_order_of_arrival() {
+    let links = [reply(1, "a", "root"), reply(2, "b", "a"), reply(3, "c", "b"), message(4, "root"), message(5, "other")];
+    for turn in 0..links.len() {
+        let store = Store::new();
+        let mut list = links.to_vec();
+        list.rotate_left(turn);
+        for message in list {
+            store.writer.add_messages(store.inbox, vec![message]).wait().unwrap();
+        }
+        let listing = Listing::mailbox(store.inbox, true);
+        let rows = store.reader.rows(&listing).unwrap();
+        let mut counts: Vec<u32> = rows.iter().map(|row| row.count).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [1, 4], "turn {turn}");
+        let big = rows.iter().find(|row| row.count == 4).unwrap();
+        let depths: Vec<u8> = store.reader.thread_rows(&listing, big.thread).unwrap().iter().map(|row| row.depth).collect();
+        assert_eq!(depths, [0, 1, 2, 3]);
+        assert_eq!(store.reader.thread_ids(&Scope::All, big.thread).unwrap().len(), 4);
+    }
+}
+
+#[test]
+fn a_first_window_is_the_beginning_of_the_whole() {
+    let store = Store::new();
+    let list = (1..60).map(|n| if n % 3 == 0 { reply(n, &format!("m{n}"), "m1") } else { message(n, &format!("m{n}")) });
+    let list: Vec<_> = list
+        .enumerate()
+        .map(|(at, mut m)| {
+            m.received += (at as i64 * 7) % 31;
+            m
+        })
+        .collect();
+    store.writer.add_messages(store.inbox, list).wait().unwrap();
+    store.writer.add_messages(store.archive, vec![reply(1, "x", "m1")]).wait().unwrap();
+    for threads in [false, true] {
+        for scope in [Scope::Mailbox(store.inbox), Scope::All, Scope::Account(store.work)] {
+            for by in [SortBy::Received, SortBy::Date, SortBy::From, SortBy::Subject, SortBy::Size] {
+                for reversed in [false, true] {
+                    let listing = Listing { scope: scope.clone(), query: None, threads, sort: Sort { by, reversed } };
+                    let whole = store.reader.rows(&listing).unwrap();
+                    let first = store.reader.first_rows(&listing, 7).unwrap();
+                    assert_eq!(first, whole[..7], "{listing:?}");
+                }
+            }
+        }
+    }
+}
+
+fn find(store: &Store, scope: Scope, text: &str) -> Vec<String> {
+    let query = Query::parse(text, &jiff::Zoned::now());
+    let listing = Listing { scope, query: Some(query), threads: false, sort: Sort::default() };
+    let ids: Vec<MessageId> = store.reader.rows(&listing).unwrap().iter().map(|row| row.id).collect();
+    let mut names: Vec<String> = store.reader.summaries(&ids).unwrap().into_iter().map(|s| s.subject.replace("Subject ", "")).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn search_finds_words_fields_flags_and_scripts_without_spaces() {
+    let store = Store::new();
+    let mut lunch = message(1, "lunch");
+    lunch.envelope.subject = "明天的午餐计划".into();
+    let mut street = message(2, "street");
+    street.envelope.subject = "Größe der Straße".into();
+    let mut carol = message(3, "carol");
+    carol.envelope.from = vec![crate::mail::Address::new("Carol \"OR\" Shaw", "carol@example.net")];
+    carol.flags = seen();
+    store.writer.add_messages(store.inbox, vec![lunch, street, carol, message(4, "body")]).wait().unwrap();
+    let body = Body { key: super::fixture::key(4), bytes: b"x".to_vec(), whole: true, parts: vec![] };
+    store.writer.add_bodies(store.inbox, vec![body], vec!["The quarterly numbers".into()]).wait().unwrap();
+    assert_eq!(store.writer.index_some(2).wait().unwrap(), 1);
+    assert_eq!(store.writer.index_some(10).wait().unwrap(), 0);
+    for (text, expect) in [
+        ("午餐", vec!["明天的午餐计划"]),
+        ("餐计", vec!["明天的午餐计划"]),
+        ("strasse", vec!["Größe der Straße"]),
+        ("grosse", vec!["Größe der Straße"]),
+        ("quart", vec!["body"]),
+        ("\"quarterly num\"", vec!["body"]),
+        ("body:quarterly -is:read", vec!["body"]),
+        ("subject:quarterly", vec![]),
+        ("from:carol", vec!["carol"]),
+        ("from:\"Carol \\\"OR\"", vec!["carol"]),
+        ("is:read", vec!["carol"]),
+        ("-from:ada is:read", vec!["carol"]),
+        ("-is:read from:ada", vec!["body", "Größe der Straße", "明天的午餐计划"]),
+        ("in:archive", vec![]),
+        ("in:work/inbox carol", vec!["carol"]),
+        ("in:inbox -carol -quarterly -午餐", vec!["Größe der Straße"]),
+        ("before:2000", vec![]),
+        ("after:2000 carol", vec!["carol"]),
+    ] {
+        let mut expect = expect;
+        expect.sort_unstable();
+        assert_eq!(find(&store, Scope::All, text), expect, "{text}");
+    }
+    store.check();
+}
+
+#[test]
+fn everything_leaves_junk_and_trash_out_unless_named() {
+    let store = Store::new();
+    store.writer.add_messages(store.trash, vec![message(1, "gone")]).wait().unwrap();
+    store.writer.index_some(10).wait().unwrap();
+    assert_eq!(find(&store, Scope::All, "gone"), Vec::<String>::new());
+    assert_eq!(find(&store, Scope::All, "gone in:trash"), ["gone"]);
+    assert_eq!(find(&store, Scope::Mailbox(store.trash), "gone"), ["gone"]);
+}
+
+#[test]
+fn a_content_in_two_mailboxes_shows_once() {
+    let store = Store::new();
+    let mut one = message(1, "a");
+    one.identity = Some("E1".into());
+    let mut two = one.clone();
+    two.key = super::fixture::key(9);
+    store.writer.add_messages(store.inbox, vec![one]).wait().unwrap();
+    store.writer.add_messages(store.archive, vec![two]).wait().unwrap();
+    let all = Listing { scope: Scope::All, query: None, threads: false, sort: Sort::default() };
+    assert_eq!(store.reader.rows(&all).unwrap().len(), 1);
+    assert_eq!(store.counts(store.archive), (1, 1));
+    store.check();
+}

@@ -1,0 +1,334 @@
+//! The writer thread and its two queues: what the user does runs before what servers say, each job in a
+//! transaction of its own. A job that panics costs that job, not the thread.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::work::{Changes, Ids, Memory, Work};
+use super::{Applied, Changed, Merged, Paths, Pending, Push, PushEnd, Reader, Result, StoreError, Unresolved, Validity};
+use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Window};
+use crate::mail::{AccountId, Change, Flags, Key, Mailbox, MailboxId, MessageId};
+
+/// After this long without a job the log is copied into the database.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// The connections of the writer thread and what it remembers.
+pub(super) struct Engine {
+    pub mail: Connection,
+    pub user: Connection,
+    pub ids: Ids,
+    pub memory: Memory,
+    pub session: i64,
+    /// Held shared as long as this process uses the files.
+    pub _lock: std::fs::File,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("ids", &self.ids).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Runs one job in one transaction; an error or a panic leaves nothing of it.
+    pub fn transact<T>(&mut self, job: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        let tx = self.mail.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut work = Work {
+            db: &tx,
+            user: &self.user,
+            ids: &mut self.ids,
+            memory: &mut self.memory,
+            session: self.session,
+            changes: Changes::default(),
+        };
+        let answer = job(&mut work)?;
+        tx.commit()?;
+        Ok(answer)
+    }
+
+    /// Gives back the ids that were not used, if nobody reserved more meanwhile; copies the logs.
+    fn close(&mut self) {
+        let (next, end) = (self.ids.next, self.ids.end);
+        if next < end {
+            let sql = "UPDATE meta SET value = ?1 WHERE name = 'next_message_id' AND value = ?2";
+            note(self.user.execute(sql, (next, end)));
+            self.ids = Ids::default();
+        }
+        note(self.mail.execute("DELETE FROM meta WHERE name = 'unclean'", []));
+        note(self.mail.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
+        note(self.user.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
+    }
+}
+
+fn note<T>(result: rusqlite::Result<T>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "store housekeeping");
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Engine) + Send>;
+
+#[derive(Default)]
+struct Queue {
+    user: VecDeque<Job>,
+    sync: VecDeque<Job>,
+    stopping: bool,
+}
+
+struct Shared {
+    paths: Paths,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    clock: Arc<AtomicU64>,
+    notices: Mutex<Vec<String>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Locks; a panic elsewhere while holding it does not matter to a queue of jobs.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The one way to change the store; cheap to clone. The thread ends with [`Writer::stop`] or the last clone.
+#[derive(Clone)]
+pub struct Writer {
+    shared: Arc<Shared>,
+    _last: Arc<StopOnDrop>,
+}
+
+struct StopOnDrop(Arc<Shared>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        stop(&self.0);
+    }
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("paths", &self.shared.paths).finish_non_exhaustive()
+    }
+}
+
+fn stop(shared: &Shared) {
+    lock(&shared.queue).stopping = true;
+    shared.wake.notify_all();
+    let thread = lock(&shared.thread).take();
+    if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+        // a panic of the thread was already told to whoever waited for its answers
+        let _ = thread.join();
+    }
+}
+
+/// Runs jobs until told to stop and nothing is left.
+fn run(shared: &Shared, mut engine: Engine) {
+    let mut has_written = false;
+    loop {
+        let mut queue = lock(&shared.queue);
+        let job = loop {
+            if let Some(job) = queue.user.pop_front() {
+                break Some(job);
+            }
+            if let Some(job) = queue.sync.pop_front() {
+                break Some(job);
+            }
+            if queue.stopping {
+                break None;
+            }
+            if !has_written {
+                queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (again, waited) = shared.wake.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
+            queue = again;
+            if waited.timed_out() && queue.user.is_empty() && queue.sync.is_empty() {
+                has_written = false;
+                drop(queue);
+                note(engine.mail.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
+                queue = lock(&shared.queue);
+            }
+        };
+        drop(queue);
+        let Some(job) = job else { break };
+        has_written = true;
+        job(&mut engine);
+    }
+    engine.close();
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(paths: Paths, mut engine: Engine, notices: Vec<String>) -> Result<Self> {
+        let clock = Arc::new(AtomicU64::new(1));
+        engine.memory = Memory::new(Arc::clone(&clock));
+        let shared = Arc::new(Shared {
+            paths,
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            clock,
+            notices: Mutex::new(notices),
+            thread: Mutex::default(),
+        });
+        let in_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || run(&in_thread, engine))
+            .map_err(|source| StoreError::Io { context: "the store's thread did not start".into(), source })?;
+        *lock(&shared.thread) = Some(thread);
+        Ok(Self { _last: Arc::new(StopOnDrop(Arc::clone(&shared))), shared })
+    }
+
+    fn push_job<T: Send + 'static>(&self, is_user: bool, run: impl FnOnce(&mut Engine) -> Result<T> + Send + 'static) -> Pending<T> {
+        let (tell, answer) = oneshot::channel();
+        let job: Job = Box::new(move |engine: &mut Engine| {
+            let result = catch_unwind(AssertUnwindSafe(|| run(engine)));
+            let result = result.unwrap_or_else(|_| Err(StoreError::Other("a store job failed inside; nothing of it was saved".into())));
+            // whoever asked may have gone; the work is done all the same
+            let _ = tell.send(result);
+        });
+        let mut queue = lock(&self.shared.queue);
+        if !queue.stopping {
+            if is_user { queue.user.push_back(job) } else { queue.sync.push_back(job) }
+        }
+        drop(queue);
+        self.shared.wake.notify_one();
+        Pending(answer)
+    }
+
+    /// A job of the user's: before all sync jobs.
+    pub(super) fn user_job<T: Send + 'static>(&self, job: impl FnOnce(&mut Work<'_>) -> Result<T> + Send + 'static) -> Pending<T> {
+        self.push_job(true, |engine| engine.transact(job))
+    }
+
+    /// A job of the sync's.
+    pub(super) fn sync_job<T: Send + 'static>(&self, job: impl FnOnce(&mut Work<'_>) -> Result<T> + Send + 'static) -> Pending<T> {
+        self.push_job(false, |engine| engine.transact(job))
+    }
+
+    /// A job outside of a transaction, after what is queued.
+    pub(super) fn engine_job<T: Send + 'static>(&self, job: impl FnOnce(&mut Engine) -> Result<T> + Send + 'static) -> Pending<T> {
+        self.push_job(false, job)
+    }
+
+    /// What opening had to repair or give up, in sentences for the user; each is told once.
+    pub fn notices(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.shared.notices))
+    }
+
+    /// A new read-only connection.
+    pub fn reader(&self) -> Result<Reader> {
+        Reader::open(&self.shared.paths)?.ok_or_else(|| StoreError::Other("the mail store was removed while in use".into()))
+    }
+
+    pub fn paths(&self) -> &Paths {
+        &self.shared.paths
+    }
+
+    /// Does what is queued, copies the log into the database and ends the thread.
+    pub fn stop(&self) {
+        stop(&self.shared);
+    }
+
+    /// The value to hand to [`Writer::merge_flags`] with the answer to a question asked now.
+    pub fn clock(&self) -> u64 {
+        self.shared.clock.load(Ordering::SeqCst)
+    }
+
+    /// Makes these the accounts shown, in this order; ids of known names stay.
+    pub fn set_accounts(&self, names: Vec<String>) -> Pending<Vec<AccountId>> {
+        self.user_job(move |work| work.set_accounts(&names))
+    }
+
+    /// Makes these the account's mailboxes. Roles: `role_overrides` (role word -> name), then what the server
+    /// says, then usual names; one mailbox a role. A mailbox that vanished stays only while changes wait in it.
+    pub fn set_mailboxes(
+        &self,
+        account: AccountId,
+        list: Vec<RemoteMailbox>,
+        role_overrides: BTreeMap<String, String>,
+    ) -> Pending<Vec<Mailbox>> {
+        self.sync_job(move |work| work.set_mailboxes(account, &list, &role_overrides))
+    }
+
+    /// A mailbox was opened on the server.
+    pub fn opened(&self, mailbox: MailboxId, opened: Opened) -> Pending<Validity> {
+        self.sync_job(move |work| work.opened(mailbox, opened))
+    }
+
+    /// Headers came: new rows, or rows that were lost or in flight, or known ones whose flags are merged.
+    pub fn add_messages(&self, mailbox: MailboxId, messages: Vec<NewMessage>) -> Pending<Changed> {
+        self.sync_job(move |work| work.add_messages(mailbox, messages))
+    }
+
+    /// Keys and flags of everything in the window, asked for at [`Writer::clock`] `asked_at`.
+    pub fn merge_flags(&self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Pending<Merged> {
+        self.sync_job(move |work| work.merge_flags(mailbox, window, present, asked_at))
+    }
+
+    /// Every uid from here up has its headers here.
+    pub fn set_headers_from(&self, mailbox: MailboxId, uid: u32) -> Pending<()> {
+        self.sync_job(move |work| {
+            work.db.execute("UPDATE mailbox SET headers_from = ?2 WHERE id = ?1", (mailbox.0, uid))?;
+            Ok(())
+        })
+    }
+
+    /// A complete sync ended at `at` (Unix seconds): lost rows it did not find are gone.
+    pub fn set_synced(&self, mailbox: MailboxId, at: i64) -> Pending<Changed> {
+        self.sync_job(move |work| work.set_synced(mailbox, at))
+    }
+
+    /// Bodies came; `texts` (same order) is what search finds in them. A body without bytes only adds its
+    /// text (Maildir, where the files keep the bytes).
+    pub fn add_bodies(&self, mailbox: MailboxId, bodies: Vec<Body>, texts: Vec<String>) -> Pending<()> {
+        self.sync_job(move |work| work.add_bodies(mailbox, &bodies, &texts))
+    }
+
+    /// Adds up to `limit` messages to the search index; how many are left.
+    pub fn index_some(&self, limit: usize) -> Pending<usize> {
+        self.sync_job(move |work| work.index_some(limit))
+    }
+
+    /// Saves a user's change as wanted state, with its inverse.
+    pub fn apply(&self, change: Change, label: String) -> Pending<Applied> {
+        self.user_job(move |work| work.apply(change, label))
+    }
+
+    /// Takes back the newest change of this session not yet taken back, then older ones.
+    pub fn undo(&self) -> Pending<Option<Applied>> {
+        self.user_job(|work| work.undo())
+    }
+
+    /// Does again what this session last took back.
+    pub fn redo(&self) -> Pending<Option<Applied>> {
+        self.user_job(|work| work.redo())
+    }
+
+    /// The next thing to ask of the account's server, recorded as sent; None: nothing waits.
+    pub fn next_push(&self, account: AccountId, limit: usize) -> Pending<Option<Push>> {
+        self.sync_job(move |work| work.next_push(account, limit))
+    }
+
+    /// How it ended.
+    pub fn end_push(&self, push: Push, end: PushEnd) -> Pending<Changed> {
+        self.sync_job(move |work| work.end_push(&push, end))
+    }
+
+    /// Rows in flight whose answer never came. Flag changes are simply asked again; for the rest the caller
+    /// looks at the server and then calls [`Writer::end_push`]. Only while no push of the account is running.
+    pub fn unresolved(&self, account: AccountId) -> Pending<Vec<Unresolved>> {
+        self.sync_job(move |work| work.unresolved(account))
+    }
+
+    /// Keeps the bytes of a local row in `user.db` until a server has it.
+    pub fn keep_local(&self, id: MessageId, bytes: Vec<u8>) -> Pending<()> {
+        self.user_job(move |work| work.keep_local(id, &bytes))
+    }
+}
