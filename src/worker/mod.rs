@@ -136,6 +136,11 @@ pub enum WorkerEvent {
         why: String,
         next: String,
     },
+    /// How [`Request::Probe`] ended; `Err` is a sentence.
+    Probed {
+        account: String,
+        result: Result<(), String>,
+    },
     /// All requests up to the `handled`-th are done and no step could start now.
     Settled {
         handled: u64,
