@@ -69,10 +69,13 @@ pub fn run(program: impl Program, start: Start) -> anyhow::Result<Leave> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("can't start the event loop")?;
     let _inside = runtime.enter();
     let env = |name: &str| std::env::var(name).ok();
+    let term = env("TERM").unwrap_or_default();
+    anyhow::ensure!(term != "dumb", "TERM=dumb can't move its cursor; the reader needs to (commands such as `list` do not)");
     let colors = theme::detect_colors(start.ui.colors, env);
     let theme = Theme::new(theme::initial_mode(start.ui.theme, env), colors);
-    let follow = start.ui.theme == config::ThemeChoice::Auto && colors != config::Colors::None;
-    let mut abilities = Abilities::of_term(&env("TERM").unwrap_or_default());
+    // The Linux console has no answer to give.
+    let follow = start.ui.theme == config::ThemeChoice::Auto && colors != config::Colors::None && !term.starts_with("linux");
+    let mut abilities = Abilities::of_term(&term);
     abilities.ambiguous_wide = start.ui.ambiguous_width == 2;
     let tty = Tty::of_process(Modes { mouse: start.ui.mouse, ask_background: follow })?;
     crash::install(tty.guard(), start.state_folder.clone());
