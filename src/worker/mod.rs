@@ -32,7 +32,7 @@ pub use self::clock::{BackOff, Clock, Wall};
 pub use self::jobs::Jobs;
 pub use self::once::{Summary, SyncOptions, sync_once};
 pub use self::out::Out;
-pub use self::owner::poke;
+pub use self::owner::{owner_of, poke};
 pub use self::pages::Pages;
 pub use self::readers::Readers;
 pub use self::run::{Handle, Options, probe, start};

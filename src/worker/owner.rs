@@ -50,6 +50,12 @@ pub fn poke(folder: &Path, account: &str) {
     }
 }
 
+/// The process that owns an account and listens, if there is one. Takes no lock, so it is in nobody's way.
+pub fn owner_of(folder: &Path, account: &str) -> Option<u32> {
+    std::os::unix::net::UnixStream::connect(file(folder, account, "sock")).ok()?;
+    std::fs::read_to_string(file(folder, account, "lock")).ok()?.trim().parse().ok()
+}
+
 /// Hears pokes; only the owner may bind, so a socket already there is a dead one's.
 pub fn listen(folder: &Path, account: &str) -> std::io::Result<UnixListener> {
     let path = file(folder, account, "sock");
