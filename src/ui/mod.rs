@@ -1,5 +1,6 @@
 //! The terminal user interface: one thread, three phases. `update` turns events into effects and does no
-//! I/O, `load` reads the visible windows from the store by key, `view` draws the model into a buffer.
+//! I/O, `load` reads the visible windows from the store by key, `view` draws the model into a buffer. `run.rs`
+//! has the loop, over a terminal (`terminal.rs`), a decoder (`input.rs`) and an output (`screen.rs`) of our own.
 //!
 //! A key is found in two jumps: `action.rs` (the table) and the pane or overlay that its arm in `update.rs` calls.
 

@@ -107,6 +107,9 @@ fn stage(stalled: bool, model: Model) -> Stage {
         state_folder: None,
         clock: crate::clock::Clock::new(None, None).unwrap(),
     };
+    let mut keys = pty.master.take_writer().unwrap();
+    // Typed before the first frame, at nobody knows what.
+    keys.write_all(b"early\r").unwrap();
     let program = model.clone();
     let session = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -117,7 +120,6 @@ fn stage(stalled: bool, model: Model) -> Stage {
         session.follow_background = true;
         runtime.block_on(session.run())
     });
-    let keys = pty.master.take_writer().unwrap();
     let terminal = vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0);
     let (_, nothing) = channel();
     let mut stage = Stage {
