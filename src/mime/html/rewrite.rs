@@ -49,6 +49,7 @@ fn hidden_elements(tree: &Tree) -> Vec<bool> {
     tree.elements.iter().map(|element| hidden.is_hidden(element)).collect()
 }
 
+/// Writes the clean HTML; its tables are in [`super::table`].
 pub(super) struct Writer<'a> {
     pub(super) tree: &'a Tree,
     /// For each element.
