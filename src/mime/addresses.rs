@@ -16,11 +16,7 @@ const MAX_ID: usize = 998;
 /// Reads an address field. Groups are flattened to their members; an empty group keeps its name.
 pub fn parse(found: &Field<'_>) -> Vec<Address> {
     let mut value = found.value();
-    let mut cut = MAX_BYTES.min(value.len());
-    while !value.is_char_boundary(cut) {
-        cut -= 1;
-    }
-    value.truncate(cut);
+    value.truncate(value.floor_char_boundary(MAX_BYTES));
     let mut plain = if value.contains("=?") { without_words(&value) } else { value };
     plain.retain(|c| !matches!(c, '\r' | '\n'));
     plain.push('\n');

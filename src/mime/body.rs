@@ -170,11 +170,7 @@ pub fn decode(node: &Node, bytes: &[u8]) -> Text {
     let unknown_charset = decoded.unknown_label.then(|| label.or(own.as_deref()).unwrap_or_default().to_owned());
     let mut text = decoded.text.into_owned();
     let is_cut = raw.len() > MAX_RAW || text.len() > MAX_TEXT;
-    let mut end = MAX_TEXT.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
     let is = |name: &str, value: &str| node.content_type.param(name).is_some_and(|found| found.trim().eq_ignore_ascii_case(value));
     let format = Format { flowed: is("format", "flowed"), delete_space: is("delsp", "yes") };
     Text { text, format, is_cut, unknown_charset }

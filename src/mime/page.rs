@@ -6,7 +6,7 @@ use super::facts;
 use super::links::Links;
 use super::parts;
 use super::structure::{self, Structure};
-use super::wrap::Paragraph;
+use super::wrap::{DIM, Paragraph};
 use super::{html, plain, source};
 use crate::mail::page::{Line, Meaning, Part, View};
 use crate::mail::{Address, DisplayText, MessageId, Page};
@@ -63,18 +63,6 @@ struct Writer<'a> {
     counts: html::Counts,
     is_html: bool,
 }
-
-const DIM: Meaning = Meaning {
-    dim: true,
-    strong: false,
-    emphasis: false,
-    code: false,
-    link: false,
-    heading: false,
-    warning: false,
-    added: false,
-    removed: false,
-};
 
 impl<'a> Writer<'a> {
     fn new(structure: &'a Structure) -> Self {
@@ -307,10 +295,6 @@ pub fn search_text(bytes: &[u8], max: usize) -> String {
             break;
         }
     }
-    let mut end = max.min(out.len());
-    while !out.is_char_boundary(end) {
-        end -= 1;
-    }
-    out.truncate(end);
+    out.truncate(out.floor_char_boundary(max));
     out
 }

@@ -1,7 +1,7 @@
 //! text/plain to lines: format=flowed (RFC 3676), quote levels, signatures, patches, folds.
 
 use super::links::Links;
-use super::wrap::{self, Paragraph};
+use super::wrap::{self, DIM, Paragraph};
 use crate::mail::DisplayText;
 use crate::mail::page::{Line, Meaning, Span};
 
@@ -12,18 +12,6 @@ const FOLD_HEAD: usize = 3;
 const FOLD_TAIL: usize = 2;
 /// Quote levels told apart.
 const MAX_QUOTE: u8 = 9;
-
-const DIM: Meaning = Meaning {
-    dim: true,
-    strong: false,
-    emphasis: false,
-    code: false,
-    link: false,
-    heading: false,
-    warning: false,
-    added: false,
-    removed: false,
-};
 
 /// How the sender broke lines (parameters of the Content-Type).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

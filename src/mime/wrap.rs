@@ -6,6 +6,19 @@ use crate::mail::page::{Line, Meaning, Span};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+/// Secondary text: signatures, attributions, numbers of links.
+pub const DIM: Meaning = Meaning {
+    dim: true,
+    strong: false,
+    emphasis: false,
+    code: false,
+    link: false,
+    heading: false,
+    warning: false,
+    added: false,
+    removed: false,
+};
+
 /// Text that belongs together until it is wrapped. Made of cleaned pieces only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paragraph {

@@ -3,6 +3,7 @@
 
 mod rewrite;
 mod style;
+mod table;
 mod tree;
 
 use super::links::Links;
@@ -38,11 +39,7 @@ pub fn text(html: &str) -> String {
 }
 
 fn bounded(html: &str) -> &str {
-    let mut end = MAX_INPUT.min(html.len());
-    while !html.is_char_boundary(end) {
-        end -= 1;
-    }
-    html.get(..end).unwrap_or(html)
+    html.get(..html.floor_char_boundary(MAX_INPUT)).unwrap_or(html)
 }
 
 fn lay_out(clean: &str, width: usize) -> Option<Vec<TaggedLine<Vec<Mark>>>> {

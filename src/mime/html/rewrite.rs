@@ -14,13 +14,10 @@ pub struct Counts {
     pub hidden_texts: u32,
 }
 
+/// Bytes of a link's text that are compared with its target.
+const MAX_LINK_TEXT: usize = 240;
 /// Levels of quotes and lists that are indented.
 const MAX_INDENT: u32 = 8;
-/// A table with more columns or longer cells is layout.
-const MAX_COLUMNS: usize = 10;
-const MAX_CELL: usize = 120;
-/// A layout row of short pieces (a menu) stays on one line up to this many characters.
-const MAX_ROW: usize = 60;
 
 /// Stand for the marks of quotes and list items in the laid-out lines. html2text wants prefixes of one byte
 /// a cell; foreign text can't hold these, because its controls are gone before.
@@ -52,13 +49,14 @@ fn hidden_elements(tree: &Tree) -> Vec<bool> {
     tree.elements.iter().map(|element| hidden.is_hidden(element)).collect()
 }
 
-struct Writer<'a> {
-    tree: &'a Tree,
+/// Writes the clean HTML; its tables are in [`super::table`].
+pub(super) struct Writer<'a> {
+    pub(super) tree: &'a Tree,
     /// For each element.
     hidden: Vec<bool>,
     links: &'a mut Links,
-    out: String,
-    counts: Counts,
+    pub(super) out: String,
+    pub(super) counts: Counts,
     quotes: u32,
     lists: u32,
     pre: u32,
@@ -69,12 +67,12 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn is_hidden(&self, index: usize) -> bool {
+    pub(super) fn is_hidden(&self, index: usize) -> bool {
         self.hidden.get(index).copied().unwrap_or(false)
     }
 
     /// `unseen`: the text has no size here.
-    fn children(&mut self, index: usize, unseen: bool) {
+    pub(super) fn children(&mut self, index: usize, unseen: bool) {
         let tree = self.tree;
         let Some(element) = tree.elements.get(index) else { return };
         for (at, child) in element.children.iter().enumerate() {
@@ -97,7 +95,7 @@ impl Writer<'_> {
         self.out.push_str(&format!("<sup>\u{a0}[{number}]</sup>"));
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         for c in text.chars() {
             match c {
                 '<' => self.out.push_str("&lt;"),
@@ -111,7 +109,7 @@ impl Writer<'_> {
         }
     }
 
-    fn element(&mut self, index: usize, unseen: bool) {
+    pub(super) fn element(&mut self, index: usize, unseen: bool) {
         let Some(element) = self.tree.elements.get(index) else { return };
         if self.is_hidden(index) {
             self.counts.hidden_texts += u32::from(self.any_letters(index));
@@ -163,11 +161,11 @@ impl Writer<'_> {
     }
 
     /// html2text sets headings off by blank lines; lists and tables want that too, and the look comes from `<s>`.
-    fn open_block(&mut self, wanted: bool) {
+    pub(super) fn open_block(&mut self, wanted: bool) {
         self.out.push_str(if wanted { "<h2>" } else { "" });
     }
 
-    fn close_block(&mut self, wanted: bool) {
+    pub(super) fn close_block(&mut self, wanted: bool) {
         self.out.push_str(if wanted { "</h2>" } else { "" });
     }
 
@@ -205,7 +203,7 @@ impl Writer<'_> {
         self.counts.remote_images += u32::from(is_remote);
     }
 
-    fn count_images(&mut self, index: usize) {
+    pub(super) fn count_images(&mut self, index: usize) {
         let mut stack = vec![index];
         while let Some(element) = stack.pop().and_then(|index| self.tree.elements.get(index)) {
             if element.tag == "img" {
@@ -216,7 +214,7 @@ impl Writer<'_> {
     }
 
     fn link(&mut self, index: usize, element: &Element, unseen: bool) {
-        let text = self.visible_text(index, MAX_CELL * 2);
+        let text = self.visible_text(index, MAX_LINK_TEXT);
         let href = element.attribute("href").filter(|_| self.has_content(index));
         if href.is_some_and(|href| is_own_address(href, &text)) {
             return self.children(index, unseen);
@@ -256,7 +254,7 @@ impl Writer<'_> {
         has_letters(&self.visible_text(index, 40)) || self.walk(index, |element| element.tag == "img" && !style::is_pixel(element))
     }
 
-    fn walk(&self, index: usize, test: impl Fn(&Element) -> bool) -> bool {
+    pub(super) fn walk(&self, index: usize, test: impl Fn(&Element) -> bool) -> bool {
         let mut stack = vec![index];
         while let Some(element) = stack.pop().and_then(|index| self.tree.elements.get(index)) {
             if test(element) {
@@ -267,12 +265,12 @@ impl Writer<'_> {
         false
     }
 
-    fn any_letters(&self, index: usize) -> bool {
+    pub(super) fn any_letters(&self, index: usize) -> bool {
         self.walk(index, |element| element.children.iter().any(|child| matches!(child, Child::Text(text) if has_letters(text))))
     }
 
     /// The text in an element, pictures by their alternative text, blanks collapsed, at least `max` bytes if there are so many.
-    fn visible_text(&self, index: usize, max: usize) -> String {
+    pub(super) fn visible_text(&self, index: usize, max: usize) -> String {
         let mut out = String::new();
         self.gather(index, max, &mut out);
         out.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -319,156 +317,6 @@ impl Writer<'_> {
             }
         }
         None
-    }
-
-    fn table(&mut self, index: usize, element: &Element, unseen: bool) {
-        let rows = self.rows(index);
-        let is_data = self.is_data(index, element, &rows);
-        self.open_block(is_data);
-        self.out.push_str(if is_data { "<table>" } else { "<div>" });
-        if !is_data {
-            self.captions(index, &rows, unseen);
-        }
-        for (row, cells) in &rows {
-            if self.is_hidden(*row) {
-                self.counts.hidden_texts += u32::from(self.any_letters(*row));
-                self.count_images(*row);
-                continue;
-            }
-            if is_data {
-                self.data_row(cells, unseen);
-            } else {
-                self.layout_row(cells, unseen);
-            }
-        }
-        self.out.push_str(if is_data { "</table>" } else { "</div>" });
-        self.close_block(is_data);
-    }
-
-    /// What stands in a table outside of its rows.
-    fn captions(&mut self, index: usize, rows: &[(usize, Vec<usize>)], unseen: bool) {
-        let Some(element) = self.tree.elements.get(index) else { return };
-        for child in &element.children {
-            match child {
-                Child::Text(text) if has_letters(text) && !unseen => self.text(text),
-                Child::Element(child) if rows.iter().all(|(row, _)| row != child) && !self.is_table_part(*child) => {
-                    self.element(*child, unseen)
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn is_table_part(&self, index: usize) -> bool {
-        self.tree
-            .elements
-            .get(index)
-            .is_some_and(|element| matches!(element.tag.as_str(), "tbody" | "thead" | "tfoot" | "tr" | "colgroup" | "col"))
-    }
-
-    fn data_row(&mut self, cells: &[usize], unseen: bool) {
-        self.out.push_str("<tr>");
-        for cell in cells {
-            let span =
-                self.tree.elements.get(*cell).and_then(|cell| cell.attribute("colspan")).and_then(|span| span.trim().parse::<usize>().ok());
-            let span = span.unwrap_or(1).clamp(1, MAX_COLUMNS);
-            let is_head = self.tree.elements.get(*cell).is_some_and(|cell| cell.tag == "th");
-            self.out.push_str(&format!("<td colspan=\"{span}\">{}", if is_head { "<strong>" } else { "" }));
-            self.cell(*cell, unseen);
-            self.out.push_str(if is_head { "</strong></td>" } else { "</td>" });
-        }
-        self.out.push_str("</tr>");
-    }
-
-    /// Short inline cells stay side by side; others stand below each other.
-    fn layout_row(&mut self, cells: &[usize], unseen: bool) {
-        let texts: Vec<String> = cells.iter().map(|cell| self.visible_text(*cell, MAX_ROW * 2)).collect();
-        let filled = texts.iter().filter(|text| !text.is_empty()).count();
-        let one_line = filled > 1
-            && texts.iter().map(|text| text.len() + 3).sum::<usize>() <= MAX_ROW
-            && cells.iter().all(|cell| self.is_inline(*cell));
-        if !one_line {
-            for cell in cells {
-                self.out.push_str("<div>");
-                self.cell(*cell, unseen);
-                self.out.push_str("</div>");
-            }
-            return;
-        }
-        self.out.push_str("<div>");
-        let mut first = true;
-        for (cell, text) in cells.iter().zip(&texts) {
-            if !first && !text.is_empty() {
-                self.out.push_str("\u{a0}\u{a0} ");
-            }
-            first &= text.is_empty();
-            self.cell(*cell, unseen);
-        }
-        self.out.push_str("</div>");
-    }
-
-    fn cell(&mut self, index: usize, unseen: bool) {
-        let Some(element) = self.tree.elements.get(index) else { return };
-        if self.is_hidden(index) {
-            self.counts.hidden_texts += u32::from(self.any_letters(index));
-            self.count_images(index);
-            return;
-        }
-        self.children(index, style::zero_font(element).unwrap_or(unseen));
-    }
-
-    fn is_inline(&self, index: usize) -> bool {
-        !self.walk(index, |element| {
-            (is_block(&element.tag) && !matches!(element.tag.as_str(), "td" | "th" | "p" | "div")) || element.tag == "br"
-        })
-    }
-
-    /// Rows of this table (not of tables in it), each with its cells.
-    fn rows(&self, index: usize) -> Vec<(usize, Vec<usize>)> {
-        let mut rows = Vec::new();
-        let mut stack: Vec<usize> = self.element_children(index).rev().collect();
-        while let Some(child) = stack.pop() {
-            match self.tree.elements.get(child).map(|element| element.tag.as_str()) {
-                Some("tr") => rows.push((child, self.element_children(child).collect())),
-                Some("tbody" | "thead" | "tfoot") => stack.extend(self.element_children(child).rev()),
-                // a cell without a row
-                Some("td" | "th") => rows.push((child, vec![child])),
-                _ => {}
-            }
-        }
-        rows
-    }
-
-    fn element_children(&self, index: usize) -> impl DoubleEndedIterator<Item = usize> + '_ {
-        let children = self.tree.elements.get(index).map(|element| element.children.as_slice()).unwrap_or_default();
-        children.iter().filter_map(|child| if let Child::Element(index) = child { Some(*index) } else { None })
-    }
-
-    /// Data is: rows and columns of short texts. Everything else uses a table to place things.
-    fn is_data(&self, index: usize, element: &Element, rows: &[(usize, Vec<usize>)]) -> bool {
-        let is_layout = element.attribute("role").is_some_and(|role| matches!(role.trim(), "presentation" | "none"));
-        let columns = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-        let full = rows.iter().filter(|(_, cells)| cells.len() >= 2).count();
-        if is_layout || rows.len() < 2 || full < 2 || !(2..=MAX_COLUMNS).contains(&columns) {
-            return false;
-        }
-        let nested = self
-            .element_children(index)
-            .any(|child| self.walk(child, |element| matches!(element.tag.as_str(), "table" | "ul" | "ol" | "pre" | "blockquote" | "hr")));
-        if nested {
-            return false;
-        }
-        let mut filled = 0;
-        let mut cells_seen = 0;
-        for cell in rows.iter().flat_map(|(_, cells)| cells) {
-            let text = self.visible_text(*cell, MAX_CELL + 1);
-            if text.len() > MAX_CELL {
-                return false;
-            }
-            filled += usize::from(!text.is_empty());
-            cells_seen += 1;
-        }
-        filled * 2 > cells_seen
     }
 }
 
