@@ -2,7 +2,7 @@
 //! what passed the framer's depth limit, repaired where servers are known to differ; what it refuses is one
 //! opaque part.
 
-use imap_proto::{AttributeValue, BodyContentCommon, BodyParams, BodyStructure, ContentEncoding, Response};
+use imap_proto::{AttributeValue, BodyContentCommon, BodyContentSinglePart, BodyParams, BodyStructure, ContentEncoding, Response};
 
 use super::value::{Reader, unescape};
 use crate::mail::page::Part;
@@ -76,18 +76,28 @@ impl Found {
                     self.collect(body, &child);
                 }
             }
-            BodyStructure::Basic { common, other, .. }
-            | BodyStructure::Text { common, other, .. }
-            | BodyStructure::Message { common, other, .. } => {
-                self.octets += u64::from(other.octets);
-                let size = decoded_size(u64::from(other.octets), &other.transfer_encoding);
-                let part = part(leaf, common, size);
-                if self.structure.text_end.is_none() && !part.is_attachment {
-                    self.structure.text_end = Some(self.octets);
+            BodyStructure::Basic { common, other, .. } | BodyStructure::Text { common, other, .. } => self.leaf(leaf, common, other),
+            BodyStructure::Message { common, other, body, .. } => {
+                self.leaf(leaf, common, other);
+                // Its own parts lie inside the octets just counted.
+                let octets = self.octets;
+                match body.as_ref() {
+                    BodyStructure::Multipart { .. } => self.collect(body, leaf),
+                    _ => self.collect(body, &format!("{leaf}.1")),
                 }
-                self.structure.parts.push(part);
+                self.octets = octets;
             }
         }
+    }
+
+    fn leaf(&mut self, number: &str, common: &BodyContentCommon<'_>, other: &BodyContentSinglePart<'_>) {
+        self.octets += u64::from(other.octets);
+        let size = decoded_size(u64::from(other.octets), &other.transfer_encoding);
+        let part = part(number, common, size);
+        if self.structure.text_end.is_none() && !part.is_attachment {
+            self.structure.text_end = Some(self.octets);
+        }
+        self.structure.parts.push(part);
     }
 }
 
@@ -182,6 +192,19 @@ mod tests {
         assert_eq!(whole.text_end, Some(120));
         assert_eq!(whole.parts[2].size, 5700);
         assert_eq!(parts(TEXT), [("1".into(), "text/plain".into(), None, false)]);
+    }
+
+    #[test]
+    fn a_message_inside_is_a_part_and_has_parts() {
+        let envelope = r#"(NIL "in" NIL NIL NIL NIL NIL NIL NIL NIL)"#;
+        let message = |body: &str| format!(r#"("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 900 {envelope} {body} 20 NIL NIL NIL NIL)"#);
+        let raw = format!(
+            r#"({TEXT}{}{} "MIXED" NIL NIL NIL NIL)"#,
+            message(TEXT),
+            message(&format!(r#"({TEXT}{TEXT} "MIXED" NIL NIL NIL NIL)"#))
+        );
+        let numbers: Vec<String> = parts(&raw).into_iter().map(|part| part.0).collect();
+        assert_eq!(numbers, ["1", "2", "2.1", "3", "3.1", "3.2"]);
     }
 
     #[test]
