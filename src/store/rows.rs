@@ -157,10 +157,17 @@ impl Placed {
         Fate::Stays
     }
 
-    /// Not now: wanted stays, nothing is in flight.
+    /// Not now, or nobody knows: wanted stays, nothing is in flight. Of flags that were asked the server may
+    /// have either, so they are taken to be the opposite of what is wanted now and will be asked again.
     pub fn not_now(&mut self) {
-        if self.sent != Some(Sent::Held) {
-            self.sent = None;
+        match self.sent.take() {
+            Some(Sent::Flags(asked)) => {
+                let (added, removed) = self.server.difference(&asked);
+                let unsure = added.with(&removed);
+                self.server = self.server.without(&unsure).with(&unsure.without(&self.wanted.flags));
+            }
+            Some(Sent::Held) => self.sent = Some(Sent::Held),
+            _ => {}
         }
     }
 
