@@ -263,8 +263,7 @@ impl World {
 
     /// The program ends between a question and its answer.
     fn restart(&mut self) {
-        let store = std::mem::replace(&mut self.store, Store::new());
-        self.store = store.restart();
+        self.store.reopen();
         self.asked = None;
         let told = std::mem::take(&mut self.open);
         for unresolved in self.store.writer.unresolved(self.store.work).wait().unwrap() {
@@ -326,7 +325,9 @@ impl World {
 
 #[test]
 fn however_it_went_all_agree_in_the_end() {
-    for seed in 1..=24 {
+    // more on request: a night of them finds what a minute does not
+    let count = std::env::var("POSTRIDER_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(12);
+    for seed in 1..=count {
         println!("seed {seed}");
         let mut world = World::new(seed);
         world.sync();
