@@ -115,7 +115,7 @@ impl World {
         let store = Store::new();
         let boxes = [store.inbox, store.archive, store.trash];
         let mut server = Server { next_uid: 1000, ..Server::default() };
-        (0..6).for_each(|_| server.deliver(boxes[0]));
+        (0..4).for_each(|_| server.deliver(boxes[0]));
         Self {
             store,
             server,
@@ -162,13 +162,18 @@ impl World {
     }
 
     fn user(&mut self) {
-        let shown = self.shown();
-        let ids: Vec<MessageId> =
-            (0..=self.dice.roll(2)).filter_map(|_| self.dice.pick(&shown)).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut shown = self.shown();
+        // rather what is under way than what is not
+        let in_flight: Vec<MessageId> = self.open.iter().flat_map(|(push, _)| push.rows.iter().map(|(id, _)| *id)).collect();
+        if self.dice.roll(2) == 0 && !in_flight.is_empty() {
+            shown = in_flight;
+        }
+        let ids: BTreeSet<MessageId> = (0..=self.dice.roll(2)).filter_map(|_| self.dice.pick(&shown)).collect();
+        let ids: Vec<MessageId> = ids.into_iter().collect();
         let to = self.boxes[self.dice.roll(3)];
         match self.dice.roll(9) {
             0..=2 => {
-                let (a, b) = (Flags::bits(FlagBits(1 << self.dice.roll(4))), Flags::bits(FlagBits(1 << self.dice.roll(4))));
+                let (a, b) = (Flags::bits(FlagBits(8 >> self.dice.roll(4) / 2)), Flags::bits(FlagBits(8 >> self.dice.roll(4) / 2)));
                 let (add, remove) = if self.dice.roll(2) == 0 { (a, Flags::default()) } else { (Flags::default(), b) };
                 self.store.apply(Change::Flags { ids, add, remove });
             }
