@@ -124,7 +124,7 @@ impl Placed {
                 self.server = flags;
                 self.arrive(to, key);
             }
-            Sent::Delete => return self.gone(),
+            Sent::Delete => return Fate::Goes,
             Sent::Held => self.sent = Some(Sent::Held),
         }
         Fate::Stays
@@ -191,11 +191,6 @@ impl Placed {
         self.mailbox = Some(mailbox);
         self.key = Some(key);
         self.seen(incoming);
-    }
-
-    /// The server has it no more, by our own wish or another's.
-    pub fn gone(&mut self) -> Fate {
-        Fate::Goes
     }
 
     /// The mailbox's uids became void. True: a waiting move or delete was cancelled.
