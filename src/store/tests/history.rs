@@ -98,6 +98,9 @@ impl Server {
     }
 }
 
+/// Mailbox, what the server had there, and when that was asked.
+type Asked = (MailboxId, Vec<(Key, Flags)>, u64);
+
 struct World {
     store: Store,
     server: Server,
@@ -107,7 +110,7 @@ struct World {
     /// Asked and not answered, with the answer the server gave.
     open: Vec<(Push, PushEnd)>,
     /// A comparison asked for earlier.
-    asked: Option<(MailboxId, Vec<(Key, Flags)>, u64)>,
+    asked: Option<Asked>,
 }
 
 impl World {
@@ -173,7 +176,7 @@ impl World {
         let to = self.boxes[self.dice.roll(3)];
         match self.dice.roll(9) {
             0..=2 => {
-                let (a, b) = (Flags::bits(FlagBits(8 >> self.dice.roll(4) / 2)), Flags::bits(FlagBits(8 >> self.dice.roll(4) / 2)));
+                let (a, b) = (Flags::bits(FlagBits(8 >> self.dice.roll(2))), Flags::bits(FlagBits(8 >> self.dice.roll(2))));
                 let (add, remove) = if self.dice.roll(2) == 0 { (a, Flags::default()) } else { (Flags::default(), b) };
                 self.store.apply(Change::Flags { ids, add, remove });
             }
