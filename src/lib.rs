@@ -15,10 +15,13 @@
 #![warn(missing_debug_implementations)]
 
 pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod events;
 pub mod mail;
 pub mod mime;
+pub mod paths;
 pub mod remote;
 pub mod store;
 pub mod ui;

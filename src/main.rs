@@ -1,1 +1,105 @@
-fn main() {}
+//! Arguments, log, clocks, then a command or the reader. The one place that reads the environment and that
+//! names both the worker and the screen.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use postrider::cli::args::{Cli, Command, Global, LogLevel};
+use postrider::cli::exit::{CANT_CREATE, CONFIG, Failure, UNAVAILABLE, USAGE};
+use postrider::cli::out::say;
+use postrider::cli::session::Session;
+use postrider::clock::Clock;
+use postrider::events::EventLog;
+use postrider::paths::{Paths, private_append, private_folder};
+
+fn main() -> ExitCode {
+    no_core_dumps();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            say(&postrider::mail::DisplayText::new(&failure.message).into_string());
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// A dump would hold passwords and mail.
+fn no_core_dumps() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}
+
+fn run(cli: Cli) -> Result<u8, Failure> {
+    if let Some(outcome) = cli.command.as_ref().and_then(postrider::cli::run_from_tables) {
+        return outcome;
+    }
+    let variable = |name| std::env::var(name).ok();
+    let clock =
+        Clock::new(variable("POSTRIDER_NOW").as_deref(), variable("POSTRIDER_SEED").as_deref()).map_err(|why| Failure::new(USAGE, why))?;
+    let paths = Paths::from_environment().map_err(|why| Failure::new(CONFIG, why))?;
+    start_log(&cli.global, &paths)?;
+    let events = match &cli.global.events {
+        None => EventLog::default(),
+        Some(file) => {
+            EventLog::open(file).map_err(|error| Failure::new(CANT_CREATE, format!("{} can't be opened: {error}", file.display())))?
+        }
+    };
+    let session = Session { global: cli.global, paths, clock, events };
+    match &cli.command {
+        None => reader(&session),
+        Some(Command::Demo(_)) => reader(&session),
+        Some(command) => postrider::cli::run(&session, command),
+    }
+}
+
+/// The log goes to a file of the user's alone, never to the terminal. Without a state folder there is no log.
+fn start_log(global: &Global, paths: &Paths) -> Result<(), Failure> {
+    let file = match &global.log {
+        Some(file) => {
+            private_append(file).map_err(|error| Failure::new(CANT_CREATE, format!("{} can't be opened: {error}", file.display())))?
+        }
+        None => match private_folder(&paths.state).and_then(|()| private_append(&paths.log())) {
+            Ok(file) => file,
+            Err(_) => return Ok(()),
+        },
+    };
+    let level = match global.log_level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    };
+    let log = tracing_subscriber::fmt().with_writer(std::sync::Mutex::new(file)).with_ansi(false).with_max_level(level).finish();
+    let _ = tracing::subscriber::set_global_default(log);
+    Ok(())
+}
+
+/// Opens the reader; what it needs of the terminal is looked at before anything of it is changed.
+fn reader(_session: &Session) -> Result<u8, Failure> {
+    needs_terminal()?;
+    Err(Failure::new(UNAVAILABLE, "the reader is still to come"))
+}
+
+fn needs_terminal() -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        let message =
+            "the reader needs a terminal on stdin and stdout; for scripts there are `postrider list`, `show` and `search` (postrider help)";
+        return Err(Failure::new(UNAVAILABLE, message));
+    }
+    match std::env::var("TERM").as_deref() {
+        Err(_) | Ok("" | "dumb") => {
+            let message = "the reader needs a terminal that can move the cursor; set TERM (for example TERM=xterm-256color)";
+            Err(Failure::new(UNAVAILABLE, message))
+        }
+        Ok(_) => Ok(()),
+    }
+}

@@ -1,12 +1,20 @@
 //! The configuration as the user wrote it. Loading never fails as a whole: what is good is used, the rest
 //! is a list of [`Finding`]s with line and column. A typo never weakens a connection.
 
+mod build;
+mod check;
+pub mod keys;
 pub mod load;
+pub mod nearest;
+pub mod render;
 pub mod secret;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use build::{Place, expand, is_loopback, shell_word};
+pub use load::{load, parse};
 pub use secret::Secret;
 
 /// Everything of one configuration file, defaults filled in.

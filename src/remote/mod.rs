@@ -3,8 +3,10 @@
 //!
 //! Start with [`Remote`]; `imap.rs` and `maildir.rs` implement it, tests have a third.
 
+pub mod auth;
 pub mod imap;
 pub mod maildir;
+pub mod net;
 
 use std::future::Future;
 use std::sync::Arc;

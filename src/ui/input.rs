@@ -1,8 +1,19 @@
 //! From terminal bytes to keys, mouse, paste and focus: a pure state machine fed with bytes and time, so
 //! that a sequence cut by the network at any byte never turns into verbs. A lone ESC waits 25 ms; late
 //! tails of a cut sequence are swallowed.
+//!
+//! `crossterm`'s event reader is not used: it gives the pieces of a cut sequence out as Esc and letters, and
+//! it spins for ever when the terminal goes away.
+
+mod decoder;
+mod paste;
+mod sequence;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
+
+pub use decoder::Decoder;
 
 /// How long a lone ESC is held back for the rest of a sequence.
 pub const ESC_WAIT: Duration = Duration::from_millis(25);

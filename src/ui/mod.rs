@@ -3,7 +3,26 @@
 //!
 //! A key is found in two jumps: `action.rs` (the table) and the pane or overlay that its arm in `update.rs` calls.
 
+pub mod action;
+pub mod app;
+pub mod crash;
 pub mod event;
+pub mod folders;
 pub mod format;
+mod go;
 pub mod input;
+pub mod keymap;
+pub mod layout;
+pub mod list;
+pub mod load;
+pub mod model;
+pub mod overlay;
+pub mod preview;
+pub mod run;
+pub mod screen;
+pub mod status;
+pub mod terminal;
 pub mod theme;
+pub mod triage;
+pub mod update;
+pub mod view;

@@ -1,0 +1,77 @@
+//! `status`: accounts, mailboxes and what waits, from the store and the running owner.
+
+use serde_json::{Value, json};
+
+use super::args::Json;
+use super::exit::Outcome;
+use super::list::rfc3339;
+use super::net;
+use super::out;
+use super::session::{Names, Session};
+
+/// `postrider status`.
+pub fn run(session: &Session, json: Json) -> Outcome {
+    let config = session.config()?;
+    let reader = session.reader()?;
+    let names = reader.as_ref().map(Names::load).transpose()?;
+    let waiting = reader.as_ref().map(|reader| reader.waiting(None)).transpose()?.unwrap_or_default();
+    let chosen = |name: &str| session.global.account.as_deref().is_none_or(|only| only == name);
+    let accounts: Vec<Value> = config
+        .accounts
+        .iter()
+        .filter(|account| chosen(&account.name))
+        .map(|account| {
+            let (link, owner) = net::link(session, &account.name);
+            json!({"name": account.name, "link": link, "owner": owner})
+        })
+        .collect();
+    let mailboxes: Vec<Value> = names
+        .iter()
+        .flat_map(|names| names.mailboxes.iter().filter(|mailbox| mailbox.selectable).map(move |mailbox| (names, mailbox)))
+        .filter(|(names, mailbox)| chosen(names.account(mailbox.account)))
+        .map(|(names, mailbox)| {
+            json!({
+                "account": names.account(mailbox.account),
+                "mailbox": names.path(mailbox),
+                "total": mailbox.total,
+                "unread": mailbox.unread,
+                "uid_validity": mailbox.uid_validity.map(|validity| validity.0),
+                "synced": mailbox.synced.and_then(rfc3339),
+            })
+        })
+        .collect();
+    if json.json {
+        let fields = json!({"accounts": accounts, "mailboxes": mailboxes, "waiting": waiting.len(), "drafts": 0, "outbox": 0});
+        out::json(fields)?;
+    } else {
+        out::print(text(&accounts, &mailboxes, waiting.len()).as_bytes())?;
+    }
+    Ok(0)
+}
+
+fn text(accounts: &[Value], mailboxes: &[Value], waiting: usize) -> String {
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut rows: Vec<Vec<String>> = accounts.iter().map(|account| vec![word(&account["name"]), word(&account["link"])]).collect();
+    let mut text = out::table(&rows);
+    rows = mailboxes
+        .iter()
+        .map(|mailbox| {
+            let synced = mailbox["synced"].as_str().unwrap_or("never synced");
+            vec![
+                word(&mailbox["mailbox"]),
+                format!("{} unread", mailbox["unread"]),
+                format!("{} in all", mailbox["total"]),
+                synced.to_owned(),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&out::table(&rows));
+    }
+    if waiting > 0 {
+        let changes = if waiting == 1 { "change waits" } else { "changes wait" };
+        text.push_str(&format!("\n{waiting} {changes} to be pushed (`postrider sync`)\n"));
+    }
+    text
+}

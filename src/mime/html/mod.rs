@@ -1,0 +1,243 @@
+//! HTML to lines: a bounded tree ([`tree`]), a rewrite to the few elements that matter ([`rewrite`]), and the
+//! layout by html2text, which only ever sees what was written here.
+
+mod rewrite;
+mod style;
+mod tree;
+
+use super::links::Links;
+use super::wrap::{self, Paragraph};
+use crate::mail::page::{Line, Meaning};
+use html2text::render::{TaggedLine, TaggedLineElement, TextDecorator};
+pub use rewrite::Counts;
+use rewrite::{ITEM_MARK, QUOTE_MARK};
+use tree::{Child, Tree};
+
+/// Bytes of HTML that are rendered.
+pub const MAX_INPUT: usize = 1024 * 1024;
+/// Cells of a table's column below which its words would be cut.
+const MIN_COLUMN: usize = 10;
+/// Elements that are laid out; a document of more is shown as its bare text.
+const MAX_LAYOUT: usize = 40_000;
+
+/// Appends the lines of a document for `width` cells; tells what was left out.
+pub fn render(html: &str, width: usize, links: &mut Links, out: &mut Vec<Line>) -> Counts {
+    let tree = tree::parse(bounded(html));
+    let (clean, counts) = rewrite::rewrite(&tree, links);
+    let laid_out = if tree.elements.len() > MAX_LAYOUT { None } else { lay_out(&clean, width) };
+    match laid_out {
+        Some(lines) => lines.iter().for_each(|line| append(line, width, out)),
+        None => text_of(&tree).lines().for_each(|line| Paragraph::of(line, Meaning::default()).wrap(width, out)),
+    }
+    counts
+}
+
+/// The bare text of a document, blocks on lines of their own.
+pub fn text(html: &str) -> String {
+    text_of(&tree::parse(bounded(html)))
+}
+
+fn bounded(html: &str) -> &str {
+    let mut end = MAX_INPUT.min(html.len());
+    while !html.is_char_boundary(end) {
+        end -= 1;
+    }
+    html.get(..end).unwrap_or(html)
+}
+
+fn lay_out(clean: &str, width: usize) -> Option<Vec<TaggedLine<Vec<Mark>>>> {
+    let config = html2text::config::with_decorator(Decorator)
+        .allow_width_overflow()
+        .min_wrap_width(MIN_COLUMN)
+        .link_footnotes(false)
+        .unicode_strikeout(false);
+    config.lines_from_read(clean.as_bytes(), width).ok()
+}
+
+fn text_of(tree: &Tree) -> String {
+    let hidden = style::Hidden::parse(&tree.style);
+    let mut out = String::new();
+    gather(tree, 0, &hidden, &mut out);
+    out
+}
+
+fn gather(tree: &Tree, index: usize, hidden: &style::Hidden, out: &mut String) {
+    let Some(element) = tree.elements.get(index) else { return };
+    if hidden.is_hidden(element) {
+        return;
+    }
+    let breaks = tree::is_block(&element.tag) || element.tag == "br";
+    if breaks {
+        end_line(out);
+    }
+    for child in &element.children {
+        match child {
+            Child::Text(text) => {
+                for word in text.split_whitespace() {
+                    if !out.is_empty() && !out.ends_with('\n') && !out.ends_with(' ') {
+                        out.push(' ');
+                    }
+                    out.push_str(word);
+                }
+            }
+            Child::Element(child) => gather(tree, *child, hidden, out),
+        }
+    }
+    if breaks {
+        end_line(out);
+    }
+}
+
+fn end_line(out: &mut String) {
+    if !out.is_empty() && !out.ends_with('\n') {
+        out.push('\n');
+    }
+}
+
+/// What html2text carries along for each stretch of text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mark {
+    #[default]
+    None,
+    Link,
+    Dim,
+    Emphasis,
+    Strong,
+    Heading,
+    Code,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Decorator;
+
+impl TextDecorator for Decorator {
+    type Annotation = Mark;
+
+    fn decorate_link_start(&mut self, _url: &str) -> (String, Mark) {
+        (String::new(), Mark::Link)
+    }
+
+    fn decorate_link_end(&mut self) -> String {
+        String::new()
+    }
+
+    fn decorate_em_start(&self) -> (String, Mark) {
+        (String::new(), Mark::Emphasis)
+    }
+
+    fn decorate_em_end(&self) -> String {
+        String::new()
+    }
+
+    fn decorate_strong_start(&self) -> (String, Mark) {
+        (String::new(), Mark::Strong)
+    }
+
+    fn decorate_strong_end(&self) -> String {
+        String::new()
+    }
+
+    fn decorate_strikeout_start(&self) -> (String, Mark) {
+        (String::new(), Mark::Heading)
+    }
+
+    fn decorate_strikeout_end(&self) -> String {
+        String::new()
+    }
+
+    fn decorate_code_start(&self) -> (String, Mark) {
+        (String::new(), Mark::Code)
+    }
+
+    fn decorate_code_end(&self) -> String {
+        String::new()
+    }
+
+    fn decorate_preformat_first(&self) -> Mark {
+        Mark::Code
+    }
+
+    fn decorate_preformat_cont(&self) -> Mark {
+        Mark::Code
+    }
+
+    fn decorate_image(&mut self, _src: &str, title: &str) -> (String, Mark) {
+        (title.to_owned(), Mark::None)
+    }
+
+    fn header_prefix(&self, _level: usize) -> String {
+        String::new()
+    }
+
+    fn quote_prefix(&self) -> String {
+        format!("{QUOTE_MARK} ")
+    }
+
+    fn unordered_item_prefix(&self) -> String {
+        format!("{ITEM_MARK} ")
+    }
+
+    fn ordered_item_prefix(&self, number: i64) -> String {
+        format!("{number}. ")
+    }
+
+    fn decorate_superscript_start(&self) -> (String, Mark) {
+        (String::new(), Mark::Dim)
+    }
+
+    fn decorate_superscript_end(&self) -> String {
+        String::new()
+    }
+
+    fn make_subblock_decorator(&self) -> Self {
+        *self
+    }
+}
+
+/// Appends one laid-out line: its quote marks become the level, what is too wide is broken.
+fn append(line: &TaggedLine<Vec<Mark>>, width: usize, out: &mut Vec<Line>) {
+    let mut paragraph = Paragraph::new(0);
+    paragraph.preformatted = true;
+    let mut at_start = true;
+    for element in line.iter() {
+        let TaggedLineElement::Str(piece) = element else { continue };
+        let mut text = piece.s.as_str();
+        while at_start {
+            match text.strip_prefix(QUOTE_MARK) {
+                Some(rest) => {
+                    paragraph.quote = paragraph.quote.saturating_add(1);
+                    text = rest.strip_prefix(' ').unwrap_or(rest);
+                }
+                None => at_start = text.is_empty(),
+            }
+            if text.is_empty() {
+                break;
+            }
+        }
+        paragraph.push(&wrap::expand_tabs(&text.replace(QUOTE_MARK, "│").replace(ITEM_MARK, "•")), meaning(&piece.tag));
+    }
+    if rewrite::has_letters(paragraph.text()) {
+        paragraph.wrap(width, out);
+    } else if out.last().is_some_and(|last| !last.spans.is_empty()) {
+        out.push(Line { quote: paragraph.quote, ..Line::default() });
+    }
+}
+
+fn meaning(marks: &[Mark]) -> Meaning {
+    let mut meaning = Meaning::default();
+    for mark in marks {
+        match mark {
+            Mark::None => {}
+            Mark::Link => meaning.link = true,
+            Mark::Dim => (meaning.dim, meaning.link) = (true, false),
+            Mark::Emphasis => meaning.emphasis = true,
+            Mark::Strong => meaning.strong = true,
+            Mark::Heading => meaning.heading = true,
+            Mark::Code => meaning.code = true,
+        }
+    }
+    meaning
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+use super::*;
+
+fn shown(html: &str) -> (Vec<String>, Vec<Line>, Counts) {
+    let mut lines = Vec::new();
+    let counts = render(html, 60, &mut Links::default(), &mut lines);
+    while lines.last().is_some_and(|line| line.spans.is_empty()) {
+        lines.pop();
+    }
+    let texts = lines
+        .iter()
+        .map(|line| "> ".repeat(usize::from(line.quote)) + &line.spans.iter().map(|span| span.text.as_str()).collect::<String>());
+    (texts.collect(), lines, counts)
+}
+
+#[test]
+fn html_reads_as_text() {
+    for (html, expect) in [
+        ("<p>one</p><p>two<br>three</p>", vec!["one", "", "two", "three"]),
+        ("<h1>Head</h1>text", vec!["Head", "", "text"]),
+        ("<ul><li>a<li>b</ul><ol start=3><li>c</ol>", vec!["• a", "• b", "", "3. c"]),
+        ("<p>a</p><blockquote>b<blockquote>c</blockquote></blockquote>d", vec!["a", "", "> b", "> ", "> > c", "", "d"]),
+        ("<a href=https://a.example>there</a>.", vec!["there\u{a0}[1]."]),
+        ("<a href=https://a.example><div>card</div></a>", vec!["card\u{a0}[1]"]),
+        ("<a href='javascript:x'>bad</a>", vec!["bad"]),
+        ("<a href=https://a.example><img src=x></a>", vec!["[image]\u{a0}[1]"]),
+        ("<a href=https://a.example></a>x", vec!["x"]),
+        ("<img src=https://x/y alt='A boat'>", vec!["[image: A boat]"]),
+        ("<pre>a  b\n c</pre>", vec!["a  b", " c"]),
+        ("a<div style='display:none'>secret</div>b", vec!["ab"]),
+        ("<td style='font-size:0'>gone<div style='font-size:12px'>kept</div></td>", vec!["kept"]),
+        ("<table role=presentation><tr><td><p>one</p></td></tr><tr><td>two</td></tr></table>", vec!["one", "", "two"]),
+        ("<table><tr><td>Home</td><td>Shop</td></tr></table>", vec!["Home\u{a0}\u{a0} Shop"]),
+        ("&#27;[31m&#x202e;x", vec!["␛[31m\u{fffd}x"]),
+    ] {
+        assert_eq!(shown(html).0, expect, "{html}");
+    }
+}
+
+#[test]
+fn data_tables_stay_tables() {
+    let (texts, ..) = shown("<table><tr><th>Item<th>Price</tr><tr><td>Rope<td>€12</tr><tr><td>Sail<td>€340</tr></table>");
+    assert!(texts.iter().any(|line| line.contains("Rope│€12")), "{texts:#?}");
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let html = "<img src='https://t.example/p.gif' width=1 height=1><img src=//x/y><img src=cid:1><div hidden>you<img src=http://z></div>";
+    assert_eq!(shown(html).2, Counts { remote_images: 3, hidden_texts: 1 });
+}
+
+#[test]
+fn headings_and_links_have_their_meaning() {
+    let lines = shown("<h2>Head</h2><p><b>bold</b> <a href='https://a.example'>go</a></p>").1;
+    assert!(lines[0].spans[0].meaning.heading);
+    let spans = &lines[2].spans;
+    assert!(spans.iter().any(|span| span.text.as_str() == "bold" && span.meaning.strong));
+    assert!(spans.iter().any(|span| span.text.as_str() == "go" && span.meaning.link));
+    assert!(spans.iter().any(|span| span.text.as_str() == "\u{a0}[1]" && span.meaning.dim && !span.meaning.link));
+}
+
+#[test]
+fn bombs_are_bounded() {
+    for html in [
+        "<div>".repeat(200_000),
+        "<table><tr><td>".repeat(20_000),
+        "<blockquote>".repeat(10_000) + "x",
+        "<ul><li>".repeat(10_000) + "x",
+        "<a href=https://x.example/>".repeat(20_000),
+        "<".repeat(50_000),
+        "<a ".repeat(100_000),
+        "&".repeat(50_000),
+        format!("<style>{}</style>x", ".a{display:none}".repeat(100_000)),
+        format!("<table>{}</table>", "<tr><td colspan=1000000000>x<td>y".repeat(500)),
+        "<b><i>".repeat(20_000) + "x",
+    ] {
+        let started = std::time::Instant::now();
+        shown(&html);
+        let head: String = html.chars().take(20).collect();
+        assert!(started.elapsed().as_secs() < 10, "{head}: {:?}", started.elapsed());
+    }
+}

@@ -1,0 +1,180 @@
+//! Where a secret comes from: the configuration, a command, or the user. Kept in memory until a server
+//! refuses it; never printed. Knows nothing of protocols; start with [`Secrets::get`].
+
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::{RemoteError, Result};
+use crate::config::{Credentials, Secret};
+use crate::mail::DisplayText;
+
+/// A command that prints a secret may ask the user something (a smart card's PIN).
+const COMMAND_DEADLINE: Duration = Duration::from_secs(30);
+/// Tokens are a few KiB; what is longer is no secret.
+const MAX_OUTPUT: u64 = 64 * 1024;
+const MAX_COMPLAINT: usize = 200;
+
+/// How a secret is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Password,
+    /// An OAuth2 access token.
+    Token,
+}
+
+/// A secret ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub secret: Secret,
+    pub kind: Kind,
+}
+
+/// The secret of one account, shared by its connections.
+#[derive(Debug)]
+pub struct Secrets {
+    account: String,
+    credentials: Credentials,
+    known: Mutex<Option<Secret>>,
+}
+
+impl Secrets {
+    pub fn new(account: impl Into<String>, credentials: Credentials) -> Self {
+        Self { account: account.into(), credentials, known: Mutex::new(None) }
+    }
+
+    /// What the user typed; also replaces a configured one that was refused.
+    pub fn set(&self, secret: Secret) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
+    }
+
+    /// The server refused it: forget it, so that the next attempt asks again.
+    pub fn refused(&self) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// An access token is kept that a command can renew.
+    pub fn holds_token(&self) -> bool {
+        self.kind() == Kind::Token && self.known.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn kind(&self) -> Kind {
+        if matches!(self.credentials, Credentials::TokenCommand(_)) { Kind::Token } else { Kind::Password }
+    }
+
+    /// The secret, from memory or from where the configuration says.
+    ///
+    /// # Errors
+    /// [`RemoteError::BadLogin`] where there is none: the user has to do something.
+    pub async fn get(&self) -> Result<Given> {
+        let kind = self.kind();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(secret) = known {
+            return Ok(Given { secret, kind });
+        }
+        let secret = match &self.credentials {
+            Credentials::Password(secret) => secret.clone(),
+            Credentials::PasswordCommand(argv) => self.run("password_command", argv).await?,
+            Credentials::TokenCommand(argv) => self.run("token_command", argv).await?,
+            Credentials::Ask => return Err(RemoteError::BadLogin(format!("account {} needs a password", self.account))),
+        };
+        self.set(secret.clone());
+        Ok(Given { secret, kind })
+    }
+
+    async fn run(&self, what: &str, argv: &[String]) -> Result<Secret> {
+        let fail = |why: String| RemoteError::BadLogin(format!("{what} of account {} {why}", self.account));
+        let Some((program, arguments)) = argv.split_first() else { return Err(fail("is empty".into())) };
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn();
+        let mut child = child.map_err(|error| fail(format!("can't be started: {error}")))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let finished = timeout(COMMAND_DEADLINE, async { tokio::join!(read(stdout), read(stderr), child.wait()) }).await;
+        let Ok((output, complaint, status)) = finished else {
+            return Err(fail(format!("did not answer within {} seconds", COMMAND_DEADLINE.as_secs())));
+        };
+        let status = status.map_err(|error| fail(format!("failed: {error}")))?;
+        if !status.success() {
+            return Err(fail(format!("failed ({status}){}", first_line(&complaint))));
+        }
+        let line = output.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let text = std::str::from_utf8(line).map_err(|_| fail("printed something that is not UTF-8".into()))?;
+        match text.trim_end_matches('\r') {
+            "" => Err(fail("printed nothing".into())),
+            secret => Ok(Secret::new(secret)),
+        }
+    }
+}
+
+/// All of a pipe, bounded. What can't be read is empty: the exit status decides.
+async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: Option<R>) -> zeroize::Zeroizing<Vec<u8>> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(4096));
+    if let Some(pipe) = pipe {
+        let _ = pipe.take(MAX_OUTPUT).read_to_end(&mut bytes).await;
+    }
+    bytes
+}
+
+/// What the command complained, cleaned and cut, for the end of a sentence.
+fn first_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    match text.lines().find(|line| !line.trim().is_empty()) {
+        Some(line) => format!(": {}", DisplayText::capped(line.trim(), MAX_COMPLAINT)),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(script: &str) -> Secrets {
+        Secrets::new("work", Credentials::PasswordCommand(vec!["/bin/sh".into(), "-c".into(), script.into()]))
+    }
+
+    #[tokio::test]
+    async fn a_commands_first_line_is_the_secret_and_is_kept_until_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = folder.path().join("count");
+        let secrets = command(&format!("echo x >> '{}'; printf 'pass word \\r\\nrest'", count.display()));
+        let first = secrets.get().await.unwrap();
+        assert_eq!((first.kind, first.secret.expose()), (Kind::Password, "pass word "));
+        secrets.get().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
+        secrets.refused();
+        secrets.get().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\nx\n");
+    }
+
+    #[tokio::test]
+    async fn failures_are_sentences_without_controls_or_secrets() {
+        for (script, expect) in [
+            ("exit 0", "printed nothing"),
+            ("printf 'hunter2'; printf '\\033[31mno key\\nmore' >&2; exit 3", "no key"),
+            ("printf '\\377'", "not UTF-8"),
+        ] {
+            let error = command(script).get().await.unwrap_err();
+            let RemoteError::BadLogin(text) = &error else { panic!("{error:?}") };
+            assert!(text.contains(expect) && text.contains("work"), "{text}");
+            assert!(!text.contains("hunter2") && !text.contains('\x1b') && !text.contains("more"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_account_that_asks_has_no_secret_until_one_is_typed() {
+        let secrets = Secrets::new("home", Credentials::Ask);
+        assert!(matches!(secrets.get().await, Err(RemoteError::BadLogin(text)) if text.contains("needs a password")));
+        secrets.set(Secret::new("typed"));
+        assert_eq!(secrets.get().await.unwrap().secret.expose(), "typed");
+        assert!(!format!("{secrets:?}").contains("typed"));
+    }
+}

@@ -1,0 +1,100 @@
+//! What the server says it can do (RFC 9051 6.1.1). Only words; who uses an extension asks here.
+
+use super::command::NonSync;
+
+/// Capabilities in upper case; empty and unknown until the server named some.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    words: Vec<String>,
+}
+
+/// Far more than any server has; a liar's list ends here.
+const MAX_WORDS: usize = 1000;
+
+impl Caps {
+    pub fn new(words: impl IntoIterator<Item = String>) -> Self {
+        Self { words: words.into_iter().map(|word| word.to_ascii_uppercase()).take(MAX_WORDS).collect() }
+    }
+
+    /// From the argument of a `[CAPABILITY …]` code.
+    pub fn from_text(text: &str) -> Self {
+        Self::new(text.split_ascii_whitespace().map(str::to_owned))
+    }
+
+    /// The server has told.
+    pub fn is_known(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    pub fn has(&self, word: &str) -> bool {
+        self.words.iter().any(|known| known == word)
+    }
+
+    /// An extension that IMAP4rev2 includes (RFC 9051 appendix E).
+    fn has_or_rev2(&self, word: &str) -> bool {
+        self.has(word) || self.has("IMAP4REV2")
+    }
+
+    pub fn literals(&self) -> NonSync {
+        match () {
+            () if self.has("LITERAL+") => NonSync::All,
+            () if self.has_or_rev2("LITERAL-") => NonSync::Short,
+            () => NonSync::None,
+        }
+    }
+
+    pub fn sasl_ir(&self) -> bool {
+        self.has_or_rev2("SASL-IR")
+    }
+
+    pub fn idle(&self) -> bool {
+        self.has_or_rev2("IDLE")
+    }
+
+    pub fn moves(&self) -> bool {
+        self.has_or_rev2("MOVE")
+    }
+
+    pub fn uidplus(&self) -> bool {
+        self.has_or_rev2("UIDPLUS")
+    }
+
+    /// LIST with RETURN: which options, None where it is not understood.
+    pub fn list_return(&self) -> Option<String> {
+        if !self.has_or_rev2("LIST-EXTENDED") {
+            return None;
+        }
+        let mut options = Vec::new();
+        if self.has_or_rev2("SPECIAL-USE") {
+            options.push("SPECIAL-USE");
+        }
+        if self.has_or_rev2("LIST-STATUS") {
+            options.push("STATUS (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)");
+        }
+        (!options.is_empty()).then(|| options.join(" "))
+    }
+
+    /// The FETCH item that names a message's content across mailboxes.
+    pub fn identity_item(&self) -> Option<&'static str> {
+        match () {
+            () if self.has("X-GM-EXT-1") => Some("X-GM-MSGID"),
+            () if self.has("OBJECTID") => Some("EMAILID"),
+            () => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_are_found_in_any_case_and_inside_rev2() {
+        let caps = Caps::from_text("imap4rev1 idle LITERAL+ uidplus");
+        assert!(caps.idle() && caps.uidplus() && !caps.moves() && caps.literals() == NonSync::All);
+        assert_eq!(caps.list_return(), None);
+        let rev2 = Caps::from_text("IMAP4rev2");
+        assert!(rev2.moves() && rev2.uidplus() && rev2.literals() == NonSync::Short && rev2.list_return().is_some());
+        assert!(!Caps::default().is_known());
+    }
+}

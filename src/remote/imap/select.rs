@@ -1,0 +1,125 @@
+//! Which mailbox is open, and that its uids still mean what the caller thinks they mean.
+
+use std::sync::PoisonError;
+
+use super::command::Command;
+use super::parse::Response;
+use super::refusal::Done;
+use super::session::Session;
+use crate::mail::UidValidity;
+use crate::remote::{Opened, RemoteError, Result};
+
+/// The open mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
+    pub wire_name: String,
+    pub exists: u32,
+    pub uid_validity: Option<u32>,
+    pub uid_next: Option<u32>,
+    pub read_only: bool,
+    /// PERMANENTFLAGS; None = not told, which means all (RFC 9051 7.1).
+    pub permanent: Option<Vec<String>>,
+    /// Its state was not told to the caller yet, so that the next `open` needs no trip.
+    pub fresh: bool,
+}
+
+impl Selected {
+    pub fn new(wire_name: &str) -> Self {
+        Self { wire_name: wire_name.to_owned(), fresh: true, ..Self::default() }
+    }
+
+    /// Takes what SELECT says; true where it was of that.
+    pub fn take(&mut self, response: &Response<'_>) -> bool {
+        match response {
+            Response::Exists(count) => self.exists = *count,
+            Response::Status(status) => match status.code.as_str() {
+                "UIDVALIDITY" => self.uid_validity = status.argument.parse().ok(),
+                "UIDNEXT" => self.uid_next = status.argument.parse().ok(),
+                "PERMANENTFLAGS" => self.permanent = Some(permanent_flags(&status.argument)),
+                _ => return false,
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether a keyword can be set for good.
+    pub fn keeps(&self, word: &str) -> bool {
+        self.permanent.as_ref().is_none_or(|flags| flags.iter().any(|flag| flag == "\\*" || flag.eq_ignore_ascii_case(word)))
+    }
+
+    fn opened(&self) -> Opened {
+        Opened { uid_validity: self.uid_validity.map(UidValidity), uid_next: self.uid_next, exists: self.exists, read_only: self.read_only }
+    }
+}
+
+fn permanent_flags(argument: &str) -> Vec<String> {
+    argument.trim_matches(['(', ')', ' ']).split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+impl Session {
+    pub(super) fn select_command(&self, mailbox: &str) -> Result<Command> {
+        Command::new("SELECT").literals(self.caps.literals()).mailbox(mailbox)
+    }
+
+    /// Opens a mailbox (again) for the caller, who learns its uid_validity by it.
+    pub(super) async fn open_mailbox(&mut self, mailbox: &str) -> Result<Opened> {
+        if !self.selected.as_ref().is_some_and(|selected| selected.fresh && selected.wire_name == mailbox) {
+            self.select(mailbox).await?;
+        }
+        let Some(selected) = &mut self.selected else { return Err(RemoteError::Protocol("no mailbox is open".into())) };
+        selected.fresh = false;
+        let opened = selected.opened();
+        if let Some(validity) = selected.uid_validity {
+            self.validities.lock().unwrap_or_else(PoisonError::into_inner).insert(mailbox.to_owned(), validity);
+        }
+        Ok(opened)
+    }
+
+    /// Makes sure that a mailbox is open and its uids are those the caller was told of. True where it had to be opened.
+    pub(super) async fn ensure(&mut self, mailbox: &str) -> Result<bool> {
+        let reopen = self.selected.as_ref().is_none_or(|selected| selected.wire_name != mailbox);
+        if reopen {
+            self.select(mailbox).await?;
+        }
+        let now = self.selected.as_ref().and_then(|selected| selected.uid_validity);
+        let told = self.validities.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).copied();
+        if told.is_some() && told != now {
+            return Err(RemoteError::Gone(format!("the server numbered the messages of {mailbox} anew")));
+        }
+        Ok(reopen)
+    }
+
+    async fn select(&mut self, mailbox: &str) -> Result<()> {
+        let command = self.select_command(mailbox)?;
+        let mut found = Selected::new(mailbox);
+        // SELECT closes the open mailbox first, also when it fails (RFC 9051 6.3.2).
+        self.selected = None;
+        let done = self.run_one(command, |response, _| found.take(&response)).await?;
+        self.selected(found, &done)
+    }
+
+    /// Takes the answer of SELECT.
+    pub(super) fn selected(&mut self, mut found: Selected, done: &Done) -> Result<()> {
+        done.check_select(&found.wire_name)?;
+        if found.uid_validity.is_none() {
+            return Err(RemoteError::Rejected(format!(
+                "the server gives the messages of {} no lasting numbers (no UIDVALIDITY)",
+                found.wire_name
+            )));
+        }
+        found.read_only = done.code == "READ-ONLY";
+        self.selected = Some(found);
+        self.changed = false;
+        Ok(())
+    }
+
+    /// A changed uid_validity in the middle of a session: what comes next must look again.
+    pub(super) fn note_validity(&mut self, argument: &str) {
+        if let Some(selected) = &mut self.selected
+            && argument.parse().ok() != selected.uid_validity
+        {
+            selected.uid_validity = argument.parse().ok();
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The wire of one connection: tags, several commands in one write, reading until every one is answered,
+//! deadlines. Knows nothing of what commands mean; start with [`Session::run`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::caps::Caps;
+use super::command::Command;
+use super::frame::{Frame, Framer, Limits};
+use super::parse::{Outcome, Response, Status, response};
+use super::refusal::{Done, bye};
+use super::select::Selected;
+use crate::remote::net::{Stream, Trace};
+use crate::remote::{RemoteError, Result};
+
+/// How long to wait for the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    pub greeting: Duration,
+    /// For the next response, or for [`PROGRESS`] octets of it.
+    pub reply: Duration,
+    /// After which IDLE is renewed, and between two polls where there is no IDLE.
+    pub idle: Duration,
+    pub poll: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            greeting: Duration::from_secs(30),
+            reply: Duration::from_secs(60),
+            idle: Duration::from_secs(270),
+            poll: Duration::from_secs(45),
+        }
+    }
+}
+
+/// Fewer octets than this in one reply deadline is as good as silence.
+const PROGRESS: usize = 4096;
+/// Responses to one run beyond what the mailbox explains.
+const SPARE_RESPONSES: u64 = 100_000;
+/// Challenges of one sign-in; more is a game.
+pub const MAX_CHALLENGES: usize = 5;
+const READ: usize = 64 * 1024;
+
+/// uid_validity of mailboxes as last told to the caller, shared by the connections of an account.
+pub type Validities = Arc<Mutex<HashMap<String, u32>>>;
+
+/// A signed-in connection (or one on the way there); implements [`crate::remote::Remote`].
+#[derive(Debug)]
+pub struct Session {
+    pub(super) account: String,
+    pub(super) stream: Stream,
+    framer: Framer,
+    read: Vec<u8>,
+    next_tag: u32,
+    pub(super) caps: Caps,
+    pub(super) selected: Option<Selected>,
+    /// The open mailbox changed since [`super::idle`] last said so.
+    pub(super) changed: bool,
+    /// EXPUNGE responses that our own commands cause.
+    pub(super) own_expunges: u64,
+    /// Tag of an IDLE that still runs; DONE travels with the next command.
+    pub(super) idling: Option<Vec<u8>>,
+    /// A run was begun and not finished: cancelled or broken, the stream is out of step.
+    broken: bool,
+    pub(super) deadlines: Deadlines,
+    pub(super) validities: Validities,
+    trace: Option<Trace>,
+    /// Responses that could not be understood.
+    unreadable: u64,
+}
+
+impl Session {
+    pub(super) fn new(account: &str, stream: Stream, deadlines: Deadlines, validities: Validities, trace: Option<Trace>) -> Self {
+        Self {
+            account: account.to_owned(),
+            stream,
+            framer: Framer::new(Limits::default()),
+            read: Vec::with_capacity(READ),
+            next_tag: 0,
+            caps: Caps::default(),
+            selected: None,
+            changed: false,
+            own_expunges: 0,
+            idling: None,
+            broken: false,
+            deadlines,
+            validities,
+            trace,
+            unreadable: 0,
+        }
+    }
+
+    /// Sends commands in one write and reads until all are answered, in order. `on` sees every untagged
+    /// response (and whether it is nested too deep) and tells whether it was asked for; EXISTS, EXPUNGE and
+    /// FETCH that were not are remembered as a change.
+    ///
+    /// # Errors
+    /// What ends the connection. NO and BAD are in the [`Done`]s.
+    pub(super) async fn run<F>(&mut self, commands: &[Command], mut on: F) -> Result<Vec<Done>>
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        self.begin()?;
+        let mut pending = Pending::default();
+        let mut out = Vec::new();
+        if let Some(tag) = self.idling.take() {
+            self.trace_line('C', b"DONE");
+            out.extend_from_slice(b"DONE\r\n");
+            pending.push(tag);
+        }
+        let ours = pending.len();
+        for command in commands {
+            self.send(command, &mut out, &mut pending, &mut on).await?;
+        }
+        self.write(&out).await?;
+        while !pending.is_complete() {
+            self.step(&mut pending, &mut on).await?;
+        }
+        self.broken = false;
+        self.own_expunges = 0;
+        let mut done = pending.done();
+        Ok(done.split_off(ours.min(done.len())))
+    }
+
+    /// One command, when only its success counts.
+    pub(super) async fn run_one<F>(&mut self, command: Command, on: F) -> Result<Done>
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        let done = self.run(&[command], on).await?;
+        done.into_iter().next().ok_or_else(|| RemoteError::Protocol("no answer".into()))
+    }
+
+    /// Sign-in and what travels behind it: ends at a refused sign-in without waiting for the rest. A challenge
+    /// to a lone sign-in is an error report and gets the empty answer (RFC 7628 3.2.3).
+    pub(super) async fn sign_in_run<F>(&mut self, commands: &[Command], mut on: F) -> Result<Vec<Done>>
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        self.begin()?;
+        let (mut pending, mut out, mut challenges) = (Pending::default(), Vec::new(), 0);
+        for command in commands {
+            self.send(command, &mut out, &mut pending, &mut on).await?;
+        }
+        self.write(&out).await?;
+        while !pending.is_complete() && !pending.is_first_refused() {
+            if self.step(&mut pending, &mut on).await? {
+                challenges += 1;
+                if challenges > MAX_CHALLENGES {
+                    return Err(RemoteError::Protocol("the server keeps asking during sign-in".into()));
+                }
+                if commands.len() == 1 {
+                    self.write(b"\r\n").await?;
+                }
+            }
+        }
+        // After a refusal the rest may be on its way still: not for use again.
+        self.broken = pending.is_first_refused();
+        Ok(pending.done())
+    }
+
+    /// Marks the stream as in use; what is not ended by success stays marked.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.broken, true) {
+            return Err(RemoteError::Offline("this connection was given up in the middle of a command".into()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self) {
+        self.broken = false;
+    }
+
+    pub(super) fn new_tag(&mut self) -> Vec<u8> {
+        self.next_tag += 1;
+        format!("p{}", self.next_tag).into_bytes()
+    }
+
+    /// Octets that came and belong to no response read so far.
+    pub(super) fn buffered(&self) -> usize {
+        self.framer.buffered()
+    }
+
+    async fn send<F>(&mut self, command: &Command, out: &mut Vec<u8>, pending: &mut Pending, on: &mut F) -> Result<()>
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        let tag = self.new_tag();
+        self.trace_command(&tag, command);
+        out.extend_from_slice(&tag);
+        out.push(b' ');
+        pending.push(tag);
+        for (index, segment) in command.segments().iter().enumerate() {
+            if index > 0 {
+                self.write(out).await?;
+                out.clear();
+                if !self.may_continue(pending, on).await? {
+                    return Ok(());
+                }
+            }
+            out.extend_from_slice(segment);
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Waits for "+"; false where the newest command was refused instead.
+    async fn may_continue<F>(&mut self, pending: &mut Pending, on: &mut F) -> Result<bool>
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        loop {
+            if self.step(pending, on).await? {
+                return Ok(true);
+            }
+            if pending.is_newest_done() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads and sorts one response; true for "+".
+    async fn step<F>(&mut self, pending: &mut Pending, on: &mut F) -> Result<bool>
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        let frame = self.frame(self.deadlines.reply).await?;
+        pending.responses += 1;
+        if pending.responses > SPARE_RESPONSES + 4 * self.selected.as_ref().map_or(0, |selected| u64::from(selected.exists)) {
+            return Err(RemoteError::Protocol("the server answers without end".into()));
+        }
+        match response(&frame.bytes) {
+            Response::Continue(_) => return Ok(true),
+            Response::Status(status) if status.tag.is_some() => {
+                self.note_code(&status);
+                pending.complete(status)?;
+            }
+            Response::Status(status) if status.outcome == Outcome::Bye => return Err(bye(&status)),
+            other => self.untagged(other, frame.too_deep, on),
+        }
+        Ok(false)
+    }
+
+    pub(super) fn untagged<F>(&mut self, response: Response<'_>, too_deep: bool, on: &mut F)
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        let mut change = false;
+        match &response {
+            Response::Status(status) => self.note_code(status),
+            Response::Capability(words) => self.caps = Caps::new(words.iter().cloned()),
+            Response::Expunge(_) if self.own_expunges > 0 => self.own_expunges -= 1,
+            Response::Exists(_) | Response::Expunge(_) | Response::Fetch(_) => change = true,
+            Response::Unknown => {
+                self.unreadable += 1;
+                tracing::debug!(account = self.account, total = self.unreadable, "a response that can't be understood was left out");
+            }
+            _ => {}
+        }
+        if let (Response::Exists(count), Some(selected)) = (&response, &mut self.selected) {
+            selected.exists = *count;
+        }
+        if !on(response, too_deep) && change {
+            self.changed = true;
+        }
+    }
+
+    fn note_code(&mut self, status: &Status<'_>) {
+        match status.code.as_str() {
+            "CAPABILITY" => self.caps = Caps::from_text(&status.argument),
+            "ALERT" => {
+                let text = crate::mail::DisplayText::capped(&status.text, 500);
+                tracing::warn!(account = self.account, "the server alerts: {text}");
+            }
+            "UIDVALIDITY" => self.note_validity(&status.argument),
+            _ => {}
+        }
+    }
+
+    /// The next response, within a deadline that is renewed by progress.
+    pub(super) async fn frame(&mut self, patience: Duration) -> Result<Frame> {
+        let mut until = Instant::now() + patience;
+        let mut got = 0;
+        loop {
+            match self.framer.next_frame() {
+                Ok(Some(frame)) => {
+                    self.trace_frame(&frame);
+                    return Ok(frame);
+                }
+                Ok(None) => {}
+                Err(error) => return Err(RemoteError::Protocol(format!("the server sent {error}"))),
+            }
+            self.read.clear();
+            let read = timeout_at(until, self.stream.read_buf(&mut self.read)).await;
+            let read =
+                read.map_err(|_| RemoteError::Offline(format!("the server did not answer within {} seconds", patience.as_secs())))?;
+            match read {
+                Ok(0) => return Err(RemoteError::Offline("the server closed the connection".into())),
+                Ok(count) => got += count,
+                Err(error) => return Err(RemoteError::Offline(format!("the connection broke: {error}"))),
+            }
+            self.framer.feed(&self.read);
+            if got >= PROGRESS {
+                got = 0;
+                until = Instant::now() + patience;
+            }
+        }
+    }
+
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let broke = |error: std::io::Error| RemoteError::Offline(format!("the connection broke: {error}"));
+        for chunk in bytes.chunks(READ) {
+            let written = timeout(self.deadlines.reply, self.stream.write_all(chunk)).await;
+            written.map_err(|_| RemoteError::Offline("the server takes nothing more".into()))?.map_err(broke)?;
+        }
+        let flushed = timeout(self.deadlines.reply, self.stream.flush()).await;
+        flushed.map_err(|_| RemoteError::Offline("the server takes nothing more".into()))?.map_err(broke)
+    }
+
+    fn trace_command(&self, tag: &[u8], command: &Command) {
+        if self.trace.is_some() {
+            let shown: Vec<u8> = if command.is_secret() {
+                [command.name(), b" [secret]"].concat()
+            } else {
+                // Literal data is mail; the line around it is the dialogue.
+                command
+                    .segments()
+                    .first()
+                    .map(|first| first.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec())
+                    .unwrap_or_default()
+            };
+            self.trace_line('C', &[tag, b" ", &shown].concat());
+        }
+    }
+
+    fn trace_frame(&self, frame: &Frame) {
+        if self.trace.is_some() {
+            let mut line = Vec::new();
+            let mut at = 0;
+            for literal in &frame.literals {
+                line.extend_from_slice(frame.bytes.get(at..literal.start).unwrap_or_default().trim_ascii_end());
+                line.extend_from_slice(b"...");
+                at = literal.end;
+            }
+            line.extend_from_slice(frame.bytes.get(at..).unwrap_or_default());
+            self.trace_line('S', &line);
+        }
+    }
+
+    pub(super) fn trace_line(&self, from: char, line: &[u8]) {
+        if let Some(trace) = &self.trace {
+            trace.line(&self.account, from, line);
+        }
+    }
+}
+
+/// Commands on their way, in order.
+#[derive(Debug, Default)]
+struct Pending {
+    commands: Vec<(Vec<u8>, Option<Done>)>,
+    responses: u64,
+}
+
+impl Pending {
+    fn push(&mut self, tag: Vec<u8>) {
+        self.commands.push((tag, None));
+    }
+
+    fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.commands.iter().all(|(_, done)| done.is_some())
+    }
+
+    fn is_newest_done(&self) -> bool {
+        self.commands.last().is_none_or(|(_, done)| done.is_some())
+    }
+
+    fn is_first_refused(&self) -> bool {
+        self.commands.first().and_then(|(_, done)| done.as_ref()).is_some_and(|done| !done.is_ok())
+    }
+
+    fn complete(&mut self, status: Status<'_>) -> Result<()> {
+        let ours = self.commands.iter_mut().find(|(tag, done)| done.is_none() && Some(tag.as_slice()) == status.tag);
+        match ours {
+            Some((_, done)) => *done = Some(status.into()),
+            None => return Err(RemoteError::Protocol("the server answered a command that was not given".into())),
+        }
+        Ok(())
+    }
+
+    fn done(self) -> Vec<Done> {
+        self.commands.into_iter().filter_map(|(_, done)| done).collect()
+    }
+}

@@ -1,0 +1,266 @@
+//! From a TCP connection to a signed-in session: greeting, STARTTLS, LOGIN or AUTHENTICATE together with the
+//! first SELECT. Everything said before TLS is forgotten; a password goes in clear to this machine only.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Account;
+use super::caps::Caps;
+use super::command::Command;
+use super::parse::{Outcome, Response, response};
+use super::refusal::{Done, bye};
+use super::select::Selected;
+use super::session::{MAX_CHALLENGES, Session};
+use crate::config::{Security, Server};
+use crate::remote::auth::{Given, Kind};
+use crate::remote::net::Stream;
+use crate::remote::{RemoteError, Result};
+
+/// Connects and signs in; opens `first` on the way.
+pub(super) async fn connect(account: &Account, first: Option<&str>) -> Result<Session> {
+    // The command that prints the password may run while the connection is made.
+    let (given, stream) = tokio::try_join!(account.secrets.get(), open(account))?;
+    let mut session = Session::new(&account.name, stream, account.deadlines, account.validities.clone(), account.trace.clone());
+    session.begin()?;
+    let signed_in = greeting(&mut session, &account.server).await?;
+    if account.server.security == Security::StartTls {
+        session = start_tls(session, account).await?;
+    }
+    session.end();
+    if !session.stream.is_tls() && !session.stream.is_loopback() && !account.server.allow_plaintext_password {
+        let host = &account.server.host;
+        return Err(RemoteError::Untrusted(format!(
+            "the password is not sent in clear to {host}: use security = \"tls\" or \"starttls\", or set allow_plaintext_password = true"
+        )));
+    }
+    let mut selected = None;
+    if !signed_in {
+        selected = sign_in(&mut session, &account.server.username, &given, first).await.inspect_err(|error| {
+            if matches!(error, RemoteError::BadLogin(_)) {
+                account.secrets.refused();
+            }
+        })?;
+    }
+    if !session.caps.is_known() {
+        session
+            .run_one(Command::new("CAPABILITY"), |response, _| matches!(response, Response::Capability(_)))
+            .await?
+            .check("CAPABILITY")?;
+    }
+    if let Some((found, done)) = selected {
+        // A first mailbox that can't be opened is told when it is asked for.
+        if let Err(error) = session.selected(found, &done) {
+            tracing::debug!(account = account.name, "the first mailbox: {error}");
+        }
+    }
+    Ok(session)
+}
+
+async fn open(account: &Account) -> Result<Stream> {
+    match account.server.security {
+        Security::Tls => account.connector.tls().await,
+        Security::Plaintext => account.connector.tcp().await.map(Stream::Plain),
+        Security::StartTls => {
+            let (tcp, ready) = tokio::join!(account.connector.tcp(), account.connector.prepare());
+            ready?;
+            tcp.map(Stream::Plain)
+        }
+    }
+}
+
+/// Reads the greeting; true where the server signed us in by itself (PREAUTH).
+async fn greeting(session: &mut Session, server: &Server) -> Result<bool> {
+    let frame = session.frame(session.deadlines.greeting).await?;
+    let Response::Status(status) = response(&frame.bytes) else {
+        return Err(RemoteError::Protocol(format!("{}:{} does not greet as an IMAP server", server.host, server.port)));
+    };
+    match (status.tag, status.outcome) {
+        (None, Outcome::Bye) => return Err(bye(&status)),
+        (None, Outcome::Ok | Outcome::PreAuth) => {}
+        _ => return Err(RemoteError::Protocol(format!("{}:{} does not greet as an IMAP server", server.host, server.port))),
+    }
+    if status.outcome == Outcome::PreAuth && server.security == Security::StartTls {
+        return Err(RemoteError::Protocol(attack("the server signed in by itself before TLS (PREAUTH)")));
+    }
+    if status.code == "CAPABILITY" {
+        session.caps = Caps::from_text(&status.argument);
+    }
+    Ok(status.outcome == Outcome::PreAuth)
+}
+
+fn attack(what: &str) -> String {
+    format!("{what}: someone may sit in between; the connection was closed and no password was sent")
+}
+
+/// Turns to TLS. What came in clear beyond the one answer is an attack (CVE-2011-0411 and its kin).
+async fn start_tls(mut session: Session, account: &Account) -> Result<Session> {
+    if session.buffered() > 0 {
+        return Err(RemoteError::Protocol(attack("the server spoke before it was asked to start TLS")));
+    }
+    session.caps = Caps::default();
+    session.end();
+    let done = session.run_one(Command::new("STARTTLS"), |_, _| true).await?;
+    if !done.is_ok() {
+        return Err(RemoteError::Untrusted(format!("{} does not start TLS: {}; nothing is sent in clear", account.server.host, done.text)));
+    }
+    if session.buffered() > 0 {
+        return Err(RemoteError::Protocol(attack("the server spoke between its answer and TLS")));
+    }
+    let Stream::Plain(tcp) = session.stream else { return Err(RemoteError::Protocol("STARTTLS inside TLS".into())) };
+    let stream = account.connector.upgrade(tcp).await?;
+    let mut session = Session::new(&account.name, stream, account.deadlines, account.validities.clone(), account.trace.clone());
+    session.run_one(Command::new("CAPABILITY"), |_, _| true).await?.check("CAPABILITY")?;
+    Ok(session)
+}
+
+type First = Option<(Selected, Done)>;
+
+async fn sign_in(session: &mut Session, user: &str, given: &Given, first: Option<&str>) -> Result<First> {
+    if given.kind == Kind::Token && !session.caps.is_known() {
+        session.run_one(Command::new("CAPABILITY"), |_, _| true).await?.check("CAPABILITY")?;
+    }
+    // What was offered before sign-in says nothing about after.
+    let offered = std::mem::take(&mut session.caps);
+    match method(&offered, user, given)? {
+        Method::OneWrite(command) => together(session, command, first, &offered).await,
+        Method::Challenge(mechanism, answer) => {
+            challenge(session, mechanism, &answer).await?.check_sign_in()?;
+            Ok(None)
+        }
+    }
+}
+
+enum Method {
+    /// LOGIN, or AUTHENTICATE with its initial response.
+    OneWrite(Command),
+    /// AUTHENTICATE whose answer waits for "+".
+    Challenge(&'static str, String),
+}
+
+/// The safest way that the server offers.
+fn method(offered: &Caps, user: &str, given: &Given) -> Result<Method> {
+    let secret = given.secret.expose();
+    let mechanism = match given.kind {
+        Kind::Token if offered.has("AUTH=OAUTHBEARER") => {
+            Some(("OAUTHBEARER", format!("n,a={},\x01auth=Bearer {secret}\x01\x01", sasl_name(user))))
+        }
+        Kind::Token if offered.has("AUTH=XOAUTH2") => Some(("XOAUTH2", format!("user={user}\x01auth=Bearer {secret}\x01\x01"))),
+        Kind::Token => return Err(RemoteError::BadLogin("the server takes no OAuth2 token (neither OAUTHBEARER nor XOAUTH2)".into())),
+        Kind::Password if offered.has("AUTH=PLAIN") && (offered.sasl_ir() || offered.has("LOGINDISABLED")) => {
+            Some(("PLAIN", format!("\0{user}\0{secret}")))
+        }
+        Kind::Password if offered.has("LOGINDISABLED") => {
+            return Err(RemoteError::BadLogin("the server takes no password on this connection (LOGINDISABLED)".into()));
+        }
+        Kind::Password => None,
+    };
+    let Some((mechanism, answer)) = mechanism else {
+        let login =
+            Command::new("LOGIN").literals(offered.literals()).string(user.as_bytes()).and_then(|login| login.string(secret.as_bytes()));
+        let login = login.map_err(|_| RemoteError::BadLogin("the user name or password holds a line end".into()))?;
+        return Ok(Method::OneWrite(login.secret()));
+    };
+    let answer = STANDARD.encode(answer);
+    Ok(if offered.sasl_ir() {
+        Method::OneWrite(Command::new(&format!("AUTHENTICATE {mechanism} {answer}")).secret())
+    } else {
+        Method::Challenge(mechanism, answer)
+    })
+}
+
+/// RFC 5801: "," and "=" would end the name.
+fn sasl_name(user: &str) -> String {
+    user.replace('=', "=3D").replace(',', "=2C")
+}
+
+/// Sign-in and the first SELECT in one write. A mechanism that asks back (an OAuth2 error challenge) takes the
+/// SELECT line for its answer, and refuses, which is what the empty answer would bring.
+async fn together(session: &mut Session, command: Command, first: Option<&str>, offered: &Caps) -> Result<First> {
+    let mut commands = vec![command];
+    let mut found = None;
+    if let Some(mailbox) = first {
+        let select = Command::new("SELECT").literals(offered.literals()).mailbox(mailbox)?;
+        // A literal that waits for "+" can't ride along.
+        if select.segments().len() == 1 && commands.iter().all(|command| command.segments().len() == 1) {
+            commands.push(select);
+            found = Some(Selected::new(mailbox));
+        }
+    }
+    let answers = session.sign_in_run(&commands, |response, _| found.as_mut().is_some_and(|found| found.take(&response))).await?;
+    let mut answers = answers.into_iter();
+    let signed_in = answers.next().ok_or_else(|| RemoteError::Protocol("no answer to the sign-in".into()))?;
+    signed_in.check_sign_in()?;
+    Ok(found.zip(answers.next()))
+}
+
+/// AUTHENTICATE in rounds, for servers without SASL-IR.
+async fn challenge(session: &mut Session, mechanism: &str, answer: &str) -> Result<Done> {
+    session.begin()?;
+    let tag = session.new_tag();
+    session.trace_line('C', format!("AUTHENTICATE {mechanism}").as_bytes());
+    session.write(&[&tag[..], format!(" AUTHENTICATE {mechanism}\r\n").as_bytes()].concat()).await?;
+    let mut rounds = 0;
+    loop {
+        let frame = session.frame(session.deadlines.reply).await?;
+        match response(&frame.bytes) {
+            Response::Continue(_) if rounds == MAX_CHALLENGES => {
+                return Err(RemoteError::Protocol("the server keeps asking during sign-in".into()));
+            }
+            Response::Continue(_) => {
+                // The answer once; later challenges are error reports that want an empty line (RFC 7628 3.2.3).
+                let line = if rounds == 0 { format!("{answer}\r\n") } else { "\r\n".to_owned() };
+                rounds += 1;
+                session.trace_line('C', b"[secret]");
+                session.write(line.as_bytes()).await?;
+            }
+            Response::Status(status) if status.tag == Some(&tag[..]) => {
+                if status.code == "CAPABILITY" {
+                    session.caps = Caps::from_text(&status.argument);
+                }
+                session.end();
+                return Ok(status.into());
+            }
+            Response::Status(status) if status.tag.is_some() => {
+                return Err(RemoteError::Protocol("the server answered a command that was not given".into()));
+            }
+            Response::Status(status) if status.outcome == Outcome::Bye => return Err(bye(&status)),
+            other => session.untagged(other, frame.too_deep, &mut |_, _| false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    fn chosen(caps: &str, kind: Kind) -> Result<String> {
+        let given = Given { secret: Secret::new("s3cret"), kind };
+        Ok(match method(&Caps::from_text(caps), "a=d,a", &given)? {
+            Method::OneWrite(command) => {
+                let text = String::from_utf8_lossy(&command.segments().concat()).into_owned();
+                assert!(command.is_secret());
+                text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+            }
+            Method::Challenge(mechanism, _) => format!("challenge {mechanism}"),
+        })
+    }
+
+    #[test]
+    fn the_way_to_sign_in_follows_from_what_is_offered() {
+        for (caps, kind, expect) in [
+            ("IMAP4rev1 SASL-IR AUTH=PLAIN", Kind::Password, "AUTHENTICATE PLAIN"),
+            ("IMAP4rev1 AUTH=PLAIN", Kind::Password, "LOGIN \"a=d,a\""),
+            ("", Kind::Password, "LOGIN \"a=d,a\""),
+            ("IMAP4rev1 LOGINDISABLED AUTH=PLAIN", Kind::Password, "challenge PLAIN"),
+            ("IMAP4rev1 SASL-IR AUTH=XOAUTH2", Kind::Token, "AUTHENTICATE XOAUTH2"),
+            ("IMAP4rev1 AUTH=XOAUTH2 AUTH=OAUTHBEARER", Kind::Token, "challenge OAUTHBEARER"),
+        ] {
+            assert_eq!(chosen(caps, kind).unwrap(), expect, "{caps}");
+        }
+        for (caps, kind) in [("IMAP4rev1 LOGINDISABLED", Kind::Password), ("IMAP4rev1 AUTH=PLAIN", Kind::Token)] {
+            assert!(matches!(chosen(caps, kind), Err(RemoteError::BadLogin(_))), "{caps}");
+        }
+        assert_eq!(sasl_name("a=d,a"), "a=3Dd=2Ca");
+    }
+}

@@ -1,0 +1,284 @@
+//! TCP and TLS: a connected byte stream to one server, or the reason in words. Knows nothing of mail
+//! protocols beyond "STARTTLS comes later". Start with [`Connector::tcp`].
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{CertificateError, ClientConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::{RemoteError, Result};
+
+const CONNECT_DEADLINE: Duration = Duration::from_secs(15);
+/// One address of several may swallow packets: leave time for the next.
+const ADDRESS_DEADLINE: Duration = Duration::from_secs(5);
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(15);
+
+/// A connection, with or without TLS.
+#[derive(Debug)]
+pub enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Makes streams to one server; keeps the TLS configuration, because loading the system's roots takes
+/// milliseconds.
+#[derive(Debug)]
+pub struct Connector {
+    host: String,
+    port: u16,
+    trust: Trust,
+    tls: OnceCell<Arc<ClientConfig>>,
+}
+
+/// What TLS adds to the system's roots.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// PEM file with more roots.
+    pub ca_file: Option<std::path::PathBuf>,
+    /// PEM certificate and key to show to the server.
+    pub client_cert: Option<(std::path::PathBuf, std::path::PathBuf)>,
+}
+
+impl Connector {
+    pub fn new(host: impl Into<String>, port: u16, trust: Trust) -> Self {
+        Self { host: host.into(), port, trust, tls: OnceCell::new() }
+    }
+
+    /// Connects TCP, trying the host's addresses in turn.
+    pub async fn tcp(&self) -> Result<TcpStream> {
+        let until = Instant::now() + CONNECT_DEADLINE;
+        let offline = |why: String| RemoteError::Offline(format!("can't reach {}:{}: {why}", self.host, self.port));
+        let found = timeout_at(until, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
+        let addresses = found.map_err(|_| offline("the name was not resolved in time".into()))?.map_err(|e| offline(e.to_string()))?;
+        let mut why = "the name has no address".to_owned();
+        for address in addresses {
+            let part = until.min(Instant::now() + ADDRESS_DEADLINE);
+            match timeout_at(part, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    stream.set_nodelay(true).map_err(|e| offline(e.to_string()))?;
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => why = error.to_string(),
+                Err(_) => why = "no answer".to_owned(),
+            }
+        }
+        Err(offline(why))
+    }
+
+    /// Connects TCP and TLS; the TLS configuration loads meanwhile.
+    pub async fn tls(&self) -> Result<Stream> {
+        let (tcp, config) = tokio::join!(self.tcp(), self.config());
+        self.handshake(tcp?, config?).await
+    }
+
+    /// Starts TLS on a connection that was plain until now (STARTTLS).
+    pub async fn upgrade(&self, tcp: TcpStream) -> Result<Stream> {
+        let config = self.config().await?;
+        self.handshake(tcp, config).await
+    }
+
+    /// Loads the TLS configuration ahead of need, so that it does not add to the time of the upgrade.
+    pub async fn prepare(&self) -> Result<()> {
+        self.config().await.map(|_| ())
+    }
+
+    async fn handshake(&self, tcp: TcpStream, config: Arc<ClientConfig>) -> Result<Stream> {
+        let name = ServerName::try_from(self.host.clone())
+            .map_err(|_| RemoteError::Untrusted(format!("{} is no host name that a certificate can hold", self.host)))?;
+        match timeout(HANDSHAKE_DEADLINE, TlsConnector::from(config).connect(name, tcp)).await {
+            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+            Ok(Err(error)) => Err(self.tls_error(&error)),
+            Err(_) => Err(RemoteError::Offline(format!("{}:{} did not finish the TLS handshake in time", self.host, self.port))),
+        }
+    }
+
+    async fn config(&self) -> Result<Arc<ClientConfig>> {
+        let load = || async {
+            let trust = self.trust.clone();
+            let loaded = tokio::task::spawn_blocking(move || client_config(&trust)).await;
+            loaded.unwrap_or_else(|_| Err("loading the certificates failed".to_owned())).map_err(RemoteError::Untrusted)
+        };
+        self.tls.get_or_try_init(load).await.cloned()
+    }
+
+    /// Refused certificates in words; everything else is the network.
+    fn tls_error(&self, error: &io::Error) -> RemoteError {
+        let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+            return RemoteError::Offline(format!("{}:{}: TLS handshake: {error}", self.host, self.port));
+        };
+        let host = &self.host;
+        RemoteError::Untrusted(match tls {
+            rustls::Error::InvalidCertificate(why) => certificate_error(host, why),
+            rustls::Error::InvalidMessage(_) => format!("{host}:{} does not speak TLS on this port", self.port),
+            rustls::Error::PeerIncompatible(why) => format!("{host} offers no TLS that is safe enough (1.2 or newer is needed): {why:?}"),
+            rustls::Error::AlertReceived(alert) => format!("{host} ended the TLS handshake: {alert:?}"),
+            other => format!("TLS with {host} failed: {other}"),
+        })
+    }
+}
+
+fn certificate_error(host: &str, why: &CertificateError) -> String {
+    use CertificateError as E;
+    match why {
+        E::NotValidForName | E::NotValidForNameContext { .. } => format!("the certificate of {host} is for another host name"),
+        E::Expired | E::ExpiredContext { .. } => format!("the certificate of {host} has expired"),
+        E::NotValidYet | E::NotValidYetContext { .. } => format!("the certificate of {host} is not valid yet; check this machine's clock"),
+        E::Revoked => format!("the certificate of {host} was revoked"),
+        E::UnknownIssuer => format!("the certificate of {host} is self-signed or from an unknown authority (ca_file names one to trust)"),
+        E::BadSignature => format!("the certificate of {host} has a bad signature"),
+        // webpki's word for a root or leaf that is used in the other role: typically self-signed
+        E::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            format!("the certificate of {host} is self-signed (ca_file names an authority to trust)")
+        }
+        other => format!("the certificate of {host} is not acceptable: {other}"),
+    }
+}
+
+fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+    let builder = versions.map_err(|e| e.to_string())?.dangerous().with_custom_certificate_verifier(verifier(trust, provider)?);
+    let Some((certificate, key)) = &trust.client_cert else { return Ok(Arc::new(builder.with_no_client_auth())) };
+    let chain = certificates(certificate)?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|e| format!("no private key in {}: {e}", key.display()))?;
+    let config = builder.with_client_auth_cert(chain, key).map_err(|e| format!("{}: {e}", certificate.display()))?;
+    Ok(Arc::new(config))
+}
+
+fn verifier(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    let extra = trust.ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider);
+    Ok(Arc::new(verifier.map_err(|e| format!("no certificates to trust: {e}"))?))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = fs::read(path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found.map_err(|e| format!("{}: {e}", path.display()))? {
+        list if list.is_empty() => Err(format!("{} holds no certificate", path.display())),
+        list => Ok(list),
+    }
+}
+
+impl Stream {
+    /// True where the peer is this machine, so that a password in clear does not leave it.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Stream::Plain(tcp) => tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
+            Stream::Tls(_) => false,
+        }
+    }
+
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
+            Stream::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Stream::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Stream::Tls(tls) => Pin::new(tls).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Stream::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        }
+    }
+}
+
+/// The protocol dialogue in a file (0600), for bug reports. Whoever writes to it masks credentials first.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    file: Arc<Mutex<File>>,
+}
+
+impl Trace {
+    /// Opens the file to append to.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        Ok(Self { file: Arc::new(Mutex::new(file)) })
+    }
+
+    /// Writes one line: who spoke (`account C:` or `S:`), and the bytes with controls escaped.
+    pub fn line(&self, account: &str, from: char, bytes: &[u8]) {
+        let text = format!("{account} {from}: {}\n", bytes.trim_ascii_end().escape_ascii());
+        // A trace that can't be written must not stop the mail.
+        let _ = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_own_words() {
+        let words = |why: CertificateError| certificate_error("mail.example", &why);
+        assert!(words(CertificateError::NotValidForName).contains("another host name"));
+        assert!(words(CertificateError::Expired).contains("expired"));
+        assert!(words(CertificateError::UnknownIssuer).contains("unknown authority"));
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_offline_with_host_and_port() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let error = Connector::new("127.0.0.1", port, Trust::default()).tcp().await.unwrap_err();
+        assert!(matches!(&error, RemoteError::Offline(text) if text.contains(&format!("127.0.0.1:{port}"))), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_ca_file_without_certificate_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, "nothing").unwrap();
+        let connector = Connector::new("localhost", 1, Trust { ca_file: Some(path), client_cert: None });
+        let error = connector.prepare().await.unwrap_err();
+        assert!(matches!(&error, RemoteError::Untrusted(text) if text.contains("holds no certificate")), "{error:?}");
+    }
+
+    #[test]
+    fn a_trace_is_private_and_has_no_raw_controls() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace");
+        Trace::open(&path).unwrap().line("work", 'S', b"* OK \x1b[31m\r\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "work S: * OK \\x1b[31m\n");
+    }
+}

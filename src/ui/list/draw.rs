@@ -1,0 +1,267 @@
+//! How rows are drawn: fixed state columns, sender, subject, date at the right; or two lines a message
+//! where it is narrow. Moving the cursor changes a few cells of two rows and nothing else.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::List;
+use crate::config::Icons;
+use crate::mail::{Address, DisplayText, FlagBits, Role, Row, Summary};
+use crate::ui::action::{Action, Context};
+use crate::ui::event::Now;
+use crate::ui::folders::cursor_bar;
+use crate::ui::format::{date_cell, pad, width};
+use crate::ui::model::{Focus, Model};
+use crate::ui::overlay::{messages::wrap, put};
+use crate::ui::theme::{Theme, Token};
+
+/// Cells of a date.
+const DATE: usize = 6;
+
+/// The signs of one icon set.
+struct Signs {
+    unread: &'static str,
+    flagged: &'static str,
+    answered: &'static str,
+    forwarded: &'static str,
+    draft: &'static str,
+    marked: &'static str,
+    file: &'static str,
+    deleted: &'static str,
+}
+
+const UNICODE: Signs =
+    Signs { unread: "▪", flagged: "⚑", answered: "↩", forwarded: "↪", draft: "✎", marked: "+", file: "@", deleted: "-" };
+const ASCII: Signs = Signs { unread: "N", flagged: "!", answered: "r", forwarded: "f", draft: "D", marked: "+", file: "@", deleted: "-" };
+
+/// What a row shows, read off once.
+struct Shown<'a> {
+    unread: bool,
+    flagged: bool,
+    file: bool,
+    marked: bool,
+    reply: &'static str,
+    selected: bool,
+    summary: Option<&'a Summary>,
+    row: Row,
+}
+
+/// Draws the list; gives the place of the selected row.
+pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, cards: bool, buf: &mut Buffer) -> Option<(u16, u16)> {
+    let list = &model.list;
+    if list.rows.is_empty() {
+        empty(model, theme, place, buf);
+        return None;
+    }
+    let step = if cards { 2 } else { 1 };
+    let fits = usize::from(place.height / step).max(1);
+    let range = list.range();
+    let mut cursor = None;
+    for (n, (at, row)) in list.rows.iter().enumerate().skip(list.top).take(fits).enumerate() {
+        let y = place.y + n as u16 * step;
+        let line = Rect { y, height: 1, ..place };
+        let marked = list.marks.contains(&row.id) || range.as_ref().is_some_and(|range| range.contains(&at));
+        let shown = read(model, list, row, at == list.at(), marked);
+        if cards {
+            card(model, theme, now, &shown, line, place.bottom(), buf);
+        } else {
+            one_line(model, theme, now, &shown, line, buf);
+        }
+        if shown.selected {
+            cursor = Some((place.x, y));
+        }
+    }
+    cursor
+}
+
+fn signs(model: &Model) -> &'static Signs {
+    match model.settings.icons {
+        Icons::Unicode => &UNICODE,
+        Icons::Ascii => &ASCII,
+    }
+}
+
+fn read<'a>(model: &Model, list: &'a List, row: &Row, selected: bool, marked: bool) -> Shown<'a> {
+    let summary = list.summaries.get(&row.id);
+    let signs = signs(model);
+    let has = |flag| summary.is_some_and(|summary| summary.flags.bits.contains(flag));
+    let facts = if list.is_folded(row) { list.facts.get(&row.thread).copied().unwrap_or_default() } else { Default::default() };
+    let reply = [
+        (FlagBits::DELETED, signs.deleted),
+        (FlagBits::DRAFT, signs.draft),
+        (FlagBits::ANSWERED, signs.answered),
+        (FlagBits::FORWARDED, signs.forwarded),
+    ]
+    .into_iter()
+    .find(|(flag, _)| has(*flag))
+    .map_or("", |(_, sign)| sign);
+    Shown {
+        unread: list.is_unread(row),
+        flagged: has(FlagBits::FLAGGED) || facts.flagged,
+        file: summary.is_some_and(|summary| summary.has_attachment) || facts.has_attachment,
+        marked,
+        reply,
+        selected,
+        summary,
+        row: *row,
+    }
+}
+
+/// Sender, or where it was sent to in Sent and Drafts; with the count of a folded thread.
+fn who(model: &Model, shown: &Shown) -> (String, String) {
+    let Some(summary) = shown.summary else { return (String::new(), String::new()) };
+    let role = model.find_mailbox(summary.mailbox).and_then(|mailbox| mailbox.role);
+    let outgoing = matches!(role, Some(Role::Sent | Role::Drafts));
+    let address = if outgoing { summary.to.first() } else { summary.from.first() };
+    let mine = |address: &Address| {
+        model.accounts.iter().any(|account| account.address.eq_ignore_ascii_case(&address.address) && !account.address.is_empty())
+    };
+    let name = match address {
+        Some(address) if !outgoing && mine(address) => "me".to_owned(),
+        Some(address) => DisplayText::new(address.short().trim()).into_string(),
+        None => "(nobody)".to_owned(),
+    };
+    let count = if model.list.is_folded(&shown.row) { format!(" ({})", shown.row.count) } else { String::new() };
+    (name, count)
+}
+
+fn subject(shown: &Shown) -> String {
+    let Some(summary) = shown.summary else { return String::new() };
+    match DisplayText::new(summary.subject.trim()) {
+        text if text.is_empty() => "(no subject)".to_owned(),
+        text => text.into_string(),
+    }
+}
+
+fn date(model: &Model, shown: &Shown, now: &Now) -> String {
+    shown.summary.map_or(String::new(), |summary| date_cell(summary.date.unwrap_or(summary.received), &now.wall, model.settings.dates))
+}
+
+/// Cursor, unread, reply, flag, mark, file: each in its own column.
+fn states(model: &Model, theme: &Theme, shown: &Shown, line: Rect, buf: &mut Buffer) {
+    let signs = signs(model);
+    let columns = [
+        (shown.unread, signs.unread, Token::Accent),
+        (!shown.reply.is_empty(), shown.reply, Token::Dim),
+        (shown.flagged, signs.flagged, Token::Flagged),
+        (shown.marked, signs.marked, Token::Marked),
+        (shown.file, signs.file, Token::Dim),
+    ];
+    for (x, (on, sign, token)) in (line.x + 1..line.right()).zip(columns) {
+        if on {
+            put(buf, x, line.y, sign, 1, theme.style(token));
+        }
+    }
+}
+
+/// The tint reaches over the states and the sender only, so that a move stays a few bytes.
+fn select(model: &Model, theme: &Theme, line: Rect, cells: usize, buf: &mut Buffer) {
+    let focused = model.focus == Focus::List;
+    let tint = if focused { Token::Selected } else { Token::SelectedDim };
+    let wide = (cells as u16).min(line.width);
+    buf.set_style(Rect { width: wide, ..line }.intersection(buf.area), theme.style(tint));
+    let bar = if focused { Token::Accent } else { Token::Dim };
+    put(buf, line.x, line.y, cursor_bar(model.settings.icons), 1, theme.style(bar));
+}
+
+fn one_line(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, buf: &mut Buffer) {
+    let room = usize::from(line.width);
+    let text = theme.style(if shown.unread { Token::Unread } else { Token::Text });
+    states(model, theme, shown, line, buf);
+    let date_room = if room >= 30 { DATE + 1 } else { 0 };
+    let state = 7.min(room);
+    let sender = sender_cells(room);
+    let (name, count) = who(model, shown);
+    let indent = 2 * usize::from(shown.row.depth.min(8));
+    let x = line.x + state as u16;
+    let name_room = sender.saturating_sub(width(&count) + 1);
+    let used = put(buf, x, line.y, &name, name_room, text);
+    put(buf, x + used, line.y, &count, width(&count), theme.style(Token::Dim));
+    let x = x + sender as u16 + indent.min(room) as u16;
+    let subject_room = room.saturating_sub(state + sender + indent + date_room);
+    put(buf, x, line.y, &subject(shown), subject_room, text);
+    if date_room > 0 {
+        let date = date(model, shown, now);
+        let wide = width(&date).min(DATE);
+        put(buf, line.right().saturating_sub(DATE as u16 + 1), line.y, &pad(&date, DATE), DATE, theme.style(Token::Dim));
+        debug_assert!(wide <= DATE);
+    }
+    if shown.selected {
+        select(model, theme, line, state + sender, buf);
+    }
+}
+
+/// Cells for the sender: a fifth or so, and the subject never under a third.
+fn sender_cells(room: usize) -> usize {
+    match room {
+        0..30 => 0,
+        30..60 => 12,
+        60..90 => 20,
+        _ => 24,
+    }
+}
+
+fn card(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, bottom: u16, buf: &mut Buffer) {
+    let room = usize::from(line.width);
+    let text = theme.style(if shown.unread { Token::Unread } else { Token::Text });
+    let signs = signs(model);
+    let first = if shown.marked {
+        (signs.marked, Token::Marked)
+    } else if shown.unread {
+        (signs.unread, Token::Accent)
+    } else {
+        (shown.reply, Token::Dim)
+    };
+    let second = if shown.flagged {
+        (signs.flagged, Token::Flagged)
+    } else if shown.file {
+        (signs.file, Token::Dim)
+    } else {
+        ("", Token::Dim)
+    };
+    for (n, (sign, token)) in [first, second].into_iter().enumerate() {
+        put(buf, line.x + 1 + n as u16, line.y, sign, 1, theme.style(token));
+    }
+    let date_room = if room >= 24 { DATE + 1 } else { 0 };
+    let (name, count) = who(model, shown);
+    let name_room = room.saturating_sub(4 + date_room + width(&count));
+    let used = put(buf, line.x + 4, line.y, &name, name_room, text);
+    put(buf, line.x + 4 + used, line.y, &count, width(&count), theme.style(Token::Dim));
+    if date_room > 0 {
+        put(buf, line.right().saturating_sub(DATE as u16), line.y, &date(model, shown, now), DATE, theme.style(Token::Dim));
+    }
+    let below = Rect { y: line.y + 1, ..line };
+    if below.y < bottom {
+        let indent = 4 + usize::from(shown.row.depth.min(4));
+        put(buf, line.x + indent as u16, below.y, &subject(shown), room.saturating_sub(indent), text);
+    }
+    if shown.selected {
+        select(model, theme, line, room.saturating_sub(date_room), buf);
+        if below.y < bottom {
+            put(buf, below.x, below.y, cursor_bar(model.settings.icons), 1, theme.style(Token::Accent));
+        }
+    }
+}
+
+/// Why there is nothing, and what to press.
+fn empty(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
+    let key = |action| model.keymap.shown(Context::List, action).unwrap_or_default();
+    let text = match &model.list.listing {
+        None if model.loaded => format!("No mail is here yet. {} shows the accounts and how they are.", key(Action::Accounts)),
+        None => String::new(),
+        Some(_) if !model.list.whole => "Loading…".to_owned(),
+        Some(listing) if listing.query.is_some() => {
+            format!("No match. {} goes back, {} searches every folder.", key(Action::Cancel), key(Action::SearchAll))
+        }
+        Some(_) if model.mailbox().is_some_and(|mailbox| mailbox.role == Some(Role::Inbox)) => {
+            format!("Inbox zero. {} looks for unread mail in other folders.", key(Action::NextUnread))
+        }
+        Some(_) => {
+            format!("This folder is empty. {} opens another, {} searches everywhere.", key(Action::GoFolder), key(Action::SearchAll))
+        }
+    };
+    let room = usize::from(place.width.saturating_sub(2));
+    for (y, line) in (place.y + place.height.min(3) / 3..place.bottom()).zip(wrap(&text, room)) {
+        put(buf, place.x + 1, y, &line, room, theme.style(Token::Dim));
+    }
+}

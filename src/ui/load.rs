@@ -1,0 +1,194 @@
+//! Fills the model's windows from the store: keyed reads only, once a frame, between `update` and `view`.
+//! At the very start it also picks the first listing, so that the first paint needs no worker.
+
+use std::collections::HashSet;
+
+use super::list::ThreadFacts;
+use super::model::{Model, Outgoing};
+use super::triage::Pending;
+use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MessageId, Role, Row, Scope, Summary, ThreadId};
+use crate::store::Result;
+
+pub use source::{Source, Waiting};
+
+mod source;
+
+/// Summaries kept; more than any window, so that paging back reads nothing.
+const KEPT: usize = 600;
+/// Members looked at for what a folded thread is taken together.
+const FACTS: usize = 50;
+
+/// Reads what the next frame shows.
+pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
+    model.loaded = true;
+    if std::mem::take(&mut model.need.mailboxes) {
+        mailboxes(model, store)?;
+    }
+    if model.need.first_rows {
+        first_rows(model, store)?;
+    }
+    unfold(model, store)?;
+    resolve(model, store)?;
+    if std::mem::take(&mut model.need.waiting) {
+        model.status.waiting = store.waiting()?;
+    }
+    let page = model.page();
+    model.list.keep_in_view(page);
+    window(model, store, page)?;
+    let list = &mut model.list;
+    list.scrolled = i32::try_from(list.top as i64 - list.drawn_top as i64).unwrap_or(0);
+    list.drawn_top = list.top;
+    Ok(())
+}
+
+fn mailboxes(model: &mut Model, store: &impl Source) -> Result<()> {
+    for (id, name) in store.accounts()? {
+        if let Some(account) = model.accounts.iter_mut().find(|account| account.name == name) {
+            account.id = Some(id);
+        }
+    }
+    let order: Vec<AccountId> = model.accounts.iter().filter_map(|account| account.id).collect();
+    let mut mailboxes = store.mailboxes()?;
+    mailboxes.retain(|mailbox| order.contains(&mailbox.account));
+    mailboxes.sort_by_key(|mailbox| order.iter().position(|id| *id == mailbox.account));
+    model.mailboxes = mailboxes;
+    if model.list.listing.is_none()
+        && let Some(first) = start_mailbox(&model.mailboxes)
+    {
+        let listing = Listing { sort: model.settings.sort, ..Listing::mailbox(first.id, model.settings.threads) };
+        model.folders.cursor = Some(super::folders::Entry::Mailbox(first.id));
+        model.list.show(listing);
+        model.need.first_rows = true;
+    }
+    Ok(())
+}
+
+/// The first account's inbox, else its first mailbox.
+fn start_mailbox(mailboxes: &[Mailbox]) -> Option<&Mailbox> {
+    let first = mailboxes.iter().find(|mailbox| mailbox.selectable)?;
+    let inbox = mailboxes.iter().find(|mailbox| mailbox.account == first.account && mailbox.role == Some(Role::Inbox));
+    inbox.or(Some(first))
+}
+
+/// A bounded window of a listing that the worker has not answered yet; only where that is cheap.
+fn first_rows(model: &mut Model, store: &impl Source) -> Result<()> {
+    let Some(listing) = model.list.listing.clone() else { return Ok(()) };
+    model.need.first_rows = false;
+    if listing.query.is_none() && listing.sort == crate::mail::Sort::default() && model.list.rows.is_empty() {
+        let rows = store.first_rows(&listing, model.page() * 2)?;
+        model.list.take(rows.into(), false);
+    }
+    Ok(())
+}
+
+/// Members of threads that were unfolded or have changed.
+fn unfold(model: &mut Model, store: &impl Source) -> Result<()> {
+    let Some(listing) = model.list.listing.clone() else { return Ok(()) };
+    if std::mem::take(&mut model.need.threads) {
+        let threads: Vec<ThreadId> = model.list.unfolded.keys().copied().collect();
+        for thread in threads {
+            let members = members(model, store, &listing, thread)?;
+            if members.is_empty() {
+                model.list.unfolded.remove(&thread);
+            } else {
+                model.list.unfold(thread, members);
+            }
+        }
+    }
+    if std::mem::take(&mut model.need.unfold_all) {
+        let view = model.list.top..(model.list.top + model.page()).min(model.list.rows.len());
+        let threads: Vec<ThreadId> = model.list.rows.slice(view).iter().filter(|row| row.count > 1).map(|row| row.thread).collect();
+        for thread in threads {
+            let members = members(model, store, &listing, thread)?;
+            model.list.unfold(thread, members);
+        }
+    }
+    let Some(step) = model.need.unfold.take() else { return Ok(()) };
+    let Some(row) = model.list.row() else { return Ok(()) };
+    if model.list.is_folded(&row) {
+        let members = members(model, store, &listing, row.thread)?;
+        model.list.unfold(row.thread, members);
+    }
+    let next = model.list.at().saturating_add_signed(step);
+    if step != 0 && model.list.rows.get(next).is_some_and(|other| other.thread == row.thread) {
+        model.list.go(next);
+    }
+    Ok(())
+}
+
+fn members(model: &Model, store: &impl Source, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
+    let mut members = store.thread_rows(listing, thread)?;
+    members.retain(|row| !model.list.leaving.contains(&row.id));
+    for row in &mut members {
+        row.count = 1;
+    }
+    Ok(members)
+}
+
+/// The messages and accounts of verbs that wait for them.
+fn resolve(model: &mut Model, store: &impl Source) -> Result<()> {
+    for outgoing in &mut model.outgoing {
+        if let Outgoing::Verb(pending) = outgoing
+            && pending.ids.is_none()
+        {
+            pending.ids = Some(ids(pending, store)?);
+        }
+    }
+    Ok(())
+}
+
+fn ids(pending: &Pending, store: &impl Source) -> Result<Vec<(AccountId, MessageId)>> {
+    let mut seen = HashSet::new();
+    let mut ids = Vec::new();
+    for target in &pending.targets {
+        let of_target = if target.whole_thread { store.thread_ids(&pending.scope, target.row.thread)? } else { vec![target.row.id] };
+        ids.extend(of_target.into_iter().filter(|id| seen.insert(*id)));
+    }
+    Ok(store.summaries(&ids)?.into_iter().map(|summary| (summary.account, summary.id)).collect())
+}
+
+/// Summaries of the visible rows, and what the visible folded threads are taken together.
+fn window(model: &mut Model, store: &impl Source, page: usize) -> Result<()> {
+    let list = &mut model.list;
+    let view: Vec<Row> = list.rows.slice(list.top..(list.top + page).min(list.rows.len())).to_vec();
+    let mut missing: Vec<MessageId> =
+        view.iter().map(|row| row.id).filter(|id| list.stale.contains(id) || !list.summaries.contains_key(id)).collect();
+    if let Some(id) = list.cursor().filter(|id| !list.summaries.contains_key(id) && !missing.contains(id)) {
+        missing.push(id);
+    }
+    if !missing.is_empty() {
+        if list.summaries.len() + missing.len() > KEPT {
+            let keep: HashSet<MessageId> = view.iter().map(|row| row.id).collect();
+            list.summaries.retain(|id, _| keep.contains(id));
+        }
+        for id in &missing {
+            list.stale.remove(id);
+        }
+        for summary in store.summaries(&missing)? {
+            list.summaries.insert(summary.id, summary);
+        }
+    }
+    // What is out of view is simply read again when it comes into view.
+    for id in std::mem::take(&mut list.stale) {
+        list.summaries.remove(&id);
+    }
+    let Some(scope) = list.listing.as_ref().map(|listing| listing.scope.clone()) else { return Ok(()) };
+    for row in view {
+        if list.is_folded(&row) && !list.facts.contains_key(&row.thread) {
+            let facts = facts(store, &scope, row.thread)?;
+            list.facts.insert(row.thread, facts);
+        }
+    }
+    Ok(())
+}
+
+fn facts(store: &impl Source, scope: &Scope, thread: ThreadId) -> Result<ThreadFacts> {
+    let mut ids = store.thread_ids(scope, thread)?;
+    ids.truncate(FACTS);
+    let members: Vec<Summary> = store.summaries(&ids)?;
+    Ok(ThreadFacts {
+        unread: members.iter().filter(|member| !member.flags.bits.contains(FlagBits::SEEN)).count(),
+        flagged: members.iter().any(|member| member.flags.bits.contains(FlagBits::FLAGGED)),
+        has_attachment: members.iter().any(|member| member.has_attachment),
+    })
+}

@@ -1,0 +1,56 @@
+//! The keyed reads that the interface needs, so that a test can answer them from plain rows.
+
+use crate::mail::{AccountId, Listing, Mailbox, MessageId, Row, Scope, Summary, ThreadId};
+use crate::store::{Reader, Result};
+
+/// A change that is not pushed yet, for the tasks view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub account: AccountId,
+    pub label: String,
+}
+
+/// What `load` asks; the store's `Reader` answers it.
+pub trait Source {
+    fn accounts(&self) -> Result<Vec<(AccountId, String)>>;
+    fn mailboxes(&self) -> Result<Vec<Mailbox>>;
+    /// A bounded first window, newest first.
+    fn first_rows(&self, listing: &Listing, limit: usize) -> Result<Vec<Row>>;
+    /// In the order asked; unknown ids are left out.
+    fn summaries(&self, ids: &[MessageId]) -> Result<Vec<Summary>>;
+    /// Members in reply order, with their depth.
+    fn thread_rows(&self, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>>;
+    fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>>;
+    fn waiting(&self) -> Result<Vec<Waiting>>;
+}
+
+impl Source for Reader {
+    fn accounts(&self) -> Result<Vec<(AccountId, String)>> {
+        Reader::accounts(self)
+    }
+
+    fn mailboxes(&self) -> Result<Vec<Mailbox>> {
+        Reader::mailboxes(self)
+    }
+
+    fn first_rows(&self, listing: &Listing, limit: usize) -> Result<Vec<Row>> {
+        Reader::first_rows(self, listing, limit)
+    }
+
+    fn summaries(&self, ids: &[MessageId]) -> Result<Vec<Summary>> {
+        Reader::summaries(self, ids)
+    }
+
+    fn thread_rows(&self, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
+        Reader::thread_rows(self, listing, thread)
+    }
+
+    fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {
+        Reader::thread_ids(self, scope, thread)
+    }
+
+    fn waiting(&self) -> Result<Vec<Waiting>> {
+        let waiting = Reader::waiting(self, None)?;
+        Ok(waiting.into_iter().map(|it| Waiting { account: it.account, label: it.label }).collect())
+    }
+}

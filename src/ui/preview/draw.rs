@@ -1,0 +1,259 @@
+//! How a page is drawn: the header summary, the text with its quotes, the files, and what could not be shown.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::Preview;
+use crate::config::Icons;
+use crate::mail::page::{Line, Meaning, Page};
+use crate::mail::{Address, DisplayText};
+use crate::ui::event::Now;
+use crate::ui::format::{date_full, size, width};
+use crate::ui::model::{Focus, Model};
+use crate::ui::overlay::{messages::wrap, put};
+use crate::ui::theme::{Theme, Token};
+
+/// One row of the text as laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    Subject,
+    /// From, to and date.
+    People,
+    Facts,
+    Blank,
+    /// A line of the page, by its place.
+    Text(usize),
+    Files(String),
+    Note(String),
+}
+
+/// The rows of a page, with quotes folded or not.
+pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
+    let mut rows = vec![Row::Subject, Row::People];
+    if !page.facts.is_empty() {
+        rows.push(Row::Facts);
+    }
+    rows.push(Row::Blank);
+    for (n, line) in page.lines.iter().enumerate() {
+        let hidden = if preview.quotes_open { line.fold.is_some() } else { line.folded };
+        if !hidden {
+            rows.push(Row::Text(n));
+        }
+    }
+    let files: Vec<_> = page.parts.iter().filter(|part| part.is_attachment).collect();
+    if !files.is_empty() {
+        rows.push(Row::Blank);
+        let names: Vec<String> = files
+            .iter()
+            .zip('a'..='z')
+            .map(|(part, letter)| {
+                format!("{letter} {} {}", DisplayText::new(part.name.as_deref().unwrap_or(&part.content_type)), size(part.size))
+            })
+            .collect();
+        rows.extend(wrap(&format!("Files  {}", names.join("   ")), usize::from(page.view.width)).into_iter().map(Row::Files));
+    }
+    let mut notes: Vec<String> = page.notes.iter().map(|note| note.as_str().to_owned()).collect();
+    if !page.whole {
+        notes.push("The rest of the message is not here yet.".to_owned());
+    }
+    for note in notes {
+        rows.push(Row::Blank);
+        rows.extend(wrap(&note, usize::from(page.view.width)).into_iter().map(Row::Note));
+    }
+    rows
+}
+
+/// The words of a row, for finding.
+pub fn row_text(page: &Page, row: &Row) -> String {
+    match row {
+        Row::Subject => page.subject.as_str().to_owned(),
+        Row::Text(n) => page.lines.get(*n).map(line_text).unwrap_or_default(),
+        Row::Files(text) | Row::Note(text) => text.clone(),
+        Row::People | Row::Facts | Row::Blank => String::new(),
+    }
+}
+
+fn line_text(line: &Line) -> String {
+    line.spans.iter().map(|span| span.text.as_str()).collect()
+}
+
+/// The whole readable text, for copying.
+pub fn body_text(page: &Page) -> String {
+    let lines: Vec<String> = page
+        .lines
+        .iter()
+        .filter(|line| line.fold.is_none())
+        .map(|line| format!("{}{}", "> ".repeat(usize::from(line.quote)), line_text(line)))
+        .collect();
+    lines.join("\n")
+}
+
+/// Draws the pane; gives the place of the terminal's cursor.
+pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
+    let preview = &model.preview;
+    let text = Rect { x: place.x + 1, width: place.width.saturating_sub(1), ..place };
+    let focused = (model.reading || model.focus == Focus::Preview) && model.overlays.is_empty();
+    if focused && !model.reading {
+        put(buf, place.x, place.y, crate::ui::folders::cursor_bar(model.settings.icons), 1, theme.style(Token::Accent));
+    }
+    let other = preview.shown.map(|(id, _)| id) != model.list.cursor();
+    match preview.page() {
+        _ if other && (preview.blank || model.reading) => waiting(model, theme, text, buf),
+        Some(Ok(page)) => draw_page(model, theme, now, page, text, buf),
+        Some(Err(why)) => {
+            waiting(model, theme, text, buf);
+            let why = DisplayText::capped(why, 400);
+            for (y, line) in (text.y + 2..text.bottom()).zip(wrap(why.as_str(), usize::from(text.width))) {
+                put(buf, text.x, y, &line, usize::from(text.width), theme.style(Token::Warning));
+            }
+        }
+        None => waiting(model, theme, text, buf),
+    }
+    focused.then_some((place.x, place.y))
+}
+
+/// The subject of a message whose text is not here yet.
+fn waiting(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
+    let room = usize::from(place.width);
+    let Some(summary) = model.list.summary() else { return };
+    put(buf, place.x, place.y, DisplayText::new(&summary.subject).as_str(), room, theme.style(Token::Heading));
+    let from = summary.from.first().map_or("", Address::short);
+    put(buf, place.x, place.y + 1, DisplayText::new(from).as_str(), room, theme.style(Token::Dim));
+    if place.height > 3 && model.preview.page().is_none_or(|page| page.is_ok()) && model.preview.blank {
+        put(buf, place.x, place.y + 3, "Fetching…", room, theme.style(Token::Dim));
+    }
+}
+
+fn draw_page(model: &Model, theme: &Theme, now: &Now, page: &Page, place: Rect, buf: &mut Buffer) {
+    let rows = rows(page, &model.preview);
+    let top = model.preview.scroll.min(rows.len().saturating_sub(1));
+    for (y, row) in (place.y..place.bottom()).zip(rows.iter().skip(top)) {
+        let line = Rect { y, height: 1, ..place };
+        draw_row(model, theme, now, page, row, line, buf);
+        if let Some(find) = &model.preview.find {
+            highlight(theme, &row_text(page, row), find, line, offset(page, row), buf);
+        }
+    }
+}
+
+/// Cells before the text of a row.
+fn offset(page: &Page, row: &Row) -> u16 {
+    match row {
+        Row::Text(n) => page.lines.get(*n).map_or(0, |line| u16::from(line.quote.min(9)) * 2),
+        _ => 0,
+    }
+}
+
+fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, line: Rect, buf: &mut Buffer) {
+    let room = usize::from(line.width);
+    match row {
+        Row::Blank => {}
+        Row::Subject => {
+            let subject = if page.subject.is_empty() { "(no subject)" } else { page.subject.as_str() };
+            put(buf, line.x, line.y, subject, room, theme.style(Token::Heading));
+        }
+        Row::People => people(model, theme, now, page, line, buf),
+        Row::Facts => {
+            let facts: Vec<&str> = page.facts.iter().map(DisplayText::as_str).collect();
+            put(buf, line.x, line.y, &facts.join(" · "), room, theme.style(Token::Dim));
+        }
+        Row::Text(n) => {
+            if let Some(text) = page.lines.get(*n) {
+                draw_line(model, theme, text, line, buf);
+            }
+        }
+        Row::Files(text) => {
+            put(buf, line.x, line.y, text, room, theme.style(Token::Dim));
+        }
+        Row::Note(text) => {
+            put(buf, line.x, line.y, text, room, theme.style(Token::Warning));
+        }
+    }
+}
+
+/// "Priya Raman <priya@…> → me, team@…" and the date at the right.
+fn people(model: &Model, theme: &Theme, now: &Now, page: &Page, line: Rect, buf: &mut Buffer) {
+    let date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
+    let room = usize::from(line.width);
+    let date_room = width(&date).min(room / 2);
+    let arrow = if model.settings.icons == Icons::Ascii { "->" } else { "→" };
+    let from: Vec<String> = page.from.iter().map(full).collect();
+    let to: Vec<String> = page.to.iter().chain(&page.cc).map(|address| short(model, address)).collect();
+    let text = format!("{} {arrow} {}", from.join(", "), to.join(", "));
+    put(buf, line.x, line.y, &text, room.saturating_sub(date_room + 2), theme.style(Token::Text));
+    put(buf, line.right().saturating_sub(date_room as u16 + 1), line.y, &date, date_room, theme.style(Token::Dim));
+}
+
+fn full(address: &Address) -> String {
+    match address.name.trim() {
+        "" => DisplayText::new(&address.address).into_string(),
+        name => format!("{} <{}>", DisplayText::new(name), DisplayText::new(&address.address)),
+    }
+}
+
+fn short(model: &Model, address: &Address) -> String {
+    let mine = model.accounts.iter().any(|account| !account.address.is_empty() && account.address.eq_ignore_ascii_case(&address.address));
+    if mine { "me".to_owned() } else { DisplayText::new(address.short()).into_string() }
+}
+
+fn draw_line(model: &Model, theme: &Theme, line: &Line, place: Rect, buf: &mut Buffer) {
+    let mut x = place.x;
+    let bar = if model.settings.icons == Icons::Ascii { "> " } else { "┆ " };
+    for level in 1..=line.quote.min(9) {
+        x += put(buf, x, place.y, bar, usize::from(place.right().saturating_sub(x)), theme.style(Token::Quote(level)));
+    }
+    let base = if line.quote > 0 { theme.style(Token::Quote(line.quote)) } else { theme.style(Token::Text) };
+    if let Some(hidden) = line.fold {
+        let key = model.keymap.shown(crate::ui::action::Context::Reader, crate::ui::action::Action::Quotes).unwrap_or_default();
+        let text = format!("… {hidden} quoted lines ({key})");
+        put(buf, x, place.y, &text, usize::from(place.right().saturating_sub(x)), theme.style(Token::Dim));
+        return;
+    }
+    for span in &line.spans {
+        let room = usize::from(place.right().saturating_sub(x));
+        x += put(buf, x, place.y, span.text.as_str(), room, base.patch(meaning(theme, span.meaning)));
+    }
+}
+
+fn meaning(theme: &Theme, meaning: Meaning) -> Style {
+    use ratatui::style::Modifier;
+    let mut style = Style::new();
+    for (on, token) in [
+        (meaning.dim, Token::Dim),
+        (meaning.code, Token::Code),
+        (meaning.link, Token::Link),
+        (meaning.heading, Token::Heading),
+        (meaning.added, Token::Added),
+        (meaning.removed, Token::Removed),
+        (meaning.warning, Token::Warning),
+    ] {
+        if on {
+            style = style.patch(theme.style(token));
+        }
+    }
+    if meaning.strong {
+        style = style.add_modifier(Modifier::BOLD);
+    }
+    if meaning.emphasis {
+        style = style.add_modifier(Modifier::ITALIC);
+    }
+    style
+}
+
+/// Marks every place of `find` (lower case) in a row.
+fn highlight(theme: &Theme, text: &str, find: &str, line: Rect, offset: u16, buf: &mut Buffer) {
+    let lower = text.to_lowercase();
+    // Lower-casing may change lengths (İ); then places can't be told and nothing is marked.
+    if lower.len() != text.len() || find.is_empty() {
+        return;
+    }
+    for (at, found) in lower.match_indices(find) {
+        let (Some(before), Some(inside)) = (text.get(..at), text.get(at..at + found.len())) else { continue };
+        let x = line.x.saturating_add(offset).saturating_add(u16::try_from(width(before)).unwrap_or(u16::MAX));
+        if x < line.right() {
+            let wide = u16::try_from(width(inside)).unwrap_or(u16::MAX).min(line.right() - x);
+            buf.set_style(Rect { x, width: wide, ..line }.intersection(buf.area), theme.style(Token::Match));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Verbs on messages: from rows to a [`Change`] with the words for its toast. A folded thread is the whole
+//! thread in the place shown; its members are read by `load` when they are needed, in order with all else.
+
+use std::collections::HashSet;
+
+use super::event::{Effect, Now};
+use super::list::List;
+use super::model::{Model, Out, Outgoing};
+use super::overlay::{Overlay, confirm::Confirm};
+use crate::mail::{AccountId, Change, FlagBits, Flags, Keywords, MailboxId, MessageId, Role, Row, Scope};
+use crate::worker::Request;
+
+/// What is done to messages; with all it needs, so that `.` can repeat it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// To the mailbox of a role, of each message's own account.
+    ToRole(Role),
+    Move(MailboxId),
+    Copy(MailboxId),
+    Flags {
+        add: Flags,
+        remove: Flags,
+        past: &'static str,
+    },
+    DeleteForever,
+}
+
+impl Verb {
+    pub fn star(on: bool) -> Self {
+        let flag = Flags::bits(FlagBits::FLAGGED);
+        if on {
+            Self::Flags { add: flag, remove: Flags::default(), past: "Starred" }
+        } else {
+            Self::Flags { add: Flags::default(), remove: flag, past: "Unstarred" }
+        }
+    }
+
+    pub fn seen(on: bool) -> Self {
+        let flag = Flags::bits(FlagBits::SEEN);
+        if on {
+            Self::Flags { add: flag, remove: Flags::default(), past: "Marked read:" }
+        } else {
+            Self::Flags { add: Flags::default(), remove: flag, past: "Marked unread:" }
+        }
+    }
+
+    /// From "+todo -later": words without a sign are added.
+    pub fn tags(text: &str) -> Option<Self> {
+        let mut add = Vec::new();
+        let mut remove = Vec::new();
+        for word in text.split_whitespace() {
+            match word.strip_prefix('-') {
+                Some(word) => remove.push(word),
+                None => add.push(word.strip_prefix('+').unwrap_or(word)),
+            }
+        }
+        let (add, remove) = (Keywords::new(add), Keywords::new(remove));
+        let flags = |keywords| Flags { bits: FlagBits::NONE, keywords };
+        (!add.is_empty() || !remove.is_empty()).then(|| Self::Flags { add: flags(add), remove: flags(remove), past: "Tagged" })
+    }
+}
+
+/// A verb on its way: waits until the ids of its threads and their accounts are known.
+#[derive(Debug)]
+pub struct Pending {
+    pub verb: Verb,
+    pub scope: Scope,
+    pub targets: Vec<Target>,
+    /// The messages with their accounts, once known.
+    pub ids: Option<Vec<(AccountId, MessageId)>>,
+}
+
+/// A row that a verb acts on.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    pub row: Row,
+    pub whole_thread: bool,
+}
+
+/// The targets of a verb now.
+pub fn targets(list: &List, whole_threads: bool) -> Vec<Target> {
+    let rows = list.targets();
+    rows.into_iter().map(|row| Target { row, whole_thread: whole_threads || list.is_folded(&row) }).collect()
+}
+
+/// Trash: inside Trash, for ever after a typed word.
+pub fn trash(model: &mut Model, whole_threads: bool, out: &mut Out) {
+    if model.mailbox().is_some_and(|mailbox| mailbox.role == Some(Role::Trash)) {
+        ask_delete_forever(model, whole_threads, out.now);
+    } else {
+        run(model, Verb::ToRole(Role::Trash), whole_threads, out);
+    }
+}
+
+/// Junk: inside Junk, back to the inbox.
+pub fn junk(model: &mut Model, out: &mut Out) {
+    let inside = model.mailbox().is_some_and(|mailbox| mailbox.role == Some(Role::Junk));
+    run(model, Verb::ToRole(if inside { Role::Inbox } else { Role::Junk }), false, out);
+}
+
+/// Asks for the typed word.
+pub fn ask_delete_forever(model: &mut Model, whole_threads: bool, now: &Now) {
+    let targets = targets(&model.list, whole_threads);
+    let Some(scope) = model.list.listing.as_ref().map(|listing| listing.scope.clone()) else { return };
+    if targets.is_empty() {
+        return model.status.say("Nothing is selected", now);
+    }
+    let messages = targets.iter().map(|target| if target.whole_thread { target.row.count.max(1) } else { 1 }).sum::<u32>();
+    let pending = Pending { verb: Verb::DeleteForever, scope, targets, ids: None };
+    model.overlays.push(Overlay::Confirm(Confirm::new(messages, pending)));
+}
+
+/// Does a verb on the range, the marks or the row under the cursor, and remembers it for `.`.
+pub fn run(model: &mut Model, verb: Verb, whole_threads: bool, out: &mut Out) {
+    let targets = targets(&model.list, whole_threads);
+    let Some(scope) = model.list.listing.as_ref().map(|listing| listing.scope.clone()) else { return };
+    if targets.is_empty() {
+        return model.status.say("Nothing is selected", out.now);
+    }
+    if let Some(problem) = problem(model, &verb, &scope) {
+        return model.status.failed(problem, out.now);
+    }
+    if verb != Verb::DeleteForever {
+        model.last_verb = Some(verb.clone());
+    }
+    send(model, Pending { verb, scope, targets, ids: None });
+}
+
+/// Why a verb can't be done in this mailbox, with what to do.
+fn problem(model: &Model, verb: &Verb, scope: &Scope) -> Option<String> {
+    let Scope::Mailbox(here) = scope else { return None };
+    let mailbox = model.find_mailbox(*here)?;
+    let target = match verb {
+        Verb::ToRole(role) => match target_of(model, mailbox.account, *role) {
+            Some(id) => id,
+            None => return Some(no_role(model, mailbox.account, *role)),
+        },
+        Verb::Move(to) => *to,
+        _ => return None,
+    };
+    (target == *here).then(|| format!("This is {} already", crate::mail::DisplayText::new(&mailbox.name)))
+}
+
+fn no_role(model: &Model, account: AccountId, role: Role) -> String {
+    let name = model.account_name(account);
+    let word = role.word();
+    format!("{name} has no {word} folder: name one as `{word} = \"…\"` in [accounts.{name}.mailboxes]")
+}
+
+/// The mailbox of a role; archiving falls back to All Mail.
+fn target_of(model: &Model, account: AccountId, role: Role) -> Option<MailboxId> {
+    let found = model.role(account, role).or_else(|| model.role(account, Role::All).filter(|_| role == Role::Archive));
+    found.map(|mailbox| mailbox.id)
+}
+
+/// Shows the verb's work at once and queues its request.
+pub fn send(model: &mut Model, mut pending: Pending) {
+    if leaves(&pending) {
+        take_out(model, &pending);
+    } else if let Verb::Flags { add, remove, .. } = &pending.verb {
+        let ids: HashSet<MessageId> = pending.targets.iter().map(|target| target.row.id).collect();
+        for (id, summary) in &mut model.list.summaries {
+            if ids.contains(id) {
+                summary.flags = summary.flags.with(add).without(remove);
+            }
+        }
+        for target in pending.targets.iter().filter(|target| target.whole_thread) {
+            model.list.facts.remove(&target.row.thread);
+        }
+    }
+    model.list.marks.clear();
+    model.list.visual = None;
+    resolve_at_once(model, &mut pending);
+    model.outgoing.push_back(Outgoing::Verb(Box::new(pending)));
+}
+
+/// Fills the ids where nothing has to be read for it.
+fn resolve_at_once(model: &Model, pending: &mut Pending) {
+    let Scope::Mailbox(mailbox) = pending.scope else { return };
+    let Some(account) = model.find_mailbox(mailbox).map(|mailbox| mailbox.account) else { return };
+    if pending.targets.iter().all(|target| target.row.count <= 1 && !target.whole_thread) {
+        pending.ids = Some(pending.targets.iter().map(|target| (account, target.row.id)).collect());
+    }
+}
+
+/// Whether the rows go out of the listing.
+fn leaves(pending: &Pending) -> bool {
+    match (&pending.verb, &pending.scope) {
+        (Verb::DeleteForever, _) => true,
+        (Verb::Move(to), Scope::Mailbox(here)) => to != here,
+        (Verb::ToRole(_), Scope::Mailbox(_)) => true,
+        (Verb::ToRole(role), _) => matches!(role, Role::Trash | Role::Junk),
+        _ => false,
+    }
+}
+
+fn take_out(model: &mut Model, pending: &Pending) {
+    let threads: HashSet<_> = pending.targets.iter().filter(|target| target.whole_thread).map(|target| target.row.thread).collect();
+    let ids: HashSet<_> = pending.targets.iter().map(|target| target.row.id).collect();
+    let gone: HashSet<MessageId> =
+        model.list.rows.iter().filter(|row| ids.contains(&row.id) || threads.contains(&row.thread)).map(|row| row.id).collect();
+    let after = model.settings.after_triage;
+    model.list.leaving.extend(&gone);
+    model.list.remove(&gone, after);
+    if model.reading && (model.list.cursor().is_none() || after == crate::config::AfterTriage::Stay) {
+        model.reading = false;
+    }
+}
+
+/// Sends what is ready, in order, up to the first verb whose ids are still to be read.
+pub fn flush(model: &mut Model, out: &mut Out) {
+    while let Some(next) = model.outgoing.pop_front() {
+        match next {
+            Outgoing::Effect(effect) => out.effects.push(effect),
+            Outgoing::Verb(pending) if pending.ids.is_none() => {
+                model.outgoing.push_front(Outgoing::Verb(pending));
+                return;
+            }
+            Outgoing::Verb(pending) => {
+                for (change, label) in changes(model, *pending, out.now) {
+                    out.effects.push(Effect::Ask(Request::Apply { change, label }));
+                }
+            }
+        }
+    }
+}
+
+/// The changes of a resolved verb: one, or one an account where each has its own target.
+fn changes(model: &mut Model, pending: Pending, now: &Now) -> Vec<(Change, String)> {
+    let resolved = pending.ids.unwrap_or_default();
+    if resolved.is_empty() {
+        return Vec::new();
+    }
+    let ids = |of: &[(AccountId, MessageId)]| of.iter().map(|(_, id)| *id).collect::<Vec<_>>();
+    let all = ids(&resolved);
+    let n = all.len();
+    match pending.verb {
+        Verb::Flags { add, remove, past } => {
+            vec![(Change::Flags { ids: all, add, remove }, format!("{past} {}", messages(n)))]
+        }
+        Verb::Move(to) => vec![(Change::Move { ids: all, to }, format!("Moved {} to {}", messages(n), name_of(model, to)))],
+        Verb::Copy(to) => vec![(Change::Copy { ids: all, to }, format!("Copied {} to {}", messages(n), name_of(model, to)))],
+        Verb::DeleteForever => vec![(Change::Delete { ids: all }, format!("Deleted {} for ever", messages(n)))],
+        Verb::ToRole(role) => {
+            let mut accounts: Vec<AccountId> = resolved.iter().map(|(account, _)| *account).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            let mut changes = Vec::new();
+            for account in accounts {
+                let ids: Vec<MessageId> = resolved.iter().filter(|(of, _)| *of == account).map(|(_, id)| *id).collect();
+                match target_of(model, account, role) {
+                    Some(to) => {
+                        let label = role_label(role, ids.len());
+                        changes.push((Change::Move { ids, to }, label));
+                    }
+                    None => {
+                        for id in &ids {
+                            model.list.leaving.remove(id);
+                        }
+                        model.asked = None;
+                        let text = no_role(model, account, role);
+                        model.status.failed(text, now);
+                    }
+                }
+            }
+            changes
+        }
+    }
+}
+
+fn role_label(role: Role, n: usize) -> String {
+    match role {
+        Role::Archive => format!("Archived {}", messages(n)),
+        Role::Trash => format!("Moved {} to Trash", messages(n)),
+        Role::Junk => format!("Moved {} to Junk", messages(n)),
+        _ => format!("Moved {} back to the Inbox", messages(n)),
+    }
+}
+
+fn name_of(model: &Model, id: MailboxId) -> String {
+    model.find_mailbox(id).map_or_else(|| "another folder".to_owned(), |mailbox| model.mailbox_path(mailbox))
+}
+
+/// "1 message", "7 messages".
+pub fn messages(n: usize) -> String {
+    if n == 1 { "1 message".to_owned() } else { format!("{n} messages") }
+}

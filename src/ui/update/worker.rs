@@ -1,0 +1,129 @@
+//! What the worker tells, taken into the model.
+
+use std::collections::HashSet;
+
+use crate::mail::{MailboxId, MessageId, Scope};
+use crate::ui::event::{Effect, Leave};
+use crate::ui::model::{Model, Out};
+use crate::ui::overlay::Overlay;
+use crate::ui::overlay::form::{Form, State};
+use crate::worker::{AppliedKind, JobState, WorkerEvent};
+
+/// Takes one thing that the worker told.
+pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
+    match event {
+        WorkerEvent::MailChanged { mailbox, added, removed, changed } => mail_changed(model, mailbox, &added, &removed, &changed),
+        WorkerEvent::MailboxesChanged { .. } => model.need.mailboxes = true,
+        WorkerEvent::Listed { listing, rows, whole } => {
+            if model.marking.as_ref().is_some_and(|marking| marking.asked == listing) {
+                if whole {
+                    let shown: HashSet<MessageId> = model.list.rows.iter().map(|row| row.id).collect();
+                    model.list.marks = rows.iter().map(|row| row.id).filter(|id| shown.contains(id)).collect();
+                    model.marking = None;
+                    // The worker keeps the newest listing fresh: ask for ours again.
+                    model.asked = None;
+                    if model.list.marks.is_empty() {
+                        model.status.say("Nothing here is so", out.now);
+                    }
+                }
+            } else if model.list.listing.as_ref() == Some(&listing) {
+                model.need.first_rows = false;
+                model.need.threads = !model.list.unfolded.is_empty();
+                model.list.take(rows, whole);
+            }
+        }
+        WorkerEvent::Rendered { id, view, page } => model.preview.take(id, view, page),
+        WorkerEvent::Applied { label, done, asked, kind } => applied(model, &label, done, asked, kind, out),
+        WorkerEvent::NothingToUndo { redo } => model.status.say(if redo { "Nothing to redo" } else { "Nothing to undo" }, out.now),
+        WorkerEvent::Link { account, state } => {
+            if let Some(known) = model.accounts.iter_mut().find(|known| known.id == Some(account)) {
+                known.link = Some(state);
+            }
+        }
+        WorkerEvent::Job(job) => {
+            if let JobState::Failed(why) = &job.state {
+                model.status.failed(format!("{}: {why}", job.label), out.now);
+            }
+            model.status.job(job);
+        }
+        WorkerEvent::Saved { files } => {
+            let what = match files.as_slice() {
+                [one] => one.display().to_string(),
+                many => format!("{} files", many.len()),
+            };
+            model.status.say(format!("Saved {what}"), out.now);
+        }
+        WorkerEvent::Probed { account, result } => probed(model, &account, result, out),
+        WorkerEvent::Failed { what, why, next } => {
+            // What was taken out before it was saved may have to come back.
+            if !model.list.leaving.is_empty() {
+                model.list.leaving.clear();
+                model.asked = None;
+            }
+            let parts: Vec<String> = [what, why, next].into_iter().filter(|part| !part.trim().is_empty()).collect();
+            model.status.failed(parts.join(". "), out.now);
+        }
+        WorkerEvent::Settled { .. } => {}
+    }
+}
+
+fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], removed: &[MessageId], changed: &[MessageId]) {
+    model.need.mailboxes = true;
+    let shown = match model.list.listing.as_ref().map(|listing| &listing.scope) {
+        Some(Scope::Mailbox(id)) => *id == mailbox,
+        _ => true,
+    };
+    let list = &mut model.list;
+    list.stale.extend(changed.iter().chain(added));
+    for id in changed.iter().chain(added) {
+        model.preview.forget_if_unknown(*id);
+    }
+    if !shown {
+        return;
+    }
+    for id in added {
+        list.leaving.remove(id);
+    }
+    list.facts.clear();
+    model.need.threads = !list.unfolded.is_empty();
+    let gone: HashSet<MessageId> = removed.iter().copied().collect();
+    // In a search over several mailboxes a moved message stays: the worker lists anew.
+    let in_one = matches!(list.listing.as_ref().map(|listing| &listing.scope), Some(Scope::Mailbox(_)));
+    if in_one && list.rows.iter().any(|row| gone.contains(&row.id) && row.count <= 1) {
+        let single: HashSet<MessageId> =
+            list.rows.iter().filter(|row| gone.contains(&row.id) && row.count <= 1).map(|row| row.id).collect();
+        let after = model.settings.after_triage;
+        list.remove(&single, after);
+    }
+}
+
+fn applied(model: &mut Model, label: &str, done: usize, asked: usize, kind: AppliedKind, out: &mut Out) {
+    // Without words it was done by itself (marked read after a rest).
+    if label.is_empty() {
+        return;
+    }
+    let part = if done < asked { format!(" ({done} of {asked})") } else { String::new() };
+    match kind {
+        AppliedKind::Done => model.status.done(format!("{label}{part}"), out.now),
+        AppliedKind::Undone => model.status.say(format!("Undone: {label}{part}"), out.now),
+        AppliedKind::Redone => model.status.done(format!("Again: {label}{part}"), out.now),
+    }
+}
+
+fn probed(model: &mut Model, name: &str, outcome: Result<(), String>, out: &mut Out) {
+    match outcome {
+        Ok(()) => {
+            model.status.done(format!("{name} was added"), out.now);
+            out.effects.push(Effect::Leave(Leave::Restart));
+        }
+        Err(why) => {
+            if let Some(Overlay::Form(Form { state, .. })) =
+                model.overlays.iter_mut().rev().find(|overlay| matches!(overlay, Overlay::Form(_)))
+            {
+                *state = State::Refused(why);
+            } else {
+                model.status.failed(format!("{name} was not added: {why}"), out.now);
+            }
+        }
+    }
+}

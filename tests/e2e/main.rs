@@ -1,0 +1,19 @@
+//! The real binary in a pseudo-terminal: what a person sees and what the mail store holds afterwards.
+
+#[cfg(feature = "servers")]
+#[path = "../support/second_client.rs"]
+mod second_client;
+#[cfg(feature = "servers")]
+#[path = "../servers/mod.rs"]
+mod servers;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod demo;
+#[cfg(feature = "servers")]
+mod imap;
+
+mod kill;
+mod maildir;
+mod picture;
+mod terminal;

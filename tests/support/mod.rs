@@ -1,0 +1,5 @@
+//! What the end-to-end tests share: the program in a terminal, and mail to put before it.
+#![allow(dead_code)] // every test binary uses its own share of it
+
+pub mod mail;
+pub mod terminal;
