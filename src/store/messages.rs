@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::contents::identity_hash;
 use super::lookup::{self, PLACED, PLACED_COLUMNS, read_placed};
-use super::rows::{Fate, Placed, Sent, State};
+use super::rows::{Placed, Sent, State};
 use super::threads::Links;
 use super::work::Work;
 use super::{Changed, Merged, Result, StoreError, Validity};
@@ -225,7 +225,6 @@ impl Work<'_> {
 
     /// The server has it no more, by another's hand: waiting changes of it are void.
     pub fn vanish(&mut self, id: MessageId, before: &Placed) -> Result<()> {
-        debug_assert_eq!(before.clone().gone(), Fate::Goes);
         self.drop_successor(id)?;
         self.remove(id, before)
     }

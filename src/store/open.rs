@@ -36,9 +36,7 @@ pub fn open(paths: &Paths) -> Result<Writer> {
     };
     guard_ids(&user, &mail)?;
     let engine = Engine { mail, user, ids: Ids::default(), memory: Memory::default(), session: session(), _lock: lock };
-    let writer = Writer::start(paths.clone(), engine, notices)?;
-    start_housekeeping(&writer);
-    Ok(writer)
+    Writer::start(paths.clone(), engine, notices)
 }
 
 /// `mail.db` -> `mail.db.lock`.
@@ -193,25 +191,29 @@ fn guard_ids(user: &Connection, mail: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// What a start owes but the first paint must not wait for: the copy of user.db, and a check of mail.db
-/// after an unclean end.
-fn start_housekeeping(writer: &Writer) {
-    let weak = writer.paths().clone();
-    let answer = writer.engine_job(move |engine| {
-        let was_unclean = engine.mail.query_row("SELECT 1 FROM meta WHERE name = 'unclean'", [], |_| Ok(())).optional()?.is_some();
-        engine.mail.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('unclean', 1)", [])?;
-        if let Err(error) = back_up(&engine.user, &weak.user_db) {
-            tracing::warn!(%error, "copy of user.db");
-        }
-        if was_unclean {
-            let file = weak.mail_db.clone();
-            // its own connection and thread: neither the writer nor the first paint waits
-            let check = std::thread::Builder::new().name("store-check".into()).spawn(move || check_mail(&file));
-            check.map_err(|source| StoreError::Io { context: "the check of mail.db did not start".into(), source })?;
-        }
-        Ok(())
-    });
-    drop(answer);
+/// Marks mail.db as in use; true if the last user did not end cleanly.
+pub(super) fn mark_unclean(mail: &Connection) -> Result<bool> {
+    let was_unclean = mail.query_row("SELECT 1 FROM meta WHERE name = 'unclean'", [], |_| Ok(())).optional()?.is_some();
+    mail.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('unclean', 1)", [])?;
+    Ok(was_unclean)
+}
+
+/// What a start owes but neither the first paint nor a first job must wait for: the copy of user.db, and a
+/// check of mail.db after an unclean end.
+pub(super) fn keep_house(engine: &Engine, paths: &Paths, was_unclean: bool) -> Result<()> {
+    back_up(&engine.user, &paths.user_db)?;
+    if was_unclean {
+        let file = paths.mail_db.clone();
+        // its own connection and thread: the writer does not wait
+        let check = std::thread::Builder::new().name("store-check".into()).spawn(move || check_mail(&file));
+        check.map_err(|source| StoreError::Io { context: "the check of mail.db did not start".into(), source })?;
+    }
+    Ok(())
+}
+
+/// A program that ended before it was ever idle leaves at least a first copy.
+pub(super) fn has_backup(paths: &Paths) -> bool {
+    beside(&paths.user_db, "backup").exists()
 }
 
 /// Copies a sound user.db beside itself.

@@ -133,7 +133,7 @@ impl Work<'_> {
     /// The other half of a move between accounts is not yet surely on its server.
     fn is_awaiting(&self, after: Option<MessageId>) -> Result<bool> {
         let Some(row) = after.map(|after| self.load(after)).transpose()?.flatten() else { return Ok(false) };
-        Ok(row.sent.is_some() && row.state != State::Known || row.state != State::Known && row.wanted.mailbox.is_some())
+        Ok(row.state != State::Known && (row.sent.is_some() || row.wanted.mailbox.is_some()))
     }
 
     fn source_of(&self, copy_of: Option<MessageId>, to: MailboxId) -> Result<Source> {

@@ -91,6 +91,7 @@ impl Reader {
         Ok(all)
     }
 
+    /// One mailbox with its counters.
     pub fn mailbox(&self, id: MailboxId) -> Result<Option<Mailbox>> {
         let mut statement = self.db.prepare_cached(&format!("SELECT {MAILBOX} FROM mailbox b WHERE b.id = ?1"))?;
         Ok(statement.query_row([id.0], read_mailbox).optional()?)
@@ -116,6 +117,7 @@ impl Reader {
         Ok(self.db.prepare_cached(&sql)?.query_row((account.0, name), read_mailbox).optional()?)
     }
 
+    /// How far a mailbox is synced.
     pub fn sync_state(&self, id: MailboxId) -> Result<SyncState> {
         let mut statement = self.db.prepare_cached("SELECT uid_validity, uid_next, headers_from, synced FROM mailbox WHERE id = ?1")?;
         let state = statement.query_row([id.0], |row| {
@@ -153,6 +155,7 @@ impl Reader {
         Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
+    /// The bytes kept of a message: the whole or a readable prefix.
     pub fn body(&self, content: ContentId) -> Result<Option<StoredBody>> {
         let mut statement = self.db.prepare_cached(BODY)?;
         let body = statement.query_row([content.0], |row| {

@@ -124,7 +124,7 @@ impl Placed {
                 self.server = flags;
                 self.arrive(to, key);
             }
-            Sent::Delete => return self.gone(),
+            Sent::Delete => return Fate::Goes,
             Sent::Held => self.sent = Some(Sent::Held),
         }
         Fate::Stays
@@ -157,10 +157,17 @@ impl Placed {
         Fate::Stays
     }
 
-    /// Not now: wanted stays, nothing is in flight.
+    /// Not now, or nobody knows: wanted stays, nothing is in flight. Of flags that were asked the server may
+    /// have either, so they are taken to be the opposite of what is wanted now and will be asked again.
     pub fn not_now(&mut self) {
-        if self.sent != Some(Sent::Held) {
-            self.sent = None;
+        match self.sent.take() {
+            Some(Sent::Flags(asked)) => {
+                let (added, removed) = self.server.difference(&asked);
+                let unsure = added.with(&removed);
+                self.server = self.server.without(&unsure).with(&unsure.without(&self.wanted.flags));
+            }
+            Some(Sent::Held) => self.sent = Some(Sent::Held),
+            _ => {}
         }
     }
 
@@ -184,11 +191,6 @@ impl Placed {
         self.mailbox = Some(mailbox);
         self.key = Some(key);
         self.seen(incoming);
-    }
-
-    /// The server has it no more, by our own wish or another's.
-    pub fn gone(&mut self) -> Fate {
-        Fate::Goes
     }
 
     /// The mailbox's uids became void. True: a waiting move or delete was cancelled.

@@ -12,7 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::work::{Changes, Ids, Memory, Work};
-use super::{Applied, Changed, Merged, Paths, Pending, Push, PushEnd, Reader, Result, StoreError, Unresolved, Validity};
+use super::{Applied, Changed, Merged, Paths, Pending, Push, PushEnd, Reader, Result, StoreError, Unresolved, Validity, open};
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Window};
 use crate::mail::{AccountId, Change, Flags, Key, Mailbox, MailboxId, MessageId};
 
@@ -54,20 +54,22 @@ impl Engine {
     }
 
     /// Gives back the ids that were not used, if nobody reserved more meanwhile; copies the logs.
-    fn close(&mut self) {
+    fn close(&mut self, stays_unclean: bool) {
         let (next, end) = (self.ids.next, self.ids.end);
         if next < end {
             let sql = "UPDATE meta SET value = ?1 WHERE name = 'next_message_id' AND value = ?2";
             note(self.user.execute(sql, (next, end)));
             self.ids = Ids::default();
         }
-        note(self.mail.execute("DELETE FROM meta WHERE name = 'unclean'", []));
+        if !stays_unclean {
+            note(self.mail.execute("DELETE FROM meta WHERE name = 'unclean'", []));
+        }
         note(self.mail.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
         note(self.user.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
     }
 }
 
-fn note<T>(result: rusqlite::Result<T>) {
+fn note<T, E: std::fmt::Display>(result: Result<T, E>) {
     if let Err(error) = result {
         tracing::warn!(%error, "store housekeeping");
     }
@@ -129,7 +131,9 @@ fn stop(shared: &Shared) {
 
 /// Runs jobs until told to stop and nothing is left.
 fn run(shared: &Shared, mut engine: Engine) {
-    let mut has_written = false;
+    let was_unclean = open::mark_unclean(&engine.mail).unwrap_or_default();
+    let mut owes_housekeeping = true;
+    let mut has_written = true;
     loop {
         let mut queue = lock(&shared.queue);
         let job = loop {
@@ -151,6 +155,9 @@ fn run(shared: &Shared, mut engine: Engine) {
             if waited.timed_out() && queue.user.is_empty() && queue.sync.is_empty() {
                 has_written = false;
                 drop(queue);
+                if std::mem::take(&mut owes_housekeeping) {
+                    note(open::keep_house(&engine, &shared.paths, was_unclean));
+                }
                 note(engine.mail.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
                 queue = lock(&shared.queue);
             }
@@ -160,7 +167,11 @@ fn run(shared: &Shared, mut engine: Engine) {
         has_written = true;
         job(&mut engine);
     }
-    engine.close();
+    if owes_housekeeping && !open::has_backup(&shared.paths) {
+        note(open::keep_house(&engine, &shared.paths, false));
+    }
+    // an unclean end that was not looked into yet is for the next start
+    engine.close(was_unclean && owes_housekeeping);
 }
 
 impl Writer {
@@ -212,11 +223,6 @@ impl Writer {
         self.push_job(false, |engine| engine.transact(job))
     }
 
-    /// A job outside of a transaction, after what is queued.
-    pub(super) fn engine_job<T: Send + 'static>(&self, job: impl FnOnce(&mut Engine) -> Result<T> + Send + 'static) -> Pending<T> {
-        self.push_job(false, job)
-    }
-
     /// What opening had to repair or give up, in sentences for the user; each is told once.
     pub fn notices(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.shared.notices))
@@ -227,6 +233,7 @@ impl Writer {
         Reader::open(&self.shared.paths)?.ok_or_else(|| StoreError::Other("the mail store was removed while in use".into()))
     }
 
+    /// Where the files are.
     pub fn paths(&self) -> &Paths {
         &self.shared.paths
     }

@@ -78,12 +78,15 @@ impl Store {
     }
 
     /// Ends the writer and opens the same files again.
-    pub fn restart(self) -> Self {
-        let Self { folder, writer, reader, .. } = self;
-        writer.stop();
-        drop((writer, reader));
-        let writer = open(&Paths::in_folder(folder.path())).unwrap();
-        Self::fill(folder, writer)
+    pub fn restart(mut self) -> Self {
+        self.reopen();
+        self
+    }
+
+    pub fn reopen(&mut self) {
+        self.writer.stop();
+        self.writer = open(&Paths::in_folder(self.folder.path())).unwrap();
+        self.reader = self.writer.reader().unwrap();
     }
 
     /// Adds messages named a, b, c… with uids 1, 2, 3… to a mailbox; ids in that order.

@@ -2,6 +2,7 @@
 
 mod files;
 mod fixture;
+mod history;
 mod listings;
 mod plans;
 mod sync;

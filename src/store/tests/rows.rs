@@ -92,6 +92,20 @@ fn refused_resets_only_what_still_is_as_it_was_sent() {
 }
 
 #[test]
+fn flags_whose_answer_is_unknown_are_asked_again_as_wanted_now() {
+    let ask = |add, remove| Some(Wish::Flags { add: flags(add, ""), remove: flags(remove, "") });
+    // still wanted: asked again; taken back meanwhile: the server may have it, so it is taken away
+    for (wanted, expect) in [(flags(1, ""), ask(1, 0)), (flags(0, ""), ask(0, 1))] {
+        let mut row = wanting(Some(HERE), wanted.clone(), Some(Sent::Flags(flags(1, ""))));
+        row.not_now();
+        assert_eq!(row.wish(), expect);
+        // and what the server shows does not win over it
+        row.seen(&flags(1, ""));
+        assert_eq!(row.wanted.flags, wanted);
+    }
+}
+
+#[test]
 fn a_row_found_is_known_with_its_flags_merged() {
     let lost = Placed { state: State::Lost, key: None, ..wanting(Some(HERE), flags(2, ""), None) };
     let in_flight = wanting(Some(THERE), flags(2, ""), Some(Sent::Move(THERE)));
