@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Zoned;
 use postrider::config::{Account, Colors, Config, Incoming, Preset};
 use postrider::mail::page::{Line, Link, Meaning, Part, Span};
 use postrider::mail::server::{NewMessage, RemoteMailbox};
@@ -136,10 +135,6 @@ impl App {
         app.load();
         app.settle();
         app
-    }
-
-    pub fn wall(&self) -> &Zoned {
-        &self.now.wall
     }
 
     pub fn load(&mut self) {
