@@ -39,6 +39,13 @@ impl Clock {
     pub fn seed(&self) -> Option<u64> {
         self.seed
     }
+
+    /// The seed that was asked for, else one that nobody knows.
+    pub fn seed_or_random(&self) -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        // the standard library's hasher is seeded by the system
+        self.seed.unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish())
+    }
 }
 
 fn ahead(text: &str, real: Timestamp) -> Result<SignedDuration, String> {

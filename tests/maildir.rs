@@ -442,3 +442,38 @@ async fn a_storm_of_renames_hides_no_message() {
     b.remote.store_flags(".", &all, &bits(FlagBits::FLAGGED), &Flags::default()).await.unwrap();
     assert!(b.remote.flags(".", Window::ALL).await.unwrap().iter().all(|(_, flags)| flags.bits.contains(FlagBits::FLAGGED)));
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn mail_crosses_file_systems_whole() {
+    let mut b = Mail::with(&["cur/1700000001.a:2,FS", "cur/1700000002.b:2,"]).await;
+    let far = tempfile::tempdir_in("/dev/shm").unwrap();
+    make(far.path());
+    symlink(far.path(), b.path(".Far")).unwrap();
+    assert!(b.remote.mailboxes().await.unwrap().iter().any(|mailbox| mailbox.name == "Far"));
+    let keys = [key("1700000001.a"), key("1700000002.b")];
+    let moved = b.remote.move_to(".", &keys[..1], ".Far").await.unwrap();
+    let copied = b.remote.copy_to(".", &keys[1..], ".Far").await.unwrap();
+    let arrived: Vec<Key> = moved.into_iter().chain(copied).map(|(_, new)| new.unwrap()).collect();
+    let found = b.remote.bodies(".Far", &arrived).await.unwrap();
+    assert_eq!(found.iter().map(|body| &*body.bytes).collect::<Vec<_>>(), [message("a").as_bytes(), message("b").as_bytes()]);
+    assert_eq!(b.remote.headers(".Far", &arrived).await.unwrap()[0].flags, bits(FlagBits::SEEN.with(FlagBits::FLAGGED)));
+    assert_eq!(b.keys().await, ["1700000002.b"]);
+    assert_eq!(fs::read_dir(far.path().join("tmp")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_keyword_waits_for_another_programs_lock_but_not_for_a_dead_one() {
+    let mut b = Mail::with(&["cur/1700000001.a:2,"]).await;
+    let a = [key("1700000001.a")];
+    let lock = fs::File::create(b.path("dovecot-keywords.lock")).unwrap();
+    assert!(matches!(b.remote.store_flags(".", &a, &words("work"), &Flags::default()).await, Err(RemoteError::NotNow(_))));
+    assert_eq!(b.names("cur"), ["1700000001.a:2,"]);
+    lock.set_modified(std::time::SystemTime::now() - Duration::from_secs(600)).unwrap();
+    b.remote.store_flags(".", &a, &words("work"), &Flags::default()).await.unwrap();
+    assert_eq!(b.remote.flags(".", Window::ALL).await.unwrap()[0].1, words("work"));
+    let many: Vec<String> = (0..26).map(|n| format!("w{n}")).collect();
+    assert!(b.remote.store_flags(".", &a, &words(&many.join(" ")), &Flags::default()).await.is_err());
+    assert!(!b.path("dovecot-keywords.lock").exists());
+    assert_eq!(b.remote.flags(".", Window::ALL).await.unwrap()[0].1, words("work"));
+}

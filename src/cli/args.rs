@@ -165,8 +165,6 @@ pub struct Sync {
     /// Headers only, no bodies
     #[arg(long)]
     pub headers: bool,
-    #[command(flatten)]
-    pub json: Json,
 }
 
 #[derive(Debug, Args)]

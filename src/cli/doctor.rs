@@ -183,8 +183,29 @@ async fn server_checks(session: &Session, account: &Account, server: &Server) ->
         }
         checks.push(Check::new(name("TLS"), true, format!("the certificate is valid ({})", took(started))));
     }
-    checks.extend(net::sign_in_checks(account).await.into_iter().map(|(what, ok, detail)| Check::new(name(what), ok, detail)));
+    checks.extend(sign_in(account, server, &name).await);
     checks
+}
+
+/// Signs in and tells what the server can do; a password that is only asked for is not asked for here.
+async fn sign_in(account: &Account, server: &Server, name: &impl Fn(&str) -> String) -> Vec<Check> {
+    if matches!(server.credentials, Credentials::Ask) {
+        return vec![Check::new(name("sign-in"), true, "not tried: the password is asked for when the reader opens")];
+    }
+    let started = Instant::now();
+    match net::try_out(account, None, None).await {
+        Err(error) => vec![Check::new(name("sign-in"), false, error.to_string())],
+        Ok(can) => {
+            let has = |is: bool, yes: &str, no: &str| if is { yes } else { no }.to_owned();
+            let detail = [
+                has(can.push, "tells of new mail at once (IDLE)", "no IDLE: new mail is looked for from time to time"),
+                has(can.atomic_move, "moves in one step (MOVE)", "no MOVE: messages are copied and deleted"),
+                has(can.exact_delete, "deletes exactly (UIDPLUS)", "no UIDPLUS: deleting for ever waits for others"),
+            ];
+            let signed = format!("{} accepted ({} ms)", server.username, started.elapsed().as_millis());
+            vec![Check::new(name("sign-in"), true, signed), Check::new(name("capabilities"), true, detail.join("; "))]
+        }
+    }
 }
 
 fn resolve(host: &str, port: u16) -> Result<Vec<String>, String> {

@@ -10,7 +10,7 @@ mod doctor;
 pub mod exit;
 mod info;
 mod list;
-mod net;
+pub mod net;
 pub mod out;
 pub mod session;
 mod setup;

@@ -206,7 +206,9 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> RemoteError {
     let text = format!("{what} {}: {error}", path.display());
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOENT | Errno::NOTDIR) => RemoteError::Gone(text),
-        Some(Errno::NOSPC | Errno::DQUOT | Errno::MFILE | Errno::NFILE | Errno::BUSY | Errno::NOMEM) => RemoteError::NotNow(text),
+        Some(Errno::EXIST | Errno::NOSPC | Errno::DQUOT | Errno::MFILE | Errno::NFILE | Errno::BUSY | Errno::NOMEM) => {
+            RemoteError::NotNow(text)
+        }
         Some(Errno::IO | Errno::STALE | Errno::TIMEDOUT) => RemoteError::Offline(text),
         _ => RemoteError::Rejected(text),
     }

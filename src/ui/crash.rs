@@ -28,9 +28,9 @@ pub fn install(guard: Guard, folder: Option<PathBuf>) {
 
 /// Fixed words and our own path.
 fn farewell(report: Option<&Path>) -> String {
-    let saved = "postrider stopped because of a mistake of its own. What you did is saved; start it again.\r\n";
+    let saved = "postrider stopped because of a mistake of its own. What you did is saved; start it again.\n";
     match report {
-        Some(path) => format!("{saved}Details for a bug report: {}\r\n", path.display().to_string().escape_debug()),
+        Some(path) => format!("{saved}Details for a bug report: {}\n", path.display().to_string().escape_debug()),
         None => saved.to_owned(),
     }
 }
@@ -48,4 +48,18 @@ fn write_report(folder: &Path, info: &PanicHookInfo<'_>) -> std::io::Result<Path
     let path = folder.join(name);
     std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_holds_no_control_but_line_ends() {
+        for path in [None, Some(Path::new("/home/ada/\u{1b}[31m/crash.txt"))] {
+            let text = farewell(path);
+            assert!(text.starts_with("postrider stopped") && text.ends_with('\n'));
+            assert!(!text.replace('\n', "").contains(char::is_control), "{text:?}");
+        }
+    }
 }

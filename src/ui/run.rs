@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use jiff::Zoned;
 use ratatui::buffer::Buffer;
 use tokio::sync::mpsc::{Receiver, Sender};
 
@@ -23,6 +22,7 @@ use super::input::{Decoder, Input, MouseKind};
 use super::screen::{Abilities, Screen};
 use super::terminal::{Modes, Tty, stop_process};
 use super::theme::{self, Mode, Theme};
+use crate::clock::Clock;
 use crate::config;
 use crate::events::EventLog;
 use crate::worker::{Request, WorkerEvent};
@@ -55,7 +55,7 @@ pub struct Start {
     /// For crash reports.
     pub state_folder: Option<PathBuf>,
     /// The wall clock.
-    pub clock: fn() -> Zoned,
+    pub clock: Clock,
 }
 
 /// Frames that nobody's key asked for come no closer than this.
@@ -69,10 +69,13 @@ pub fn run(program: impl Program, start: Start) -> anyhow::Result<Leave> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("can't start the event loop")?;
     let _inside = runtime.enter();
     let env = |name: &str| std::env::var(name).ok();
+    let term = env("TERM").unwrap_or_default();
+    anyhow::ensure!(term != "dumb", "TERM=dumb can't move its cursor; the reader needs to (commands such as `list` do not)");
     let colors = theme::detect_colors(start.ui.colors, env);
     let theme = Theme::new(theme::initial_mode(start.ui.theme, env), colors);
-    let follow = start.ui.theme == config::ThemeChoice::Auto && colors != config::Colors::None;
-    let mut abilities = Abilities::of_term(&env("TERM").unwrap_or_default());
+    // The Linux console has no answer to give.
+    let follow = start.ui.theme == config::ThemeChoice::Auto && colors != config::Colors::None && !term.starts_with("linux");
+    let mut abilities = Abilities::of_term(&term);
     abilities.ambiguous_wide = start.ui.ambiguous_width == 2;
     let tty = Tty::of_process(Modes { mouse: start.ui.mouse, ask_background: follow })?;
     crash::install(tty.guard(), start.state_folder.clone());
@@ -94,7 +97,7 @@ struct Session<P> {
     reports: Reports,
     events: Receiver<WorkerEvent>,
     events_open: bool,
-    clock: fn() -> Zoned,
+    clock: Clock,
     /// Bytes of the newest frame that the terminal has not taken yet.
     unwritten: Vec<u8>,
     /// When to draw what has changed since the last frame.
@@ -285,7 +288,7 @@ impl<P: Program> Session<P> {
     }
 
     fn now(&self) -> Now {
-        Now { wall: (self.clock)(), mono: Instant::now() }
+        Now { wall: self.clock.now(), mono: Instant::now() }
     }
 
     fn update(&mut self, event: Event) {

@@ -52,9 +52,8 @@ struct Position {
     row: Option<u16>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct State {
-    shown: Buffer,
     pen: Pen,
     at: Position,
     cursor_visible: bool,
@@ -64,16 +63,17 @@ struct State {
 #[derive(Debug)]
 pub struct Screen {
     state: State,
+    shown: Buffer,
     next: Buffer,
-    /// The terminal shows `state.shown`; false after start, a resize, or somebody else's output.
+    /// The terminal shows `shown`; false after start, a resize, or somebody else's output.
     valid: bool,
     abilities: Abilities,
 }
 
 impl Screen {
     pub fn new(abilities: Abilities) -> Self {
-        let state = State { shown: Buffer::empty(Rect::ZERO), pen: Pen::PLAIN, at: Position::default(), cursor_visible: true };
-        Self { state, next: Buffer::empty(Rect::ZERO), valid: false, abilities }
+        let state = State { pen: Pen::PLAIN, at: Position::default(), cursor_visible: true };
+        Self { state, shown: Buffer::empty(Rect::ZERO), next: Buffer::empty(Rect::ZERO), valid: false, abilities }
     }
 
     /// Forgets what is on the terminal: the next frame paints every cell.
@@ -98,7 +98,7 @@ impl Screen {
             return Vec::new();
         }
         clean::normalise(&mut self.next);
-        let whole = !self.valid || self.state.shown.area != self.next.area;
+        let whole = !self.valid || self.shown.area != self.next.area;
         let (mut body, mut state) = if whole { self.repaint() } else { self.shortest(drawn.scroll) };
         let large = body.len() > SMALL_FRAME;
         let mut frame = Vec::with_capacity(body.len() + 64);
@@ -114,7 +114,7 @@ impl Screen {
         if large {
             frame.extend_from_slice(END);
         }
-        std::mem::swap(&mut state.shown, &mut self.next);
+        std::mem::swap(&mut self.shown, &mut self.next);
         self.state = state;
         self.valid = true;
         frame
@@ -122,37 +122,36 @@ impl Screen {
 
     /// From nothing: attributes off, scroll region off, clear, draw.
     fn repaint(&self) -> (Vec<u8>, State) {
-        let start = State {
-            shown: Buffer::empty(self.next.area),
-            pen: Pen::PLAIN,
-            at: Position { column: Some(0), row: Some(0) },
-            cursor_visible: false,
-        };
+        let start = State { pen: Pen::PLAIN, at: Position { column: Some(0), row: Some(0) }, cursor_visible: false };
         let mut bytes = Vec::from(&b"\x1b[?25l\x1b[m\x1b[r\x1b[H\x1b[2J"[..]);
-        let state = self.encode(start, &mut bytes);
+        let state = self.encode(start, &Buffer::empty(self.next.area), &mut bytes);
         (bytes, state)
     }
 
     /// With the scroll hint and without it, whichever is less.
     fn shortest(&self, scroll: Option<Scroll>) -> (Vec<u8>, State) {
         let mut plain = Vec::new();
-        let plain_state = self.encode(self.state.clone(), &mut plain);
+        let plain_state = self.encode(self.state, &self.shown, &mut plain);
         let Some(scroll) = scroll else { return (plain, plain_state) };
+        // Not worth a copy of the screen where little changed.
+        if plain.len() <= SMALL_FRAME / 4 {
+            return (plain, plain_state);
+        }
         let mut scrolled = Vec::new();
-        let Some(state) = self.scroll(scroll, &mut scrolled) else { return (plain, plain_state) };
-        let state = self.encode(state, &mut scrolled);
+        let Some((state, shown)) = self.scroll(scroll, &mut scrolled) else { return (plain, plain_state) };
+        let state = self.encode(state, &shown, &mut scrolled);
         if scrolled.len() < plain.len() { (scrolled, state) } else { (plain, plain_state) }
     }
 
     /// Scrolls the rows by region; None if the hint makes no sense here.
-    fn scroll(&self, scroll: Scroll, bytes: &mut Vec<u8>) -> Option<State> {
+    fn scroll(&self, scroll: Scroll, bytes: &mut Vec<u8>) -> Option<(State, Buffer)> {
         let rows = self.next.area.height;
         let Scroll { top, bottom, by } = scroll;
         let height = bottom.checked_sub(top)?;
         if bottom > rows || height < 2 || by == 0 || by.unsigned_abs() >= height {
             return None;
         }
-        let mut state = self.state.clone();
+        let (mut state, mut shown) = (self.state, self.shown.clone());
         // New rows get the pen's background, where it matters.
         state.pen.change_to(Pen::PLAIN, bytes);
         let command = if by > 0 { 'S' } else { 'T' };
@@ -168,7 +167,7 @@ impl Screen {
             state.at = Position { column: Some(0), row: Some(0) };
         }
         let columns = usize::from(self.next.area.width);
-        let moved = state.shown.content.get_mut(usize::from(top) * columns..usize::from(bottom) * columns)?;
+        let moved = shown.content.get_mut(usize::from(top) * columns..usize::from(bottom) * columns)?;
         let distance = usize::from(count) * columns;
         let blank = |cells: &mut [ratatui::buffer::Cell]| cells.iter_mut().for_each(ratatui::buffer::Cell::reset);
         if by > 0 {
@@ -179,12 +178,12 @@ impl Screen {
             moved.rotate_right(distance);
             blank(moved.get_mut(..distance)?);
         }
-        Some(state)
+        Some((state, shown))
     }
 
-    fn encode(&self, state: State, bytes: &mut Vec<u8>) -> State {
+    fn encode(&self, state: State, shown: &Buffer, bytes: &mut Vec<u8>) -> State {
         let mut encoder = Encoder::new(state.pen, state.at, self.abilities, bytes);
-        encoder.changes(&state.shown, &self.next);
+        encoder.changes(shown, &self.next);
         let (pen, at) = encoder.end();
         State { pen, at, ..state }
     }

@@ -103,9 +103,12 @@ impl Tty {
         self.guard.clone()
     }
 
-    /// Columns and rows; 0×0 where the terminal does not know.
+    /// Columns and rows; 80×24 where the terminal does not know (a serial line).
     pub fn size(&self) -> (u16, u16) {
-        rustix::termios::tcgetwinsize(&self.guard.0.file).map_or((0, 0), |size| (size.ws_col, size.ws_row))
+        match rustix::termios::tcgetwinsize(&self.guard.0.file) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+            _ => (80, 24),
+        }
     }
 
     /// Waits for input; `Ok(0)` and errors mean that the terminal is gone.

@@ -1,9 +1,41 @@
 //! Makes the store and the servers agree. [`Request`] comes in from the UI or a command, [`WorkerEvent`]
 //! goes out; both are plain data. One account loop per account runs bounded steps that the pure function
 //! `plan` chooses.
+//!
+//! [`start`] runs it all for a reader; [`sync_once`] is one round for a command. Read `plan.rs` for what is done
+//! in which order, `step.rs` and `push.rs` for how, `account.rs` for connections, `intake.rs` for requests.
+
+mod account;
+mod accounts;
+mod clock;
+pub mod core;
+mod files;
+mod intake;
+mod jobs;
+mod listing;
+mod once;
+mod out;
+mod owner;
+mod pages;
+pub mod plan;
+mod push;
+mod readers;
+mod run;
+pub mod step;
+mod whole;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use self::account::Supervisor;
+pub use self::clock::{BackOff, Clock, Wall};
+pub use self::jobs::Jobs;
+pub use self::once::{Summary, SyncOptions, sync_once};
+pub use self::out::Out;
+pub use self::owner::{owner_of, poke};
+pub use self::pages::Pages;
+pub use self::readers::Readers;
+pub use self::run::{Handle, Options, probe, start};
 
 use crate::config::{Account, Secret};
 use crate::mail::page::View;

@@ -233,3 +233,69 @@ fn triage_is_saved_at_once_and_all_or_nothing() {
     let ran = world.home.run(&["archive", &other]);
     assert!(ran.code == 78 && ran.err.contains("[accounts.home.mailboxes]"), "{} {}", ran.code, ran.err);
 }
+
+/// A home with one Maildir account that holds two messages.
+fn maildir() -> Home {
+    let home = Home::new();
+    for folder in ["Mail", "Mail/.Archive"] {
+        for part in ["cur", "new", "tmp"] {
+            std::fs::create_dir_all(home.path(folder).join(part)).unwrap();
+        }
+    }
+    std::fs::write(home.path("Mail/new/1790000001.M1P1.host"), TEXT).unwrap();
+    std::fs::write(home.path("Mail/cur/1790000002.M2P1.host:2,S"), "From: b@example.org\nSubject: second\n\nBody\n").unwrap();
+    home.config("[accounts.local]\naddress = \"ada@example.org\"\n[accounts.local.maildir]\npath = \"~/Mail\"\n");
+    home
+}
+
+fn names(home: &Home, folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = ["cur", "new"]
+        .iter()
+        .flat_map(|part| std::fs::read_dir(home.path(folder).join(part)).unwrap())
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_maildir_is_synced_read_changed_and_pushed() {
+    let home = maildir();
+    let ran = home.run(&["sync"]);
+    assert!(ran.code == 0 && ran.out.is_empty() && ran.err.contains("local"), "{} {}", ran.code, ran.err);
+    let list = json(&home.run(&["list", "--json"]));
+    let messages = list["messages"].as_array().unwrap();
+    assert_eq!(messages.iter().map(|message| message["subject"].as_str().unwrap()).collect::<Vec<_>>(), ["second", "plan"]);
+    assert_eq!((&messages[0]["flags"], &messages[1]["flags"]), (&serde_json::json!(["seen"]), &serde_json::json!([])));
+    let (second, plan) = (messages[0]["id"].to_string(), messages[1]["id"].to_string());
+    let shown = home.run(&["show", "--raw", &plan]);
+    assert_eq!(shown.out.as_bytes(), TEXT, "{}", shown.err);
+    assert!(home.run(&["show", &second]).out.contains("Body"));
+
+    assert_eq!(home.run(&["flag", &plan, "+flagged", "+seen"]).code, 0);
+    assert_eq!(home.run(&["archive", &second]).code, 0);
+    assert_eq!(json(&home.run(&["status", "--json"]))["waiting"], 2);
+    let ran = home.run(&["sync"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(json(&home.run(&["status", "--json"]))["waiting"], 0);
+    assert!(names(&home, "Mail")[0].ends_with(":2,FS"), "{:?}", names(&home, "Mail"));
+    assert_eq!(names(&home, "Mail/.Archive").len(), 1);
+    crate::private(&home.path(".local"));
+}
+
+#[test]
+fn a_sync_that_cannot_connect_says_why_and_keeps_its_exit_code() {
+    let home = Home::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    home.config(&format!(
+        "[accounts.w]\naddress = \"a@b.example\"\n[accounts.w.imap]\nhost = \"127.0.0.1\"\nport = {port}\npassword_command = [\"echo\", \"x\"]\n"
+    ));
+    let ran = home.run(&["sync"]);
+    assert!(ran.code == 69 && ran.err.contains("127.0.0.1"), "{} {}", ran.code, ran.err);
+    let port = port.to_string();
+    let arguments = ["setup", "c@d.example", "--imap-host", "127.0.0.1", "--imap-port", &port, "--password-command", "echo x"];
+    let before = std::fs::read(home.path(".config/postrider/config.toml")).unwrap();
+    let ran = home.run(&arguments);
+    assert!(ran.code == 69 && ran.err.contains("nothing was saved"), "{} {}", ran.code, ran.err);
+    assert_eq!(std::fs::read(home.path(".config/postrider/config.toml")).unwrap(), before);
+}

@@ -1,0 +1,186 @@
+//! Parts and raw messages on their way out: saved under clean free names, piped into a command, handed to
+//! the opener. Nothing here goes through a shell, and nothing existing is overwritten.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::mail::SafeFileName;
+use crate::mime;
+
+/// Free names tried beside the wanted one.
+const NAMES: u32 = 1_000;
+/// How long a piped command may take.
+const PIPE_LIMIT: Duration = Duration::from_secs(60);
+/// Links that are handed to the opener.
+const SCHEMES: &[&str] = &["http://", "https://", "mailto:"];
+
+/// A part ready to be saved.
+#[derive(Debug)]
+pub struct Decoded {
+    pub name: SafeFileName,
+    pub bytes: Vec<u8>,
+}
+
+/// Decodes parts of a whole message by section number; None = all attachments.
+pub fn decode(message: &[u8], numbers: Option<&[String]>) -> Result<Vec<Decoded>, String> {
+    let numbers = match numbers {
+        Some(numbers) => numbers.to_vec(),
+        None => mime::parts(message).into_iter().filter(|part| part.is_attachment).map(|part| part.number).collect(),
+    };
+    if numbers.is_empty() {
+        return Err("the message has no attachments".into());
+    }
+    let decode_one = |number: &String| {
+        let (part, bytes) = mime::part(message, number).ok_or_else(|| format!("the message has no part {number}"))?;
+        Ok(Decoded {
+            name: SafeFileName::new(part.name.as_deref().unwrap_or_default(), &fallback(&part.number, &part.content_type)),
+            bytes,
+        })
+    };
+    numbers.iter().map(decode_one).collect()
+}
+
+/// A name for a part without one.
+fn fallback(number: &str, content_type: &str) -> String {
+    let extension = match content_type {
+        "text/plain" => "txt",
+        "text/html" => "html",
+        "text/calendar" => "ics",
+        "message/rfc822" => "eml",
+        "application/pdf" => "pdf",
+        "image/jpeg" => "jpg",
+        "image/png" => "png",
+        "image/gif" => "gif",
+        _ => "bin",
+    };
+    format!("part-{}.{extension}", number.replace('.', "-"))
+}
+
+/// Writes bytes into a new file (0600) of that name, or the next free one: "name (1).pdf".
+pub fn save(folder: &Path, name: &SafeFileName, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    let wanted = Path::new(name.as_str());
+    let stem = wanted.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = wanted.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
+    for n in 0..NAMES {
+        let name = if n == 0 { name.as_str().to_owned() } else { format!("{stem} ({n}){extension}") };
+        let path = folder.join(name);
+        // create_new is O_EXCL, which does not follow a link at the end of the path either
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(mut file) => {
+                let written = file.write_all(bytes).and_then(|()| file.sync_all());
+                if let Err(error) = written {
+                    let _ = std::fs::remove_file(&path);
+                    return Err(error);
+                }
+                return Ok(path);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, format!("{NAMES} files of that name exist")))
+}
+
+/// Runs a command with the bytes on its stdin, away from the terminal.
+pub async fn pipe(command: &[String], bytes: Vec<u8>) -> Result<(), String> {
+    let (program, arguments) = command.split_first().ok_or("no command was given")?;
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = child.map_err(|error| format!("{program} can't be started: {error}"))?;
+    let feed = child.stdin.take();
+    let run = async {
+        if let Some(mut feed) = feed {
+            // a command that has read enough closes its end: no failure
+            let _ = feed.write_all(&bytes).await;
+            let _ = feed.shutdown().await;
+        }
+        child.wait().await
+    };
+    match timeout(PIPE_LIMIT, run).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
+        Ok(Err(error)) => Err(format!("{program} failed: {error}")),
+        Err(_) => Err(format!("{program} took longer than {} seconds and was stopped", PIPE_LIMIT.as_secs())),
+    }
+}
+
+/// Starts the opener with a link or a file and does not wait for it.
+pub fn open(opener: &[String], target: &std::ffi::OsStr) -> Result<(), String> {
+    let default = ["xdg-open".to_owned()];
+    let opener = if opener.is_empty() { &default[..] } else { opener };
+    let (program, arguments) = opener.split_first().ok_or("no opener is configured")?;
+    let child = Command::new(program)
+        .args(arguments)
+        .arg(target)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    let mut child = child.map_err(|error| format!("{program} can't be started: {error}"))?;
+    tokio::spawn(async move { child.wait().await });
+    Ok(())
+}
+
+/// Only web and mail links are opened.
+pub fn is_openable(url: &str) -> bool {
+    let lower = url.trim_start().to_ascii_lowercase();
+    SCHEMES.iter().any(|scheme| lower.starts_with(scheme)) && !url.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saving_takes_the_next_free_name_and_follows_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = SafeFileName::new("plan.pdf", "x");
+        let outside = folder.path().join("outside");
+        std::os::unix::fs::symlink(&outside, folder.path().join("plan.pdf")).unwrap();
+        let first = save(folder.path(), &name, b"1").unwrap();
+        let second = save(folder.path(), &name, b"2").unwrap();
+        assert_eq!(first.file_name().unwrap(), "plan (1).pdf");
+        assert_eq!(second.file_name().unwrap(), "plan (2).pdf");
+        assert!(!outside.exists());
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&first).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn only_web_and_mail_links_are_opened() {
+        for (url, expect) in [
+            ("https://example.org/", true),
+            ("MAILTO:ada@example.org", true),
+            ("file:///etc/passwd", false),
+            ("javascript:alert(1)", false),
+            ("-rf", false),
+            ("https://example.org/\n", false),
+        ] {
+            assert_eq!(is_openable(url), expect, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_piped_command_gets_the_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out").display().to_string();
+        pipe(&["tee".into(), target.clone()], b"hello".to_vec()).await.unwrap();
+        assert_eq!(std::fs::read(target).unwrap(), b"hello");
+        assert!(pipe(&["false".into()], Vec::new()).await.is_err());
+    }
+}

@@ -1,0 +1,413 @@
+//! Takes requests in their order. What must not wait (saving a change, answering from what is here) happens
+//! at once; the rest is handed to the listing task, the account loops, or a task of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::accounts::{self, Common, Running};
+use super::jobs::Jobs;
+use super::listing::{Asked, Lister};
+use super::plan::Wanted;
+use super::{AppliedKind, JobState, OpenTarget, Request, WorkerEvent, files};
+use crate::config::{self, Config};
+use crate::mail::page::View;
+use crate::mail::{AccountId, Change, MessageId};
+use crate::store::{Applied, Location, StoreError, StoredBody};
+
+/// The task at the receiving end of the request channel.
+#[derive(Debug)]
+pub struct Intake {
+    common: Common,
+    open_command: Vec<String>,
+    running: BTreeMap<AccountId, Running>,
+    jobs: Jobs,
+    asked: watch::Sender<Asked>,
+    lister_rests: Arc<AtomicBool>,
+    /// Tasks of single requests that still run.
+    under_way: Arc<AtomicUsize>,
+    handled: u64,
+    stop: watch::Sender<bool>,
+}
+
+/// Counts a task as under way for as long as it lives.
+#[derive(Debug)]
+struct UnderWay(Arc<AtomicUsize>, Arc<Notify>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.1.notify_one();
+    }
+}
+
+impl Intake {
+    pub fn new(common: Common, config: &Config, stop: watch::Sender<bool>) -> Self {
+        let (asked, asked_by) = watch::channel(None);
+        let lister_rests = Arc::new(AtomicBool::new(false));
+        let lister = Lister {
+            readers: common.readers.clone(),
+            out: common.out.clone(),
+            asked: asked_by,
+            is_resting: lister_rests.clone(),
+            rested: common.rested.clone(),
+        };
+        tokio::spawn(lister.run());
+        Self {
+            jobs: Jobs::new(common.out.clone()),
+            open_command: config.ui.open_command.clone(),
+            running: BTreeMap::new(),
+            asked,
+            lister_rests,
+            under_way: Arc::default(),
+            handled: 0,
+            stop,
+            common,
+        }
+    }
+
+    /// Serves until Shutdown, or until nobody can ask any more.
+    pub async fn run(mut self, accounts: Vec<config::Account>, mut requests: mpsc::Receiver<Request>) {
+        self.start_accounts(accounts).await;
+        let mut told = None;
+        loop {
+            let request = tokio::select! {
+                biased;
+                request = requests.recv() => request,
+                () = self.common.rested.notified() => {
+                    // told again only if something was said since
+                    let now = (self.handled, self.common.out.sent());
+                    if told != Some(now) && self.is_settled() && requests.is_empty() {
+                        self.common.out.send(WorkerEvent::Settled { handled: self.handled }).await;
+                        told = Some((self.handled, self.common.out.sent()));
+                    }
+                    continue;
+                }
+            };
+            match request {
+                None | Some(Request::Shutdown) => break,
+                Some(request) => self.handle(request).await,
+            }
+            self.handled += 1;
+            self.common.rested.notify_one();
+        }
+        self.end().await;
+    }
+
+    async fn start_accounts(&mut self, accounts: Vec<config::Account>) {
+        let names = accounts.iter().map(|account| account.name.clone()).collect();
+        let ids = match self.common.writer.set_accounts(names).await {
+            Ok(ids) => ids,
+            Err(error) => return self.store_failed("The accounts could not be prepared", &error).await,
+        };
+        for (id, account) in ids.into_iter().zip(&accounts) {
+            match accounts::start(&self.common, id, account).await {
+                Ok(running) => {
+                    self.running.insert(id, running);
+                }
+                Err(error) => self.store_failed(&format!("{} could not be started", account.name), &error).await,
+            }
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.under_way.load(Ordering::SeqCst) == 0
+            && self.lister_rests.load(Ordering::SeqCst)
+            && self.running.values().all(|running| running.core.is_resting())
+    }
+
+    async fn end(mut self) {
+        let _ = self.stop.send(true);
+        for running in self.running.values_mut() {
+            running.core.wake_a.notify_one();
+            running.core.wake_b.notify_one();
+            if let Some(task) = running.task.take() {
+                let _ = tokio::time::timeout(std::time::Duration::from_secs(4), task).await;
+            }
+        }
+    }
+
+    async fn handle(&mut self, request: Request) {
+        match request {
+            Request::List(listing) => {
+                self.lister_rests.store(false, Ordering::SeqCst);
+                let number = self.handled;
+                self.asked.send_replace(Some((number, listing)));
+            }
+            Request::Look { mailbox } => self.running.values().for_each(|running| running.core.look(mailbox)),
+            Request::Apply { change, label } => self.apply(change, label).await,
+            Request::Undo { steps } => self.take_back(steps, AppliedKind::Undone).await,
+            Request::Redo { steps } => self.take_back(steps, AppliedKind::Redone).await,
+            Request::Want { id, view, ahead } => self.want(id, view, ahead).await,
+            Request::SaveParts { id, parts, folder } => self.save(id, parts, folder).await,
+            Request::Pipe { id, part, command } => self.pipe(id, part, command),
+            Request::Open { id, target } => self.open(id, target),
+            Request::Sync { account } => {
+                let wanted = self.running.iter().filter(|(id, _)| account.is_none_or(|account| account == **id));
+                wanted.for_each(|(_, running)| {
+                    running.core.sync();
+                    running.retry.notify_one();
+                });
+            }
+            Request::Retry { account } => {
+                if let Some(running) = self.running.get(&account) {
+                    running.retry.notify_one();
+                }
+            }
+            Request::Cancel(job) => self.jobs.cancel(job),
+            Request::Credentials { account, secret } => {
+                if let Some(running) = self.running.get(&account) {
+                    running.set_secret(secret);
+                }
+            }
+            Request::Probe { account, secret, config } => self.probe(*account, secret, config),
+            Request::Shutdown => {}
+        }
+    }
+
+    async fn store_failed(&self, what: &str, error: &StoreError) {
+        self.common.out.failed(what, error.to_string(), "Nothing was changed.").await;
+    }
+
+    async fn apply(&mut self, change: Change, label: String) {
+        match self.common.writer.apply(change, label.clone()).await {
+            Ok(applied) => self.applied(applied, AppliedKind::Done).await,
+            Err(error) => self.store_failed(&label, &error).await,
+        }
+    }
+
+    async fn take_back(&mut self, steps: u32, kind: AppliedKind) {
+        for _ in 0..steps.max(1) {
+            let is_redo = kind == AppliedKind::Redone;
+            let done = if is_redo { self.common.writer.redo().await } else { self.common.writer.undo().await };
+            match done {
+                Ok(Some(applied)) => self.applied(applied, kind).await,
+                Ok(None) => {
+                    self.common.out.send(WorkerEvent::NothingToUndo { redo: is_redo }).await;
+                    break;
+                }
+                Err(error) => {
+                    self.store_failed(if is_redo { "It could not be done again" } else { "It could not be taken back" }, &error).await;
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn applied(&self, applied: Applied, kind: AppliedKind) {
+        let Applied { label, changed, done, asked, .. } = applied;
+        let account = self.running.keys().next().copied();
+        for running in self.running.values() {
+            running.core.poke_push();
+        }
+        self.common.out.send(WorkerEvent::Applied { label, done, asked, kind }).await;
+        if let Some(account) = account {
+            self.common.out.changed(account, changed).await;
+        }
+        for account in self.running.keys().skip(1) {
+            self.common.out.send(WorkerEvent::MailboxesChanged { account: *account }).await;
+        }
+        // where another process is the owner, it pushes
+        let folder = accounts::folder(&self.common.writer);
+        let others = self.running.values().filter(|running| running.core.lock().down.is_some()).map(|running| running.core.name.clone());
+        let others: Vec<String> = others.collect();
+        if !others.is_empty() {
+            tokio::task::spawn_blocking(move || others.iter().for_each(|name| super::owner::poke(&folder, name)));
+        }
+    }
+
+    /// Starts a task that counts as under way.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let guard = UnderWay(self.under_way.clone(), self.common.rested.clone());
+        tokio::spawn(async move {
+            task.await;
+            drop(guard);
+        });
+    }
+
+    async fn locate(&self, id: MessageId) -> Result<Option<(Location, Option<StoredBody>)>, StoreError> {
+        let find = self.common.readers.with(move |reader| {
+            let Some(location) = reader.location(id)? else { return Ok(None) };
+            let body = reader.body(location.content)?;
+            Ok(Some((location, body)))
+        });
+        find.await
+    }
+
+    async fn want(&mut self, id: MessageId, view: View, ahead: Vec<MessageId>) {
+        let pages = self.common.pages.clone();
+        if let Some(page) = pages.find(id, view) {
+            pages.tell(id, view, Ok(page)).await;
+            return self.fetch_ahead(ahead).await;
+        }
+        match self.locate(id).await {
+            Ok(Some((_, Some(body)))) => {
+                self.spawn(async move { pages.render(id, view, body.bytes, body.whole, body.parts).await });
+                self.fetch_ahead(ahead).await;
+            }
+            Ok(Some((location, None))) => self.fetch_wanted(id, view, location, ahead).await,
+            Ok(None) => pages.tell(id, view, Err("This message is gone.".into())).await,
+            Err(error) => pages.tell(id, view, Err(error.to_string())).await,
+        }
+    }
+
+    async fn fetch_wanted(&self, id: MessageId, view: View, location: Location, ahead: Vec<MessageId>) {
+        let pages = &self.common.pages;
+        let Some(running) = self.running.get(&location.account) else {
+            return pages.tell(id, view, Err("The account of this message is not configured any more.".into())).await;
+        };
+        let Some(key) = location.key else {
+            return pages.tell(id, view, Err("This message is on its way; it can be shown once the server has it.".into())).await;
+        };
+        let down = running.core.lock().down.clone();
+        if let Some(why) = &down {
+            pages.tell(id, view, Err(format!("This message is not kept here, and {} is not connected: {why}.", running.core.name))).await;
+        }
+        let ahead = if down.is_some() { Vec::new() } else { self.wanted_ahead(ahead).await };
+        running.core.want(Wanted { id, mailbox: location.mailbox, key, view: Some(view) }, ahead);
+    }
+
+    /// Neighbours whose bodies are not here.
+    async fn wanted_ahead(&self, ids: Vec<MessageId>) -> Vec<Wanted> {
+        let find = self.common.readers.with(move |reader| {
+            let mut missing = Vec::new();
+            for summary in reader.summaries(&ids)?.into_iter().filter(|summary| !summary.has_body) {
+                if let Some(location) = reader.location(summary.id)?
+                    && let Some(key) = location.key
+                {
+                    missing.push(Wanted { id: summary.id, mailbox: location.mailbox, key, view: None });
+                }
+            }
+            Ok(missing)
+        });
+        find.await.unwrap_or_default()
+    }
+
+    async fn fetch_ahead(&self, ids: Vec<MessageId>) {
+        if ids.is_empty() {
+            return;
+        }
+        let wanted = self.wanted_ahead(ids).await;
+        for running in self.running.values().filter(|running| !running.core.is_local && running.core.lock().is_online) {
+            let of_account: std::collections::VecDeque<Wanted> =
+                wanted.iter().filter(|one| running.core.lock().state.mailbox(one.mailbox).is_some()).cloned().collect();
+            if !of_account.is_empty() {
+                running.core.poke(|inner| inner.state.ahead = of_account);
+            }
+        }
+    }
+
+    /// A future of the whole raw message, from here or from the server.
+    fn whole(&self, id: MessageId) -> impl Future<Output = Result<Vec<u8>, String>> + Send + 'static {
+        let (readers, cores) = (self.common.readers.clone(), self.cores());
+        let jobs = self.jobs.clone();
+        async move { super::whole::whole(&readers, &cores, &jobs, id).await }
+    }
+
+    fn cores(&self) -> BTreeMap<AccountId, Arc<super::core::Core>> {
+        self.running.iter().map(|(id, running)| (*id, running.core.clone())).collect()
+    }
+
+    async fn save(&self, id: MessageId, parts: Option<Vec<String>>, folder: PathBuf) {
+        let (whole, out) = (self.whole(id), self.common.out.clone());
+        self.spawn(async move {
+            let saved = match whole.await {
+                Ok(bytes) => {
+                    let folder = folder.clone();
+                    let work = tokio::task::spawn_blocking(move || save_all(&bytes, parts.as_deref(), &folder));
+                    work.await.unwrap_or_else(|_| Err("the message could not be taken apart".into()))
+                }
+                Err(why) => Err(why),
+            };
+            match saved {
+                Ok(files) => out.send(WorkerEvent::Saved { files }).await,
+                Err(why) => {
+                    out.failed("The attachments could not be saved", why, format!("Nothing was overwritten in {}.", folder.display())).await
+                }
+            }
+        });
+    }
+
+    fn pipe(&self, id: MessageId, part: Option<String>, command: Vec<String>) {
+        let (whole, out) = (self.whole(id), self.common.out.clone());
+        let job = self.jobs.begin(None, command.join(" "), None);
+        self.spawn(async move {
+            let piped = async {
+                let bytes = part_of(whole.await?, part).await?;
+                files::pipe(&command, bytes).await
+            };
+            match piped.await {
+                Ok(()) => job.end(JobState::Finished).await,
+                Err(why) => {
+                    job.end(JobState::Failed(why.clone())).await;
+                    out.failed("The command did not take the message", why, "The message is unchanged.").await;
+                }
+            }
+        });
+    }
+
+    fn open(&self, id: MessageId, target: OpenTarget) {
+        let (whole, out, opener) = (self.whole(id), self.common.out.clone(), self.open_command.clone());
+        self.spawn(async move {
+            let opened = match target {
+                OpenTarget::Url(url) if files::is_openable(&url) => files::open(&opener, url.trim_start().as_ref()),
+                OpenTarget::Url(_) => Err("only web and mail links are opened".to_owned()),
+                OpenTarget::Part(number) => open_part(whole, number, &opener).await,
+            };
+            if let Err(why) = opened {
+                out.failed("It could not be opened", why, "The program is set by open_command in [ui].").await;
+            }
+        });
+    }
+
+    fn probe(&self, account: config::Account, secret: Option<config::Secret>, config: PathBuf) {
+        let out = self.common.out.clone();
+        self.spawn(async move {
+            let account = Box::new(account);
+            let result = match accounts::probe(&account, secret).await {
+                Ok(()) => {
+                    let add = tokio::task::spawn_blocking({
+                        let account = account.clone();
+                        move || config::write::add_account(&config, &account).map_err(|error| format!("{error:#}"))
+                    });
+                    add.await.unwrap_or_else(|_| Err("the configuration could not be written".into()))
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            out.send(WorkerEvent::Probed { account: account.name, result }).await;
+        });
+    }
+}
+
+/// Saves parts into a folder that is made where it is missing.
+fn save_all(message: &[u8], parts: Option<&[String]>, folder: &std::path::Path) -> Result<Vec<PathBuf>, String> {
+    let decoded = files::decode(message, parts)?;
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let save_one = |part: &files::Decoded| {
+        files::save(folder, &part.name, &part.bytes).map_err(|error| format!("{} in {}: {error}", part.name.as_str(), folder.display()))
+    };
+    decoded.iter().map(save_one).collect()
+}
+
+async fn part_of(bytes: Vec<u8>, part: Option<String>) -> Result<Vec<u8>, String> {
+    let Some(number) = part else { return Ok(bytes) };
+    let decode = tokio::task::spawn_blocking(move || files::decode(&bytes, Some(&[number])));
+    let parts = decode.await.map_err(|_| "the message could not be taken apart".to_owned())??;
+    parts.into_iter().next().map(|part| part.bytes).ok_or_else(|| "the message has no such part".to_owned())
+}
+
+/// Saves a part into a folder of its own (0700, kept until the system cleans its temporary files) and opens it.
+async fn open_part(whole: impl Future<Output = Result<Vec<u8>, String>>, number: String, opener: &[String]) -> Result<(), String> {
+    let bytes = whole.await?;
+    let saved = tokio::task::spawn_blocking(move || {
+        let folder = tempfile::Builder::new().prefix("postrider-").tempdir().map_err(|error| error.to_string())?;
+        save_all(&bytes, Some(&[number]), &folder.keep())
+    });
+    let saved = saved.await.map_err(|_| "the message could not be taken apart".to_owned())??;
+    let file = saved.first().ok_or("the message has no such part")?;
+    files::open(opener, file.as_os_str())
+}

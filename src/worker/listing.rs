@@ -1,0 +1,102 @@
+//! Keeps the open listing fresh: a new request is computed at once (a bounded first window, then the whole),
+//! changes relist it at most four times a second. The newest request wins.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::WorkerEvent;
+use super::out::Out;
+use super::readers::Readers;
+use crate::mail::{Listing, Row, Scope};
+
+/// Rows of the first window: more than any screen shows.
+const FIRST: usize = 200;
+/// Time between two listings that changes cause.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A request with its number, so that asking twice for the same is answered twice.
+pub type Asked = Option<(u64, Listing)>;
+
+/// The task that lists.
+#[derive(Debug)]
+pub struct Lister {
+    pub readers: Readers,
+    pub out: Out,
+    pub asked: watch::Receiver<Asked>,
+    /// False while there is something to compute.
+    pub is_resting: Arc<AtomicBool>,
+    pub rested: Arc<Notify>,
+}
+
+impl Lister {
+    /// Runs until the asking side is gone.
+    pub async fn run(mut self) {
+        let touched = self.out.touched();
+        let mut last: Option<Arc<[Row]>> = None;
+        let mut not_before = Instant::now();
+        loop {
+            if !self.asked.has_changed().unwrap_or(true) {
+                self.is_resting.store(true, Ordering::SeqCst);
+                self.rested.notify_one();
+            }
+            let is_new = tokio::select! {
+                asked = self.asked.changed() => match asked {
+                    Ok(()) => true,
+                    Err(_) => return,
+                },
+                () = async { touched.notify.notified().await; sleep_until(not_before).await } => false,
+            };
+            let Some((_, listing)) = self.asked.borrow_and_update().clone() else { continue };
+            let mailboxes = touched.take();
+            if !is_new && !mailboxes.iter().any(|id| concerns(&listing, *id)) {
+                continue;
+            }
+            if is_new {
+                last = None;
+                self.first_window(&listing).await;
+                if self.asked.has_changed().unwrap_or(false) {
+                    continue;
+                }
+            }
+            not_before = Instant::now() + PAUSE;
+            self.whole(listing, &mut last).await;
+        }
+    }
+
+    async fn first_window(&self, listing: &Listing) {
+        let ask = listing.clone();
+        if let Ok(rows) = self.readers.with(move |reader| reader.first_rows(&ask, FIRST)).await {
+            self.tell(listing.clone(), rows.into(), false).await;
+        }
+    }
+
+    async fn whole(&self, listing: Listing, last: &mut Option<Arc<[Row]>>) {
+        let ask = listing.clone();
+        match self.readers.with(move |reader| reader.rows(&ask)).await {
+            Ok(rows) => {
+                let rows: Arc<[Row]> = rows.into();
+                if last.as_ref() != Some(&rows) {
+                    *last = Some(rows.clone());
+                    self.tell(listing, rows, true).await;
+                }
+            }
+            Err(error) => self.out.failed("The list could not be made", error.to_string(), "What is shown may be old.").await,
+        }
+    }
+
+    async fn tell(&self, listing: Listing, rows: Arc<[Row]>, whole: bool) {
+        self.out.send(WorkerEvent::Listed { listing, rows, whole }).await;
+    }
+}
+
+/// Whether changes in this mailbox can change the listing.
+fn concerns(listing: &Listing, mailbox: crate::mail::MailboxId) -> bool {
+    match listing.scope {
+        Scope::Mailbox(id) => id == mailbox,
+        Scope::Account(_) | Scope::All => true,
+    }
+}

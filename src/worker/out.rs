@@ -1,0 +1,105 @@
+//! The way out: events to the UI or a command, the event log, and the set of mailboxes whose listing may be
+//! old. Knows no store and no server.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+use tokio::sync::{Notify, mpsc};
+
+use super::{LinkState, WorkerEvent};
+use crate::events::EventLog;
+use crate::mail::{AccountId, MailboxId};
+use crate::store::Changed;
+
+/// Sends events; clones send to the same receiver. A receiver that is gone is no error.
+#[derive(Clone, Debug)]
+pub struct Out {
+    events: mpsc::Sender<WorkerEvent>,
+    log: EventLog,
+    touched: Arc<Touched>,
+    sent: Arc<AtomicU64>,
+}
+
+/// Mailboxes with changed rows since the listing was last computed.
+#[derive(Debug, Default)]
+pub struct Touched {
+    mailboxes: Mutex<BTreeSet<MailboxId>>,
+    pub notify: Notify,
+}
+
+impl Touched {
+    /// What was touched since the last call.
+    pub fn take(&self) -> BTreeSet<MailboxId> {
+        std::mem::take(&mut *self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Marks mailboxes.
+    pub fn add(&self, ids: impl IntoIterator<Item = MailboxId>) {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+        self.notify.notify_one();
+    }
+}
+
+impl Out {
+    pub fn new(events: mpsc::Sender<WorkerEvent>, log: EventLog) -> Self {
+        Self { events, log, touched: Arc::default(), sent: Arc::default() }
+    }
+
+    pub fn touched(&self) -> Arc<Touched> {
+        self.touched.clone()
+    }
+
+    /// How many events were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::SeqCst)
+    }
+
+    /// Sends; waits while the receiver is behind.
+    pub async fn send(&self, event: WorkerEvent) {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        let _ = self.events.send(event).await;
+    }
+
+    /// Tells which rows changed, and that the counts of `account` did.
+    pub async fn changed(&self, account: AccountId, changed: Changed) {
+        if changed.mailboxes.is_empty() {
+            return;
+        }
+        self.touched.add(changed.mailboxes.iter().map(|one| one.mailbox));
+        for one in changed.mailboxes {
+            let event = WorkerEvent::MailChanged { mailbox: one.mailbox, added: one.added, removed: one.removed, changed: one.changed };
+            self.send(event).await;
+        }
+        self.send(WorkerEvent::MailboxesChanged { account }).await;
+    }
+
+    /// Tells the state of an account's connection, and logs it as `link`.
+    pub async fn link(&self, account: AccountId, name: &str, state: LinkState) {
+        self.log.emit("link", json!({ "account": name, "state": state.word() }));
+        self.send(WorkerEvent::Link { account, state }).await;
+    }
+
+    /// Logs that the server took `n` changes.
+    pub fn pushed(&self, account: &str, n: usize) {
+        self.log.emit("pushed", json!({ "account": account, "n": n }));
+    }
+
+    pub async fn failed(&self, what: impl Into<String>, why: impl Into<String>, next: impl Into<String>) {
+        self.send(WorkerEvent::Failed { what: what.into(), why: why.into(), next: next.into() }).await;
+    }
+}
+
+impl LinkState {
+    /// The word of the event log and of `status --json`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            LinkState::Offline { .. } => "offline",
+            LinkState::Connecting => "connecting",
+            LinkState::Online { .. } => "online",
+            LinkState::SignIn { .. } => "sign-in",
+            LinkState::BackOff { .. } => "back-off",
+        }
+    }
+}

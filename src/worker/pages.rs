@@ -1,0 +1,96 @@
+//! Rendered pages: made on the blocking pool with a time limit, the newest few kept. Knows no server.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::WorkerEvent;
+use super::out::Out;
+use crate::mail::page::{Line, Part, Span, View};
+use crate::mail::{DisplayText, MessageId, Page};
+use crate::mime;
+
+/// Pages kept.
+const KEPT: usize = 16;
+/// Rendering that takes longer shows plain text instead.
+const LIMIT: Duration = Duration::from_secs(2);
+/// Lines of the plain text instead.
+const PLAIN_LINES: usize = 2_000;
+const PLAIN_BYTES: usize = 256 * 1024;
+
+/// Renders and keeps pages; clones share them.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    out: Out,
+    kept: Arc<Mutex<VecDeque<Arc<Page>>>>,
+}
+
+impl Pages {
+    pub fn new(out: Out) -> Self {
+        Self { out, kept: Arc::default() }
+    }
+
+    /// The page, if it is still here.
+    pub fn find(&self, id: MessageId, view: View) -> Option<Arc<Page>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|page| page.id == id && page.view == view)?;
+        let page = kept.remove(at)?;
+        kept.push_front(page.clone());
+        Some(page)
+    }
+
+    /// Drops what is kept of a message whose bytes changed.
+    pub fn forget(&self, id: MessageId) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|page| page.id != id);
+    }
+
+    /// Renders, keeps and tells.
+    pub async fn render(&self, id: MessageId, view: View, bytes: Vec<u8>, whole: bool, parts: Vec<Part>) {
+        let page = Arc::new(draw(id, view, Arc::new(bytes), whole, parts).await);
+        if page.whole || !whole {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.push_front(page.clone());
+            kept.truncate(KEPT);
+        }
+        self.tell(id, view, Ok(page)).await;
+    }
+
+    pub async fn tell(&self, id: MessageId, view: View, page: Result<Arc<Page>, String>) {
+        self.out.send(WorkerEvent::Rendered { id, view, page }).await;
+    }
+}
+
+async fn draw(id: MessageId, view: View, bytes: Arc<Vec<u8>>, whole: bool, parts: Vec<Part>) -> Page {
+    let theirs = bytes.clone();
+    let work = tokio::task::spawn_blocking(move || mime::page(id, &theirs, whole, &parts, view));
+    match tokio::time::timeout(LIMIT, work).await {
+        Ok(Ok(page)) => page,
+        Ok(Err(_)) => plain(id, view, &bytes, "This message could not be laid out; its plain source is shown."),
+        Err(_) => plain(id, view, &bytes, "Laying out this message took too long; its plain source is shown."),
+    }
+}
+
+/// The source as text, with the reason.
+fn plain(id: MessageId, view: View, bytes: &[u8], why: &str) -> Page {
+    let text = String::from_utf8_lossy(bytes.get(..PLAIN_BYTES.min(bytes.len())).unwrap_or_default());
+    let lines = text
+        .lines()
+        .take(PLAIN_LINES)
+        .map(|line| Line { spans: vec![Span { text: DisplayText::capped(line, 1_000), meaning: Default::default() }], ..Line::default() });
+    Page {
+        id,
+        view,
+        subject: DisplayText::default(),
+        from: Vec::new(),
+        to: Vec::new(),
+        cc: Vec::new(),
+        reply_to: Vec::new(),
+        date: None,
+        facts: Vec::new(),
+        lines: lines.collect(),
+        links: Vec::new(),
+        parts: Vec::new(),
+        notes: vec![DisplayText::new(why)],
+        whole: false,
+    }
+}

@@ -1,0 +1,283 @@
+//! From wanted state to the server: one push at a time, and what became of pushes whose answer was lost. A
+//! push that can't be repeated safely (copy, append, move by copy and delete) is looked for before it is.
+
+use std::collections::HashSet;
+
+use super::core::Core;
+use super::step::{StepError, add, parse};
+use crate::mail::server::{Moved, NewMessage, Window};
+use crate::mail::{Key, MailboxId};
+use crate::remote::{Remote, RemoteError};
+use crate::store::{Push, PushEnd, PushKind, Unresolved};
+
+/// Rows in one push: one command in ranges.
+const LIMIT: usize = 1_000;
+/// Pause after "not now", milliseconds.
+const NOT_NOW: u64 = 30_000;
+
+type Result<T, E = StepError> = std::result::Result<T, E>;
+
+/// Pushes the next thing that waits.
+pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
+    core.lock().state.dirty = false;
+    let next = core.writer.next_push(core.account, LIMIT).await;
+    let Some(push) = next.inspect_err(|_| core.lock().state.dirty = true)? else { return Ok(()) };
+    guard(core, &push, true);
+    let result = attempt(core, remote, &push).await;
+    guard(core, &push, false);
+    core.lock().state.dirty = true;
+    match result {
+        Ok(moved) => {
+            let n = count(&push);
+            finish(core, push, PushEnd::Done(moved)).await?;
+            core.out.pushed(&core.name, n);
+            Ok(())
+        }
+        Err(StepError::Remote(error)) => answer(core, push, error).await,
+        Err(error) => Err(error),
+    }
+}
+
+fn count(push: &Push) -> usize {
+    push.rows.len().max(1)
+}
+
+/// What an error means for the push.
+async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
+    match error {
+        RemoteError::Rejected(why) => {
+            let what = refused(core, &push);
+            finish(core, push, PushEnd::Refused).await?;
+            core.out.failed(what, why, "It was put back as the server has it.").await;
+            Ok(())
+        }
+        RemoteError::NotNow(_) => {
+            finish(core, push, PushEnd::NotNow).await?;
+            pause(core, NOT_NOW);
+            Ok(())
+        }
+        RemoteError::Gone(_) => {
+            look_again(core, push.mailbox, true);
+            finish(core, push, PushEnd::NotNow).await?;
+            core.lock().state.list_due = true;
+            pause(core, 1_000);
+            Ok(())
+        }
+        // the outcome is unknown: the rows stay in flight until a new connection has looked
+        fatal => {
+            core.lock().state.unresolved = true;
+            Err(fatal.into())
+        }
+    }
+}
+
+fn pause(core: &Core, milliseconds: u64) {
+    let until = core.clock.mono() + milliseconds;
+    core.lock().state.push_not_before = until;
+}
+
+/// A sentence for a refused push.
+fn refused(core: &Core, push: &Push) -> String {
+    let n = count(push);
+    let messages = if n == 1 { "a message".to_owned() } else { format!("{n} messages") };
+    let to = |to: MailboxId| core.lock().state.mailbox(to).map_or_else(|| "another mailbox".to_owned(), |known| known.name.clone());
+    let name = &core.name;
+    match &push.kind {
+        PushKind::Flags { .. } => format!("{name} refused to change flags of {messages}"),
+        PushKind::Move { to: target, .. } => format!("{name} refused to move {messages} to {}", to(*target)),
+        PushKind::Copy { to: target, .. } => format!("{name} refused to copy {messages} to {}", to(*target)),
+        PushKind::Delete => format!("{name} refused to delete {messages}"),
+        PushKind::Append { .. } => format!("{name} refused to add a message to {}", to(push.mailbox)),
+    }
+}
+
+/// Where messages will show up.
+fn target(push: &Push) -> Option<MailboxId> {
+    match &push.kind {
+        PushKind::Move { to, .. } | PushKind::Copy { to, .. } => Some(*to),
+        PushKind::Append { .. } => Some(push.mailbox),
+        PushKind::Flags { .. } | PushKind::Delete => None,
+    }
+}
+
+/// While a push is under way nobody says of its target that everything in it was seen.
+fn guard(core: &Core, push: &Push, begins: bool) {
+    let Some(target) = target(push) else { return };
+    if let Some(progress) = core.lock().state.mailbox_mut(target) {
+        progress.guards = if begins { progress.guards + 1 } else { progress.guards.saturating_sub(1) };
+    }
+}
+
+fn look_again(core: &Core, mailbox: MailboxId, reopen: bool) {
+    if let Some(progress) = core.lock().state.mailbox_mut(mailbox) {
+        progress.newest_due |= reopen;
+        progress.look_again();
+    }
+}
+
+async fn finish(core: &Core, push: Push, end: PushEnd) -> Result<()> {
+    let lost = match &end {
+        PushEnd::Done(moved) => target(&push).filter(|_| has_lost(&push, moved)),
+        PushEnd::Refused | PushEnd::NotNow => None,
+    };
+    let changed = core.writer.end_push(push, end).await?;
+    if let Some(target) = lost {
+        // rows there wait to be found
+        look_again(core, target, false);
+    }
+    core.out.changed(core.account, changed).await;
+    Ok(())
+}
+
+/// Not every message's new key was told.
+fn has_lost(push: &Push, moved: &Moved) -> bool {
+    moved.len() < push.rows.len() || moved.is_empty() || moved.iter().any(|(_, new)| new.is_none())
+}
+
+async fn attempt<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> Result<Moved> {
+    let keys: Vec<Key> = push.rows.iter().map(|(_, key)| key.clone()).collect();
+    let mailbox = push.wire_name.as_str();
+    core.lock().open_on_a = Some(push.mailbox);
+    match &push.kind {
+        PushKind::Flags { add, remove } => {
+            remote.store_flags(mailbox, &keys, add, remove).await?;
+            Ok(Vec::new())
+        }
+        PushKind::Move { to_wire, .. } => Ok(remote.move_to(mailbox, &keys, to_wire).await?),
+        PushKind::Copy { to_wire, .. } => Ok(remote.copy_to(mailbox, &keys, to_wire).await?),
+        PushKind::Delete => {
+            remote.delete(mailbox, &keys).await?;
+            Ok(Vec::new())
+        }
+        PushKind::Append { id, flags, received, .. } => {
+            let id = *id;
+            let bytes = core.readers.with(move |reader| match reader.location(id)? {
+                Some(location) => reader.body(location.content),
+                None => Ok(None),
+            });
+            match bytes.await?.filter(|body| body.whole) {
+                Some(body) => {
+                    let key = remote.append(mailbox, body.bytes, flags, *received).await?;
+                    // an appended message had no key before; the new one stands for both
+                    Ok(key.map(|key| vec![(key.clone(), Some(key))]).unwrap_or_default())
+                }
+                None => Err(RemoteError::NotNow("the message is still to be fetched".into()).into()),
+            }
+        }
+    }
+}
+
+/// Finds out what became of every push without an answer, and ends it.
+pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
+    for one in core.writer.unresolved(core.account).await? {
+        match resolve_one(core, remote, &one).await {
+            Ok(()) => {}
+            Err(StepError::Remote(error)) if !error.is_fatal() => {
+                // its mailbox can't be asked: nothing is in flight any more, the wish stays
+                finish(core, one.push, PushEnd::NotNow).await?;
+                pause(core, NOT_NOW);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let mut inner = core.lock();
+    inner.state.unresolved = false;
+    inner.state.dirty = true;
+    Ok(())
+}
+
+async fn resolve_one<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved) -> Result<()> {
+    core.lock().open_on_a = Some(one.push.mailbox);
+    match &one.push.kind {
+        // repeating these does no harm
+        PushKind::Flags { .. } | PushKind::Delete => finish(core, one.push.clone(), PushEnd::NotNow).await,
+        PushKind::Move { to, to_wire } => resolve_move(core, remote, one, *to, to_wire).await,
+        PushKind::Copy { to, to_wire, .. } => resolve_new(core, remote, one, *to, to_wire).await,
+        PushKind::Append { .. } => resolve_new(core, remote, one, one.push.mailbox, &one.push.wire_name).await,
+    }
+}
+
+/// Moved is what left the source; where a move is copy and delete, a copy that arrived only lacks the delete.
+async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
+    let source = one.push.wire_name.as_str();
+    let uids = || one.push.rows.iter().filter_map(|(_, key)| key.uid()).map(|uid| uid.0);
+    let window = Window { low: uids().min().unwrap_or(1), high: uids().max().unwrap_or(u32::MAX) };
+    let mut present: HashSet<Key> = remote.flags(source, window).await?.into_iter().map(|(key, _)| key).collect();
+    let arrived = arrivals(core, remote, one, to, to_wire).await?;
+    if !remote.abilities().atomic_move {
+        let half_done = copied(one, &present, &arrived);
+        if !half_done.is_empty() {
+            remote.delete(source, &half_done).await?;
+            half_done.iter().for_each(|key| {
+                present.remove(key);
+            });
+        }
+    }
+    add(core, to, arrived).await?;
+    let (still, moved): (Vec<_>, Vec<_>) = one.push.rows.iter().cloned().partition(|(_, key)| present.contains(key));
+    if !moved.is_empty() {
+        let done = moved.iter().map(|(_, key)| (key.clone(), None)).collect();
+        finish(core, Push { rows: moved, ..one.push.clone() }, PushEnd::Done(done)).await?;
+    }
+    if !still.is_empty() {
+        finish(core, Push { rows: still, ..one.push.clone() }, PushEnd::NotNow).await?;
+    }
+    Ok(())
+}
+
+/// Rows still in the source whose copy arrived in the target, each arrival counted once.
+fn copied(one: &Unresolved, present: &HashSet<Key>, arrived: &[NewMessage]) -> Vec<Key> {
+    let mut arrived: Vec<&str> = arrived.iter().filter_map(|message| message.envelope.rfc_message_id.as_deref()).collect();
+    let rows = one.push.rows.iter().zip(&one.rfc_message_ids).filter(|((_, key), _)| present.contains(key));
+    rows.filter_map(|((_, key), id)| {
+        let at = arrived.iter().position(|arrival| Some(*arrival) == id.as_deref())?;
+        arrived.swap_remove(at);
+        Some(key.clone())
+    })
+    .collect()
+}
+
+/// A copy or an appended message that arrived is found by the store; what it does not find is done again.
+async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
+    let arrived = arrivals(core, remote, one, to, to_wire).await?;
+    add(core, to, arrived).await?;
+    finish(core, one.push.clone(), PushEnd::NotNow).await
+}
+
+/// Messages in the target that we do not know yet: all newer ones, or, where it was never opened, those with
+/// the Message-IDs we look for.
+async fn arrivals<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<Vec<NewMessage>> {
+    let sync = core.readers.with(move |reader| reader.sync_state(to)).await?;
+    let mut keys = Vec::new();
+    match (sync.uid_validity, sync.uid_next) {
+        (Some(validity), Some(uid_next)) => {
+            let opened = remote.open(to_wire).await?;
+            if opened.uid_validity != Some(validity) {
+                return by_message_id(remote, one, to_wire).await;
+            }
+            let window = Window { low: uid_next, high: u32::MAX };
+            keys.extend(unknown(core, remote, to, to_wire, window).await?);
+        }
+        _ if sync.synced.is_some() => keys.extend(unknown(core, remote, to, to_wire, Window::ALL).await?),
+        _ => return by_message_id(remote, one, to_wire).await,
+    }
+    parse(remote.headers(to_wire, &keys).await?).await
+}
+
+async fn unknown<R: Remote>(core: &Core, remote: &mut R, to: MailboxId, to_wire: &str, window: Window) -> Result<Vec<Key>> {
+    let asked_at = core.writer.clock();
+    let present = remote.flags(to_wire, window).await?;
+    let merged = core.writer.merge_flags(to, window, present, asked_at).await?;
+    core.out.changed(core.account, merged.changed).await;
+    Ok(merged.missing)
+}
+
+async fn by_message_id<R: Remote>(remote: &mut R, one: &Unresolved, to_wire: &str) -> Result<Vec<NewMessage>> {
+    let mut keys = Vec::new();
+    for id in one.rfc_message_ids.iter().flatten() {
+        keys.extend(remote.find(to_wire, id).await?);
+    }
+    keys.sort();
+    keys.dedup();
+    parse(remote.headers(to_wire, &keys).await?).await
+}

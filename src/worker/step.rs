@@ -1,0 +1,492 @@
+//! Runs one step on a connection and writes down in the memory how far it came. The rules of rows are the
+//! store's; here only the order matters: ask, parse on the blocking pool, commit, tell.
+
+use super::core::Core;
+use super::plan::{BODIES, FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
+use super::push;
+use crate::config::Keep;
+use crate::mail::server::{Body, NewMessage, Opened, RemoteMessage, Window};
+use crate::mail::{Key, MailboxId};
+use crate::mime;
+use crate::remote::{Remote, RemoteError};
+use crate::store::{StoreError, Validity};
+
+/// Rows written in one transaction, so that a user's change never waits long.
+const BATCH: usize = 150;
+/// A stretch of a raw message.
+const SLICE: u32 = 256 * 1024;
+/// A message larger than this is not fetched whole into memory.
+const MAX_RAW: usize = 512 * 1024 * 1024;
+/// Messages indexed for search in one step.
+const INDEX: usize = 200;
+/// Pause after "not now" for a mailbox, milliseconds.
+const NOT_NOW: u64 = 30_000;
+/// Pause for a mailbox that can't be read, milliseconds.
+const LEFT_ALONE: u64 = 10 * 60_000;
+/// Bodies asked of the store for the keep policy at a time.
+const KEEP_AHEAD: usize = 200;
+
+/// Why a step did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+type Result<T, E = StepError> = std::result::Result<T, E>;
+
+/// Runs one step. Errors that leave the connection usable are dealt with here; what comes out ends it.
+pub async fn run<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step) -> Result<()> {
+    let mailbox = step.mailbox();
+    if link == Link::A && mailbox.is_some() {
+        core.lock().open_on_a = mailbox;
+    }
+    let result = perform(core, remote, step).await;
+    match (result, mailbox) {
+        (Err(StepError::Remote(error)), Some(mailbox)) if !error.is_fatal() => {
+            put_off(core, mailbox, &error).await;
+            Ok(())
+        }
+        (Ok(()), Some(mailbox)) => {
+            if let Some(progress) = core.lock().state.mailbox_mut(mailbox) {
+                progress.failures = 0;
+            }
+            Ok(())
+        }
+        (Err(StepError::Remote(error)), None) if !error.is_fatal() => {
+            core.out
+                .failed(format!("Could not bring {} up to date", core.name), error.to_string(), "It is tried again with the next check.")
+                .await;
+            core.lock().state.list_due = false;
+            Ok(())
+        }
+        (result, _) => result,
+    }
+}
+
+async fn perform<R: Remote>(core: &Core, remote: &mut R, step: Step) -> Result<()> {
+    match step {
+        Step::Resolve => push::resolve(core, remote).await,
+        Step::Push => push::push(core, remote).await,
+        Step::Bodies { mailbox, keys } => bodies(core, remote, mailbox, keys).await,
+        Step::Raw => raw(core, remote).await,
+        Step::Newest { mailbox } => newest(core, remote, mailbox).await,
+        Step::Top { mailbox } => top(core, remote, mailbox).await,
+        Step::List => list(core, remote).await,
+        Step::Fetch { mailbox, keys } => fetch(core, remote, mailbox, keys).await,
+        Step::Headers { mailbox, window } => headers(core, remote, mailbox, window).await,
+        Step::Flags { mailbox, window } => flags(core, remote, mailbox, window).await,
+        Step::Finish { mailbox } => finish(core, mailbox).await,
+        Step::LookForBodies => look_for_bodies(core).await,
+        Step::Index => index(core).await,
+        Step::Wait => Ok(()),
+    }
+}
+
+/// A mailbox that can't be read does not stop the others.
+async fn put_off(core: &Core, mailbox: MailboxId, error: &RemoteError) {
+    let told = {
+        let mut inner = core.lock();
+        let now = core.clock.mono();
+        inner.state.list_due |= matches!(error, RemoteError::Gone(_));
+        let Some(progress) = inner.state.mailbox_mut(mailbox) else { return };
+        progress.failures = progress.failures.saturating_add(1);
+        match error {
+            RemoteError::Gone(_) if progress.failures < PATIENCE => {
+                let failures = progress.failures;
+                progress.reconnect();
+                progress.failures = failures;
+                None
+            }
+            RemoteError::NotNow(_) => {
+                progress.not_before = now + NOT_NOW;
+                None
+            }
+            _ if progress.failures < PATIENCE => None,
+            _ => {
+                progress.not_before = now + LEFT_ALONE;
+                Some(progress.name.clone())
+            }
+        }
+    };
+    if let Some(name) = told {
+        let what = format!("Could not read {}/{name}", core.name);
+        core.out.failed(what, error.to_string(), "The other mailboxes go on; this one is tried again later.").await;
+    }
+}
+
+/// Parses headers on the blocking pool.
+pub async fn parse(messages: Vec<RemoteMessage>) -> Result<Vec<NewMessage>> {
+    let work = tokio::task::spawn_blocking(move || messages.into_iter().map(parse_one).collect());
+    work.await.map_err(|_| StoreError::Other("reading headers failed unexpectedly".into()).into())
+}
+
+fn parse_one(message: RemoteMessage) -> NewMessage {
+    let RemoteMessage { key, flags, received, size, header, identity } = message;
+    NewMessage { key, flags, received, size, envelope: mime::envelope(&header), identity }
+}
+
+/// Commits headers in batches and tells of each.
+pub async fn add(core: &Core, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let mut rest = messages.into_iter().peekable();
+    while rest.peek().is_some() {
+        let batch = rest.by_ref().take(BATCH).collect();
+        let changed = core.writer.add_messages(mailbox, batch).await?;
+        core.out.changed(core.account, changed).await;
+    }
+    let mut inner = core.lock();
+    inner.state.index_due = true;
+    inner.state.keep_due = !core.headers_only;
+    // a row that was awaited may now have a wish of its own
+    inner.state.dirty = true;
+    Ok(())
+}
+
+fn wire(core: &Core, mailbox: MailboxId) -> Result<String> {
+    core.wire_name(mailbox).ok_or_else(|| RemoteError::Gone("the mailbox is gone".into()).into())
+}
+
+fn with_progress(core: &Core, mailbox: MailboxId, change: impl FnOnce(&mut Progress)) {
+    if let Some(progress) = core.lock().state.mailbox_mut(mailbox) {
+        change(progress);
+    }
+}
+
+/// Records the state of an opened mailbox; true where everything known of its keys became void.
+async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Result<bool> {
+    let validity = core.writer.opened(mailbox, opened).await?;
+    let Validity::Changed { cancelled } = validity else {
+        with_progress(core, mailbox, |progress| progress.numbered = opened.uid_validity.is_some());
+        return Ok(false);
+    };
+    with_progress(core, mailbox, |progress| {
+        progress.numbered = opened.uid_validity.is_some();
+        progress.headers_from = None;
+        progress.uid_next = 1;
+        progress.walk = None;
+        progress.missing.clear();
+        progress.finish_due = true;
+    });
+    let name = core.lock().state.mailbox(mailbox).map(|progress| progress.name.clone()).unwrap_or_default();
+    if !cancelled.is_empty() {
+        core.out
+            .failed(
+                format!("{}/{name} was renumbered by the server", core.name),
+                format!("these changes were cancelled: {}", cancelled.join("; ")),
+                "Nothing was applied to other messages; do them again if you still want them.",
+            )
+            .await;
+    }
+    core.out.touched().add([mailbox]);
+    Ok(true)
+}
+
+async fn newest<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Result<()> {
+    let name = wire(core, mailbox)?;
+    let (opened, messages) = remote.newest(&name, PAGE).await?;
+    record_opened(core, mailbox, opened).await?;
+    let lowest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).min();
+    let highest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
+    let is_all = u64::from(opened.exists) <= messages.len() as u64;
+    let page = parse(messages).await?;
+    add(core, mailbox, page).await?;
+    let first_from = {
+        let mut inner = core.lock();
+        let Some(progress) = inner.state.mailbox_mut(mailbox) else { return Ok(()) };
+        progress.newest_due = false;
+        progress.top_due = false;
+        progress.fresh = true;
+        progress.uid_next = opened.uid_next.unwrap_or(1).max(highest.map_or(1, |uid| uid.saturating_add(1)));
+        let was_known = progress.headers_from.is_some();
+        // what is older than the page is compared, or, where nothing is known, fetched downward
+        progress.walk = (was_known || !progress.numbered).then_some(u32::MAX);
+        progress.finish_due = true;
+        if progress.numbered && !was_known {
+            progress.headers_from = Some(if is_all { 1 } else { lowest.unwrap_or(progress.uid_next) });
+            progress.headers_from
+        } else {
+            None
+        }
+    };
+    if let Some(from) = first_from {
+        core.writer.set_headers_from(mailbox, from).await?;
+    }
+    Ok(())
+}
+
+/// New messages first (one round trip), then what else may have changed near the top.
+async fn top<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Result<()> {
+    let name = wire(core, mailbox)?;
+    let (numbered, uid_next, floor) = {
+        let mut inner = core.lock();
+        let Some(progress) = inner.state.mailbox_mut(mailbox) else { return Ok(()) };
+        progress.top_due = false;
+        (progress.numbered, progress.uid_next, progress.headers_from.unwrap_or(1))
+    };
+    let window = if numbered {
+        let new = remote.headers_in(&name, Window { low: uid_next, high: u32::MAX }).await.inspect_err(|_| hint(core, mailbox))?;
+        let highest = new.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
+        add(core, mailbox, parse(new).await?).await?;
+        if let Some(highest) = highest {
+            with_progress(core, mailbox, |progress| progress.uid_next = progress.uid_next.max(highest.saturating_add(1)));
+        }
+        let low = if uid_next <= SMALL { floor } else { uid_next.saturating_sub(RECENT).max(floor) };
+        Window { low, high: u32::MAX }
+    } else {
+        Window::ALL
+    };
+    compare(core, remote, mailbox, &name, window).await.inspect_err(|_| hint(core, mailbox))?;
+    if numbered && window.low > floor {
+        let now = core.clock.mono();
+        with_progress(core, mailbox, |progress| {
+            progress.walk_at.get_or_insert(now + WALK_PAUSE);
+        });
+    }
+    Ok(())
+}
+
+fn hint(core: &Core, mailbox: MailboxId) {
+    with_progress(core, mailbox, |progress| progress.top_due = true);
+}
+
+/// Asks for keys and flags of a window, merges, and notes what is missing. How many messages it held.
+async fn compare<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, name: &str, window: Window) -> Result<usize> {
+    let asked_at = core.writer.clock();
+    let present = remote.flags(name, window).await?;
+    let count = present.len();
+    let merged = core.writer.merge_flags(mailbox, window, present, asked_at).await?;
+    core.out.changed(core.account, merged.changed).await;
+    with_progress(core, mailbox, |progress| {
+        if let Some(Key::Uid(highest)) = merged.missing.first() {
+            progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));
+        }
+        let known: std::collections::HashSet<Key> = progress.missing.iter().cloned().collect();
+        progress.missing.extend(merged.missing.into_iter().filter(|key| !known.contains(key)));
+    });
+    Ok(count)
+}
+
+async fn list<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
+    let list = remote.mailboxes().await?;
+    core.writer.set_mailboxes(core.account, list, core.role_overrides.clone()).await?;
+    core.load_mailboxes().await?;
+    core.lock().state.list_due = false;
+    core.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
+    Ok(())
+}
+
+async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
+    let name = wire(core, mailbox)?;
+    let messages = remote.headers(&name, &keys).await?;
+    add(core, mailbox, parse(messages).await?).await?;
+    let asked: std::collections::HashSet<Key> = keys.into_iter().take(FETCH).collect();
+    with_progress(core, mailbox, |progress| progress.missing.retain(|key| !asked.contains(key)));
+    Ok(())
+}
+
+async fn headers<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, window: Window) -> Result<()> {
+    let name = wire(core, mailbox)?;
+    let messages = remote.headers_in(&name, window).await?;
+    let count = messages.len();
+    add(core, mailbox, parse(messages).await?).await?;
+    core.writer.set_headers_from(mailbox, window.low).await?;
+    with_progress(core, mailbox, |progress| {
+        // the mailbox may have been renumbered by the other link meanwhile
+        if progress.headers_from == window.high.checked_add(1) {
+            progress.headers_from = Some(window.low);
+        }
+        progress.header_span = adapt(progress.header_span, count, 300, 1_000);
+    });
+    Ok(())
+}
+
+/// Twice the span where it holds few, half where it holds many.
+fn adapt(span: u32, count: usize, few: usize, many: usize) -> u32 {
+    match count {
+        _ if count < few => span.saturating_mul(2).min(1 << 24),
+        _ if count > many => (span / 2).max(50),
+        _ => span,
+    }
+}
+
+async fn flags<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, window: Window) -> Result<()> {
+    let name = wire(core, mailbox)?;
+    if window.high == u32::MAX {
+        let fresh = core.lock().state.mailbox_mut(mailbox).is_some_and(|progress| std::mem::take(&mut progress.fresh));
+        if !fresh && record_opened(core, mailbox, remote.open(&name).await?).await? {
+            with_progress(core, mailbox, Progress::reconnect);
+            return Ok(());
+        }
+        // from here on a push that lands here starts the look anew
+        with_progress(core, mailbox, |progress| {
+            progress.walk = Some(progress.uid_next);
+            progress.walk_at = None;
+        });
+    }
+    let asked_for = core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk);
+    let count = compare(core, remote, mailbox, &name, window).await?;
+    with_progress(core, mailbox, |progress| {
+        if progress.walk != asked_for {
+            return;
+        }
+        let floor = progress.headers_from.unwrap_or(1).max(1);
+        progress.walk = (progress.numbered && window.low > floor).then_some(window.low);
+        progress.flag_span = adapt(progress.flag_span, count, 2_000, 10_000);
+    });
+    Ok(())
+}
+
+async fn finish(core: &Core, mailbox: MailboxId) -> Result<()> {
+    with_progress(core, mailbox, |progress| progress.finish_due = false);
+    let changed = core.writer.set_synced(mailbox, core.clock.wall()).await?;
+    core.out.changed(core.account, changed).await;
+    core.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
+    Ok(())
+}
+
+/// Fetches bodies; those someone waits for are rendered.
+async fn bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
+    let waiting = claim(core, mailbox, &keys);
+    let name = wire(core, mailbox)?;
+    let answer = match remote.bodies(&name, &keys).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            give_back(core, waiting, &error).await;
+            return Err(error.into());
+        }
+    };
+    for key in keys.iter().filter(|key| !answer.iter().any(|body| body.key == **key)) {
+        core.lock().refused_bodies.insert((mailbox, key.clone()));
+    }
+    for wanted in &waiting {
+        let Some(view) = wanted.view else { continue };
+        match answer.iter().find(|body| body.key == wanted.key) {
+            Some(body) => {
+                core.pages.forget(wanted.id);
+                let (pages, id, body) = (core.pages.clone(), wanted.id, body.clone());
+                tokio::spawn(async move { pages.render(id, view, body.bytes, body.whole, body.parts).await });
+            }
+            None => {
+                let gone = "This message is no longer on the server.".to_owned();
+                core.pages.tell(wanted.id, view, Err(gone)).await;
+                with_progress(core, mailbox, |progress| progress.top_due = true);
+            }
+        }
+    }
+    keep(core, mailbox, answer).await
+}
+
+async fn keep(core: &Core, mailbox: MailboxId, bodies: Vec<Body>) -> Result<()> {
+    let is_local = core.is_local;
+    let work = tokio::task::spawn_blocking(move || {
+        let texts: Vec<String> = bodies.iter().map(|body| mime::search_text(&body.bytes)).collect();
+        let mut bodies = bodies;
+        if is_local {
+            bodies.iter_mut().for_each(|body| body.bytes = Vec::new());
+        }
+        (bodies, texts)
+    });
+    let (bodies, texts) = work.await.map_err(|_| StoreError::Other("reading a body failed unexpectedly".into()))?;
+    core.writer.add_bodies(mailbox, bodies, texts).await?;
+    Ok(())
+}
+
+/// Takes these bodies out of every queue; those someone waits for come back.
+fn claim(core: &Core, mailbox: MailboxId, keys: &[Key]) -> Vec<Wanted> {
+    let mut inner = core.lock();
+    let state = &mut inner.state;
+    let is_asked = |wanted: &Wanted| wanted.mailbox == mailbox && keys.contains(&wanted.key);
+    let waiting = state.wanted.iter().filter(|wanted| is_asked(wanted)).cloned().collect();
+    state.wanted.retain(|wanted| !is_asked(wanted));
+    state.ahead.retain(|wanted| !is_asked(wanted));
+    state.keep.retain(|(other, key)| *other != mailbox || !keys.contains(key));
+    waiting
+}
+
+async fn give_back(core: &Core, waiting: Vec<Wanted>, error: &RemoteError) {
+    if error.is_fatal() {
+        let mut inner = core.lock();
+        for wanted in waiting {
+            inner.state.wanted.push_front(wanted);
+        }
+        return;
+    }
+    for wanted in waiting {
+        if let Some(view) = wanted.view {
+            core.pages.tell(wanted.id, view, Err(format!("The server did not give this message: {error}"))).await;
+        }
+    }
+}
+
+/// The next stretch of the oldest raw message.
+async fn raw<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
+    let (mailbox, key, offset) = {
+        let mut inner = core.lock();
+        inner.raws.retain(|raw| !raw.done.is_closed());
+        let Some(raw) = inner.raws.first() else { return Ok(()) };
+        (raw.mailbox, raw.key.clone(), raw.bytes.len() as u64)
+    };
+    let name = wire(core, mailbox);
+    let answer = match name {
+        Ok(name) => remote.slice(&name, &key, None, offset, SLICE).await,
+        Err(_) => Err(RemoteError::Gone("the mailbox is gone".into())),
+    };
+    let mut inner = core.lock();
+    let Some(at) = inner.raws.iter().position(|raw| raw.mailbox == mailbox && raw.key == key && raw.bytes.len() as u64 == offset) else {
+        return Ok(());
+    };
+    match answer {
+        Ok(bytes) => {
+            let is_end = (bytes.len() as u64) < u64::from(SLICE);
+            let Some(raw) = inner.raws.get_mut(at) else { return Ok(()) };
+            raw.bytes.extend_from_slice(&bytes);
+            if let Some(progress) = &raw.progress {
+                progress.send_replace(raw.bytes.len() as u64);
+            }
+            let is_too_large = raw.bytes.len() > MAX_RAW;
+            if is_end || is_too_large {
+                let raw = inner.raws.remove(at);
+                let whole = if is_too_large { Err("the message is too large".to_owned()) } else { Ok(raw.bytes) };
+                let _ = raw.done.send(whole);
+            }
+            Ok(())
+        }
+        Err(error) if error.is_fatal() => Err(error.into()),
+        Err(error) => {
+            let raw = inner.raws.remove(at);
+            let _ = raw.done.send(Err(error.to_string()));
+            Ok(())
+        }
+    }
+}
+
+async fn look_for_bodies(core: &Core) -> Result<()> {
+    let since = match core.keep {
+        Keep::Headers => {
+            core.lock().state.keep_due = false;
+            return Ok(());
+        }
+        Keep::RecentDays(days) => Some(core.clock.wall() - i64::from(days) * 86_400),
+        Keep::All => None,
+    };
+    let account = core.account;
+    let found = core.readers.with(move |reader| reader.wants_bodies(account, since, KEEP_AHEAD)).await?;
+    let mut inner = core.lock();
+    let inner = &mut *inner;
+    let refused = &inner.refused_bodies;
+    let found = found.into_iter().filter(|(mailbox, key)| !refused.contains(&(*mailbox, key.clone())));
+    inner.state.keep = found.take(KEEP_AHEAD.max(BODIES)).collect();
+    inner.state.keep_due = !inner.state.keep.is_empty();
+    Ok(())
+}
+
+async fn index(core: &Core) -> Result<()> {
+    let left = core.writer.index_some(INDEX).await?;
+    core.lock().state.index_due = left > 0;
+    Ok(())
+}
