@@ -268,7 +268,7 @@ pub fn draw_hints(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
         let room = usize::from(place.right().saturating_sub(x));
         x += put(buf, x, place.y, &key, room, theme.style(Token::Key));
         let room = usize::from(place.right().saturating_sub(x));
-        x += put(buf, x, place.y, &format!(" {words}  "), room, theme.style(Token::Dim));
+        x += put(buf, x, place.y, &format!(" {words}"), room, theme.style(Token::Dim)) + 2;
     }
 }
 

@@ -1,27 +1,30 @@
 //! One event in, effects out, no I/O: keys become actions here and actions find their pane or overlay.
-//! What the worker tells is in `update/worker.rs`, the mouse in `update/mouse.rs`.
+//! What the worker tells is in `update/worker.rs`, clicks in `update/mouse.rs`, moving about in
+//! `update/panes.rs`, what is done to messages in `update/verbs.rs`.
 
 mod mouse;
+mod panes;
+mod verbs;
 mod worker;
 
 use std::time::Duration;
 
 use super::action::{Action, Context};
-use super::event::{Effect, Event, Leave, Now};
+use super::event::{Effect, Event, Now};
 use super::folders;
 use super::go;
 use super::input::{Code, Input, Key};
 use super::keymap::{Found, show_keys};
-use super::layout::Only;
-use super::list::Visual;
 use super::model::{Focus, Model, Out, Outgoing};
-use super::overlay::links::{LinkPurpose, Links, ask_where};
 use super::overlay::prompt::{Prompt, Purpose, expand, split_words};
-use super::overlay::{self, Overlay, accounts, command, folder, help, messages, tasks};
-use super::preview::{self, draw::body_text};
+use super::overlay::{self, Overlay, accounts, command, help, messages, tasks};
+use super::preview::{self};
 use super::triage::{self, Verb};
-use crate::mail::{DisplayText, FlagBits, MessageId, Role, SortBy};
+use crate::mail::{DisplayText, Role, SortBy};
 use crate::worker::Request;
+
+use panes::{cancel, close, find_next, focus, fold, folder_pane, interrupt, leave, motion, only, open, read_on};
+use verbs::{copy, links, mark, pick_folder, selected, triage_verb};
 
 /// How long a chord waits before which-key shows by itself.
 const WHICH_KEY: Duration = Duration::from_millis(250);
@@ -29,7 +32,7 @@ const WHICH_KEY: Duration = Duration::from_millis(250);
 /// Takes one event; the effects are done in order.
 pub fn update(model: &mut Model, event: Event, now: &Now) -> Vec<Effect> {
     let mut out = Out { now, effects: Vec::new() };
-    model.clock = Some(now.mono);
+    model.clock = now.mono;
     match event {
         Event::Input(Input::Key(key)) => press(model, key, &mut out),
         Event::Input(Input::Paste(text)) => paste(model, &text, &mut out),
@@ -347,358 +350,4 @@ pub fn run_with_text(model: &mut Model, action: Action, text: &str, out: &mut Ou
 /// Queues a request behind the verbs that came before it.
 fn ask(model: &mut Model, request: Request) {
     model.outgoing.push_back(Outgoing::Effect(Effect::Ask(request)));
-}
-
-fn selected(model: &mut Model, out: &mut Out) -> Option<MessageId> {
-    let id = model.list.cursor();
-    if id.is_none() {
-        model.status.say("Nothing is selected", out.now);
-    }
-    id
-}
-
-fn motion(model: &mut Model, action: Action, count: Option<u32>) {
-    let times = count.unwrap_or(1) as isize;
-    let in_text = model.reading || model.focus == Focus::Preview;
-    let page = if in_text { model.preview_height() } else { model.page() } as isize;
-    let by = match action {
-        Action::Down => times,
-        Action::Up => -times,
-        Action::HalfPageDown => (page / 2).max(1) * times,
-        Action::HalfPageUp => -(page / 2).max(1) * times,
-        Action::PageDown => page * times,
-        Action::PageUp => -page * times,
-        Action::First => isize::MIN / 2,
-        _ => isize::MAX / 2,
-    };
-    if in_text {
-        let height = model.preview_height();
-        model.preview.scroll_by(by, height);
-    } else if model.focus == Focus::Folders {
-        folders::step(model, by);
-    } else if let (Action::First | Action::Last, Some(line)) = (action, count) {
-        model.list.go(line.saturating_sub(1) as usize);
-    } else {
-        if matches!(action, Action::PageDown | Action::PageUp | Action::HalfPageDown | Action::HalfPageUp) {
-            let last = model.list.rows.len().saturating_sub(model.page());
-            model.list.top = model.list.top.saturating_add_signed(by).min(last);
-        }
-        model.list.step(by);
-    }
-}
-
-fn fold(model: &mut Model, action: Action) {
-    let in_folders = model.focus == Focus::Folders && !model.reading;
-    let row = model.list.row();
-    let folded = row.is_some_and(|row| model.list.is_folded(&row));
-    let unfolded = row.filter(|row| model.list.unfolded.contains_key(&row.thread));
-    match action {
-        Action::Fold if in_folders => {
-            folders::fold(model, None);
-        }
-        Action::Left if in_folders => {
-            folders::fold(model, Some(true));
-        }
-        Action::Right if in_folders => {
-            if !folders::fold(model, Some(false)) {
-                focus(model, Action::PaneRight);
-            }
-        }
-        Action::FoldAll => {
-            let threads: Vec<_> = model.list.unfolded.keys().copied().collect();
-            threads.into_iter().for_each(|thread| model.list.fold(thread));
-        }
-        Action::UnfoldAll => model.need.unfold_all = true,
-        Action::Fold | Action::Right if folded && model.focus == Focus::List && !model.reading => model.need.unfold = Some(0),
-        Action::Fold | Action::Left if model.focus == Focus::List && !model.reading && unfolded.is_some() => {
-            if let Some(row) = unfolded {
-                model.list.fold(row.thread);
-            }
-        }
-        Action::Left if model.reading => model.reading = false,
-        Action::Left => focus(model, Action::PaneLeft),
-        Action::Right => focus(model, Action::PaneRight),
-        _ => {}
-    }
-}
-
-fn open(model: &mut Model) {
-    if model.focus == Focus::Folders && !model.reading {
-        match folders::chosen(model).and_then(|id| model.find_mailbox(id)).map(|mailbox| (mailbox.id, mailbox.selectable)) {
-            Some((id, true)) => {
-                if model.only == Some(Only::Folders) {
-                    model.only = None;
-                }
-                go::mailbox(model, id);
-            }
-            Some((_, false)) => {
-                folders::fold(model, None);
-            }
-            None => {}
-        }
-    } else if model.list.cursor().is_some() {
-        model.reading = true;
-    }
-}
-
-/// Space: a page of text, then the next unread message.
-fn read_on(model: &mut Model, out: &mut Out) {
-    if !model.shows_text() {
-        return open(model);
-    }
-    let height = model.preview_height();
-    if !model.preview.scroll_by(height.saturating_sub(1).max(1) as isize, height) {
-        go::unread(model, true, out);
-    }
-}
-
-fn find_next(model: &mut Model, forward: bool, out: &mut Out) {
-    if (model.reading || model.focus == Focus::Preview) && model.preview.find.is_some() {
-        let height = model.preview_height();
-        if !model.preview.next_match(forward, height) {
-            model.status.say("No further match in this message", out.now);
-        }
-        return;
-    }
-    go::next_match(model, if forward { 1 } else { -1 }, out);
-}
-
-/// Moves the focus among the panes that are on screen.
-fn focus(model: &mut Model, action: Action) {
-    if model.reading {
-        return;
-    }
-    let layout = model.layout();
-    let panes: Vec<Focus> = [(layout.folders, Focus::Folders), (layout.list, Focus::List), (layout.preview, Focus::Preview)]
-        .into_iter()
-        .filter_map(|(place, pane)| place.map(|_| pane))
-        .collect();
-    let at = panes.iter().position(|pane| *pane == model.focus).unwrap_or(0);
-    let beside = layout.rule.is_some_and(|rule| rule.width == 1);
-    let next = match action {
-        Action::NextPane => (at + 1) % panes.len().max(1),
-        Action::PreviousPane => (at + panes.len().saturating_sub(1)) % panes.len().max(1),
-        Action::PaneRight if model.focus == Focus::List && !beside => at,
-        Action::PaneRight => at + 1,
-        Action::PaneLeft if model.focus == Focus::Preview && !beside => 0,
-        Action::PaneLeft => at.saturating_sub(1),
-        Action::PaneDown if model.focus == Focus::List && !beside => at + 1,
-        Action::PaneUp if model.focus == Focus::Preview && !beside => at.saturating_sub(1),
-        _ => at,
-    };
-    if let Some(pane) = panes.get(next.min(panes.len().saturating_sub(1))) {
-        model.focus = *pane;
-    }
-}
-
-fn only(model: &mut Model) {
-    model.only = match (model.only, model.focus) {
-        (Some(_), _) => None,
-        (None, Focus::Folders) => Some(Only::Folders),
-        (None, Focus::List) => Some(Only::List),
-        (None, Focus::Preview) => {
-            model.reading = true;
-            None
-        }
-    };
-}
-
-/// Where there is no room beside the list, the folders take the screen.
-fn folder_pane(model: &mut Model, out: &mut Out) {
-    if model.size.0 >= 100 && model.only.is_none() {
-        model.folder_pane = !model.folder_pane;
-        if !model.folder_pane && model.focus == Focus::Folders {
-            model.focus = Focus::List;
-        }
-    } else if model.only == Some(Only::Folders) {
-        model.only = None;
-        model.focus = Focus::List;
-    } else {
-        model.reading = false;
-        model.only = Some(Only::Folders);
-        model.focus = Focus::Folders;
-        model.status.say("Enter opens a folder, Esc goes back", out.now);
-    }
-}
-
-fn pick_folder(model: &mut Model, action: Action, out: &mut Out) {
-    if action != Action::GoFolder && model.list.targets().is_empty() {
-        return model.status.say("Nothing is selected", out.now);
-    }
-    let picker = folder::FolderPicker::new(model, action);
-    model.overlays.push(Overlay::Folder(picker));
-}
-
-fn triage_verb(model: &mut Model, action: Action, times: u32, out: &mut Out) {
-    // "3e": the row under the cursor and the two below it.
-    if times > 1 && model.list.marks.is_empty() && model.list.visual.is_none() {
-        let at = model.list.at();
-        let rows = model.list.rows.slice(at..(at + times as usize).min(model.list.rows.len()));
-        model.list.marks = rows.iter().map(|row| row.id).collect();
-    }
-    let bits = model.list.targets().first().and_then(|row| model.list.summaries.get(&row.id)).map(|summary| summary.flags.bits);
-    let has = |flag| bits.is_some_and(|bits| bits.contains(flag));
-    match action {
-        Action::Archive => triage::run(model, Verb::ToRole(Role::Archive), false, out),
-        Action::ArchiveThread => triage::run(model, Verb::ToRole(Role::Archive), true, out),
-        Action::Trash => triage::trash(model, false, out),
-        Action::TrashThread => triage::trash(model, true, out),
-        Action::DeleteForever => triage::ask_delete_forever(model, false, out.now),
-        Action::Star => triage::run(model, Verb::star(!has(FlagBits::FLAGGED)), false, out),
-        Action::Read => triage::run(model, Verb::seen(true), false, out),
-        Action::Unread => unread(model, out),
-        Action::ToggleRead if has(FlagBits::SEEN) => unread(model, out),
-        Action::ToggleRead => triage::run(model, Verb::seen(true), false, out),
-        Action::Junk => triage::junk(model, out),
-        Action::Tag => model.overlays.push(Overlay::Prompt(Prompt::new("tags (+add -remove): ", Purpose::Tag))),
-        _ => match model.last_verb.clone() {
-            Some(verb) => triage::run(model, verb, false, out),
-            None => model.status.say("There is no verb to repeat yet", out.now),
-        },
-    }
-}
-
-fn unread(model: &mut Model, out: &mut Out) {
-    model.list.pinned = model.list.cursor();
-    triage::run(model, Verb::seen(false), false, out);
-}
-
-fn mark(model: &mut Model, action: Action, times: u32, out: &mut Out) {
-    let list = &mut model.list;
-    match action {
-        Action::Mark => {
-            for _ in 0..times {
-                let Some(id) = list.cursor() else { return };
-                if !list.marks.remove(&id) {
-                    list.marks.insert(id);
-                }
-                if !list.step(1) {
-                    break;
-                }
-            }
-        }
-        Action::SelectLines | Action::SelectThreads => {
-            let threads = action == Action::SelectThreads;
-            list.visual = match (list.visual, list.cursor()) {
-                (Some(visual), _) if visual.threads == threads => None,
-                (Some(visual), _) => Some(Visual { threads, ..visual }),
-                (None, Some(anchor)) => Some(Visual { anchor, threads }),
-                (None, None) => None,
-            };
-        }
-        Action::MarkAll => list.marks = list.rows.iter().map(|row| row.id).collect(),
-        Action::MarkNone => {
-            list.marks.clear();
-            list.visual = None;
-        }
-        Action::MarkInvert => list.marks = list.rows.iter().map(|row| row.id).filter(|id| !list.marks.contains(id)).collect(),
-        Action::MarkThread => {
-            if let Some(row) = list.row() {
-                list.marks.extend(list.rows.iter().filter(|other| other.thread == row.thread).map(|row| row.id));
-            }
-        }
-        Action::MarkUnread => go::mark_matching(model, "is:unread", out),
-        Action::MarkRead => go::mark_matching(model, "is:read", out),
-        _ => go::mark_matching(model, "is:flagged", out),
-    }
-}
-
-fn links(model: &mut Model, action: Action, out: &mut Out) {
-    let Some(page) = model.preview.current().cloned() else {
-        return model.status.say("The message is not here yet", out.now);
-    };
-    let purpose = match action {
-        Action::Links => LinkPurpose::Open,
-        Action::SaveFiles => LinkPurpose::Save,
-        _ => LinkPurpose::Copy,
-    };
-    let mut files = page.parts.iter().filter(|part| part.is_attachment);
-    match (Links::new(&page, purpose), purpose) {
-        (None, LinkPurpose::Open) => model.status.say("This message has no links and no files", out.now),
-        (None, LinkPurpose::Save) => model.status.say("This message has no files", out.now),
-        (None, LinkPurpose::Copy) => model.status.say("This message has no links", out.now),
-        (Some(_), LinkPurpose::Save) if page.parts.iter().filter(|part| part.is_attachment).count() == 1 => {
-            let number = files.next().map(|part| vec![part.number.clone()]);
-            ask_where(model, page.id, number);
-        }
-        (Some(links), _) => model.overlays.push(Overlay::Links(links)),
-    }
-}
-
-fn copy(model: &mut Model, action: Action, out: &mut Out) {
-    let Some(summary) = model.list.summary() else {
-        return model.status.say("Nothing is selected", out.now);
-    };
-    let found = match action {
-        Action::CopyLink => summary.rfc_message_id.as_ref().map(|id| (format!("mid:{id}"), "a link to the message")),
-        Action::CopyId => summary.rfc_message_id.as_ref().map(|id| (format!("<{id}>"), "the Message-ID")),
-        Action::CopyAddress => summary.from.first().map(|from| (from.address.clone(), "the address")),
-        Action::CopySubject => Some((summary.subject.clone(), "the subject")),
-        _ => model.preview.current().map(|page| (body_text(page), "the text")),
-    };
-    match found {
-        Some((text, what)) => {
-            out.effects.push(Effect::Copy(text));
-            model.status.say(format!("Copied {what} through the terminal"), out.now);
-        }
-        None => model.status.say("There is nothing to copy", out.now),
-    }
-}
-
-/// Esc: clear the marks, leave the search, go back.
-fn cancel(model: &mut Model, _out: &mut Out) {
-    model.status.notice = None;
-    if !model.list.marks.is_empty() || model.list.visual.is_some() {
-        model.list.marks.clear();
-        model.list.visual = None;
-    } else if model.preview.find.is_some() && (model.reading || model.focus == Focus::Preview) {
-        model.preview.find = None;
-    } else if model.reading {
-        model.reading = false;
-    } else if model.only.is_some() {
-        model.only = None;
-        model.focus = Focus::List;
-    } else if model.focus != Focus::List {
-        model.focus = Focus::List;
-    } else if model.jump.is_some() {
-        model.jump = None;
-    } else {
-        go::leave_search(model);
-    }
-}
-
-/// Ctrl-C: what Esc does, else the newest task; never quits.
-fn interrupt(model: &mut Model, out: &mut Out) {
-    let nothing_open = model.list.marks.is_empty()
-        && model.list.visual.is_none()
-        && !model.reading
-        && model.list.listing.as_ref().is_none_or(|listing| listing.query.is_none());
-    match model.status.jobs.last() {
-        Some(job) if nothing_open => {
-            out.effects.push(Effect::Ask(Request::Cancel(job.id)));
-        }
-        None if nothing_open => {
-            let key = model.keymap.shown(model.context(), Action::Quit).unwrap_or_default();
-            model.status.say(format!("Nothing runs; {key} quits"), out.now);
-        }
-        _ => cancel(model, out),
-    }
-}
-
-/// q: close the reader or the search; in the list quit.
-fn close(model: &mut Model, out: &mut Out) {
-    if model.reading {
-        model.reading = false;
-    } else if model.only.is_some() || model.focus == Focus::Preview {
-        model.only = None;
-        model.focus = Focus::List;
-    } else if !go::leave_search(model) {
-        leave(model, out);
-    }
-}
-
-/// Leaves, with all that was asked before it.
-fn leave(model: &mut Model, out: &mut Out) {
-    triage::flush(model, out);
-    model.outgoing.push_back(Outgoing::Effect(Effect::Leave(Leave::Quit)));
 }

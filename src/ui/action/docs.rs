@@ -72,7 +72,7 @@ fn keys_cell(keys: &[&str]) -> String {
 pub fn list() -> String {
     let mut text = String::new();
     for section in sections() {
-        let _ = write!(text, "{}{section}\n", if text.is_empty() { "" } else { "\n" });
+        let _ = writeln!(text, "{}{section}", if text.is_empty() { "" } else { "\n" });
         for spec in rows_of(section) {
             let keys = spec.keys(Preset::Vim).join("  ");
             let later = if spec.ready { "" } else { " (still to come)" };

@@ -1,0 +1,145 @@
+//! What is done to messages: triage, marks, links and files, copies to the clipboard.
+
+use crate::mail::{FlagBits, MessageId, Role};
+use crate::ui::action::Action;
+use crate::ui::event::Effect;
+use crate::ui::go;
+use crate::ui::list::Visual;
+use crate::ui::model::{Model, Out};
+use crate::ui::overlay::links::{LinkPurpose, Links, ask_where};
+use crate::ui::overlay::prompt::{Prompt, Purpose};
+use crate::ui::overlay::{Overlay, folder};
+use crate::ui::preview::draw::body_text;
+use crate::ui::triage::{self, Verb};
+
+pub fn selected(model: &mut Model, out: &mut Out) -> Option<MessageId> {
+    let id = model.list.cursor();
+    if id.is_none() {
+        model.status.say("Nothing is selected", out.now);
+    }
+    id
+}
+
+pub fn pick_folder(model: &mut Model, action: Action, out: &mut Out) {
+    if action != Action::GoFolder && model.list.targets().is_empty() {
+        return model.status.say("Nothing is selected", out.now);
+    }
+    let picker = folder::FolderPicker::new(model, action);
+    model.overlays.push(Overlay::Folder(picker));
+}
+
+pub fn triage_verb(model: &mut Model, action: Action, times: u32, out: &mut Out) {
+    // "3e": the row under the cursor and the two below it.
+    if times > 1 && model.list.marks.is_empty() && model.list.visual.is_none() {
+        let at = model.list.at();
+        let rows = model.list.rows.slice(at..(at + times as usize).min(model.list.rows.len()));
+        model.list.marks = rows.iter().map(|row| row.id).collect();
+    }
+    let bits = model.list.targets().first().and_then(|row| model.list.summaries.get(&row.id)).map(|summary| summary.flags.bits);
+    let has = |flag| bits.is_some_and(|bits| bits.contains(flag));
+    match action {
+        Action::Archive => triage::run(model, Verb::ToRole(Role::Archive), false, out),
+        Action::ArchiveThread => triage::run(model, Verb::ToRole(Role::Archive), true, out),
+        Action::Trash => triage::trash(model, false, out),
+        Action::TrashThread => triage::trash(model, true, out),
+        Action::DeleteForever => triage::ask_delete_forever(model, false, out.now),
+        Action::Star => triage::run(model, Verb::star(!has(FlagBits::FLAGGED)), false, out),
+        Action::Read => triage::run(model, Verb::seen(true), false, out),
+        Action::Unread => unread(model, out),
+        Action::ToggleRead if has(FlagBits::SEEN) => unread(model, out),
+        Action::ToggleRead => triage::run(model, Verb::seen(true), false, out),
+        Action::Junk => triage::junk(model, out),
+        Action::Tag => model.overlays.push(Overlay::Prompt(Prompt::new("tags (+add -remove): ", Purpose::Tag))),
+        _ => match model.last_verb.clone() {
+            Some(verb) => triage::run(model, verb, false, out),
+            None => model.status.say("There is no verb to repeat yet", out.now),
+        },
+    }
+}
+
+pub fn unread(model: &mut Model, out: &mut Out) {
+    model.list.pinned = model.list.cursor();
+    triage::run(model, Verb::seen(false), false, out);
+}
+
+pub fn mark(model: &mut Model, action: Action, times: u32, out: &mut Out) {
+    let list = &mut model.list;
+    match action {
+        Action::Mark => {
+            for _ in 0..times {
+                let Some(id) = list.cursor() else { return };
+                if !list.marks.remove(&id) {
+                    list.marks.insert(id);
+                }
+                if !list.step(1) {
+                    break;
+                }
+            }
+        }
+        Action::SelectLines | Action::SelectThreads => {
+            let threads = action == Action::SelectThreads;
+            list.visual = match (list.visual, list.cursor()) {
+                (Some(visual), _) if visual.threads == threads => None,
+                (Some(visual), _) => Some(Visual { threads, ..visual }),
+                (None, Some(anchor)) => Some(Visual { anchor, threads }),
+                (None, None) => None,
+            };
+        }
+        Action::MarkAll => list.marks = list.rows.iter().map(|row| row.id).collect(),
+        Action::MarkNone => {
+            list.marks.clear();
+            list.visual = None;
+        }
+        Action::MarkInvert => list.marks = list.rows.iter().map(|row| row.id).filter(|id| !list.marks.contains(id)).collect(),
+        Action::MarkThread => {
+            if let Some(row) = list.row() {
+                list.marks.extend(list.rows.iter().filter(|other| other.thread == row.thread).map(|row| row.id));
+            }
+        }
+        Action::MarkUnread => go::mark_matching(model, "is:unread", out),
+        Action::MarkRead => go::mark_matching(model, "is:read", out),
+        _ => go::mark_matching(model, "is:flagged", out),
+    }
+}
+
+pub fn links(model: &mut Model, action: Action, out: &mut Out) {
+    let Some(page) = model.preview.current().cloned() else {
+        return model.status.say("The message is not here yet", out.now);
+    };
+    let purpose = match action {
+        Action::Links => LinkPurpose::Open,
+        Action::SaveFiles => LinkPurpose::Save,
+        _ => LinkPurpose::Copy,
+    };
+    let mut files = page.parts.iter().filter(|part| part.is_attachment);
+    match (Links::new(&page, purpose), purpose) {
+        (None, LinkPurpose::Open) => model.status.say("This message has no links and no files", out.now),
+        (None, LinkPurpose::Save) => model.status.say("This message has no files", out.now),
+        (None, LinkPurpose::Copy) => model.status.say("This message has no links", out.now),
+        (Some(_), LinkPurpose::Save) if page.parts.iter().filter(|part| part.is_attachment).count() == 1 => {
+            let number = files.next().map(|part| vec![part.number.clone()]);
+            ask_where(model, page.id, number);
+        }
+        (Some(links), _) => model.overlays.push(Overlay::Links(links)),
+    }
+}
+
+pub fn copy(model: &mut Model, action: Action, out: &mut Out) {
+    let Some(summary) = model.list.summary() else {
+        return model.status.say("Nothing is selected", out.now);
+    };
+    let found = match action {
+        Action::CopyLink => summary.rfc_message_id.as_ref().map(|id| (format!("mid:{id}"), "a link to the message")),
+        Action::CopyId => summary.rfc_message_id.as_ref().map(|id| (format!("<{id}>"), "the Message-ID")),
+        Action::CopyAddress => summary.from.first().map(|from| (from.address.clone(), "the address")),
+        Action::CopySubject => Some((summary.subject.clone(), "the subject")),
+        _ => model.preview.current().map(|page| (body_text(page), "the text")),
+    };
+    match found {
+        Some((text, what)) => {
+            out.effects.push(Effect::Copy(text));
+            model.status.say(format!("Copied {what} through the terminal"), out.now);
+        }
+        None => model.status.say("There is nothing to copy", out.now),
+    }
+}
