@@ -98,13 +98,21 @@ pub fn header_end(bytes: &[u8]) -> usize {
             return at + line.len();
         }
         let is_continuation = matches!(line.first(), Some(b' ' | b'\t'));
-        let is_mbox_line = at == 0 && (line.starts_with(b"From ") || line.starts_with(b">From "));
-        if !is_continuation && !is_mbox_line && split_field(line).is_none() {
+        if !is_continuation && split_field(line).is_none() && !(at == 0 && is_before_header(bytes, line.len())) {
             return at;
         }
         at += line.len();
     }
     bytes.len()
+}
+
+/// A first line that is no field, with fields after it: an mbox "From " line, or what a gateway put there.
+fn is_before_header(bytes: &[u8], length: usize) -> bool {
+    let next = bytes.get(length..).unwrap_or_default();
+    let next = next.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    split_field(next).is_some_and(|field| {
+        field.name.contains(&b'-') || ["from", "to", "subject", "date", "received", "host"].iter().any(|known| field.is(known))
+    })
 }
 
 /// An encoded word (RFC 2047 2) at the start of `text`: charset, bytes, length.

@@ -10,6 +10,8 @@ use std::collections::HashMap;
 const MAX_LINKS: usize = 2000;
 /// Longer targets are no links.
 const MAX_URL: usize = 8 * 1024;
+/// Characters of a target that are shown in the text.
+const MAX_SHOWN_URL: usize = 64;
 /// What may be opened; `javascript:`, `data:`, `file:` and `cid:` are not.
 const SCHEMES: &[&str] = &["http", "https", "mailto", "ftp", "ftps", "gemini", "tel", "news", "xmpp", "webcal", "sms"];
 
@@ -58,7 +60,7 @@ impl Links {
             let url = text.get(start..end).unwrap_or_default();
             let Some(number) = self.add(url, "") else { continue };
             out.push(text.get(done..start).unwrap_or_default(), meaning);
-            out.push(url, Meaning { link: true, ..meaning });
+            out.push(&shortened(url), Meaning { link: true, ..meaning });
             done = end;
             if text.get(end..).is_some_and(|rest| rest.starts_with('>')) {
                 out.push(">", meaning);
@@ -67,6 +69,14 @@ impl Links {
             out.push(&format!(" [{number}]"), Meaning { dim: true, ..meaning });
         }
         out.push(text.get(done..).unwrap_or_default(), meaning);
+    }
+}
+
+/// A long target as it stands in the text; the list of links has all of it.
+fn shortened(url: &str) -> std::borrow::Cow<'_, str> {
+    match url.char_indices().nth(MAX_SHOWN_URL) {
+        Some((end, _)) => format!("{}…", url.get(..end).unwrap_or(url)).into(),
+        None => url.into(),
     }
 }
 

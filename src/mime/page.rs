@@ -145,7 +145,7 @@ impl<'a> Writer<'a> {
                 self.counts.hidden_texts += counts.hidden_texts;
                 self.is_html = true;
                 let laid_out = std::mem::take(&mut self.lines);
-                plain::fold_quotes(laid_out, &mut self.lines);
+                plain::fold_quotes(laid_out, self.width, &mut self.lines);
             }
             Shown::HtmlAsText(_) => {
                 plain::render(&html::text(&text.text), plain::Format::default(), self.width, &mut self.links, &mut self.lines);

@@ -55,7 +55,7 @@ pub fn render(text: &str, format: Format, width: usize, links: &mut Links, out: 
         links.push_text(&wrap::expand_tabs(&line.text), meaning, &mut paragraph);
         paragraph.wrap(width, &mut shown);
     }
-    fold_quotes(shown, out);
+    fold_quotes(shown, width, out);
 }
 
 /// The text as it was meant, one string a paragraph, quote marks kept: for scripts and for search.
@@ -248,20 +248,20 @@ fn hunk_counts(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Appends lines, with a fold in each long run of quoted ones.
-pub fn fold_quotes(lines: Vec<Line>, out: &mut Vec<Line>) {
+pub fn fold_quotes(lines: Vec<Line>, width: usize, out: &mut Vec<Line>) {
     let mut run: Vec<Line> = Vec::new();
     for line in lines {
         if line.quote > 0 && line.fold.is_none() {
             run.push(line);
             continue;
         }
-        end_run(&mut run, out);
+        end_run(&mut run, width, out);
         out.push(line);
     }
-    end_run(&mut run, out);
+    end_run(&mut run, width, out);
 }
 
-fn end_run(run: &mut Vec<Line>, out: &mut Vec<Line>) {
+fn end_run(run: &mut Vec<Line>, width: usize, out: &mut Vec<Line>) {
     if run.len() <= LONG_QUOTE {
         out.append(run);
         return;
@@ -269,7 +269,8 @@ fn end_run(run: &mut Vec<Line>, out: &mut Vec<Line>) {
     let hidden = run.len() - FOLD_HEAD - FOLD_TAIL;
     for (at, mut line) in run.drain(..).enumerate() {
         if at == FOLD_HEAD {
-            let text = DisplayText::new(&format!("… {hidden} more quoted lines"));
+            let text = format!("… {hidden} more quoted lines");
+            let text = DisplayText::new(if text.chars().count() <= wrap::text_width(width, line.quote) { &text } else { "…" });
             let spans = vec![Span { text, meaning: DIM }];
             out.push(Line { spans, quote: line.quote, folded: false, fold: u32::try_from(hidden).ok() });
         }

@@ -121,8 +121,7 @@ impl Breaker {
             if at > start && may_break(before, grapheme) {
                 chance = Some((at, used));
             }
-            let room = if self.lines.is_empty() { self.width } else { self.width - self.hang };
-            if used + cells > room && at > start && grapheme != " " {
+            while used + cells > self.room() && at > start && grapheme != " " {
                 let (cut, cut_used) = match chance {
                     Some(chance) if !self.preformatted => chance,
                     _ => (at, used),
@@ -135,6 +134,11 @@ impl Breaker {
             before = grapheme;
         }
         self.end_line(text, start, text.len());
+    }
+
+    /// Cells of the line that is being filled.
+    fn room(&self) -> usize {
+        if self.lines.is_empty() { self.width } else { self.width - self.hang }
     }
 
     fn end_line(&mut self, text: &str, start: usize, end: usize) {

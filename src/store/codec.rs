@@ -1,32 +1,22 @@
-//! Compact forms of small lists inside a row: addresses, parts, inverse changes. Lengths and numbers are
+//! Compact forms of small lists inside a row: ids, parts, inverse changes. Lengths and numbers are
 //! LEB128 varints. Reading never fails: a damaged tail is left out.
 
 use crate::mail::page::Part;
-use crate::mail::{Address, FlagBits, Flags, Keywords, MailboxId, MessageId, Placement, Restored};
+use crate::mail::{FlagBits, Flags, Keywords, MailboxId, MessageId, Placement, Restored};
 
-/// Addresses kept of one header; a list of thousands is of no use to a row.
-const MAX_ADDRESSES: usize = 200;
-
-/// An address list; None for an empty one, which costs one byte in its row.
-pub(super) fn write_addresses(list: &[Address]) -> Option<Vec<u8>> {
-    if list.is_empty() {
-        return None;
-    }
-    let mut out = Vec::with_capacity(list.len().min(MAX_ADDRESSES) * 48);
-    for address in list.iter().take(MAX_ADDRESSES) {
-        write_text(&mut out, &address.name);
-        write_text(&mut out, &address.address);
-    }
-    Some(out)
+/// Row ids, which are never negative.
+pub(super) fn write_ids(ids: &[i64]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(ids.len() * 3);
+    ids.iter().for_each(|id| write_number(&mut out, id.cast_unsigned()));
+    out
 }
 
-pub(super) fn read_addresses(bytes: Option<&[u8]>) -> Vec<Address> {
-    let mut rest = bytes.unwrap_or_default();
-    let mut list = Vec::new();
-    while let Some((name, address)) = read_text(&mut rest).zip(read_text(&mut rest)) {
-        list.push(Address { name, address });
+pub(super) fn read_ids(mut rest: &[u8]) -> Vec<i64> {
+    let mut ids = Vec::new();
+    while let Some(id) = read_number(&mut rest) {
+        ids.push(id.cast_signed());
     }
-    list
+    ids
 }
 
 pub(super) fn write_parts(parts: &[Part]) -> Vec<u8> {
@@ -139,9 +129,8 @@ mod tests {
 
     #[test]
     fn lists_come_back_as_they_were() {
-        let addresses = vec![Address::new("Ada", "ada@example.org"), Address::new("", "x@y"), Address::new("午餐", "")];
-        assert_eq!(read_addresses(write_addresses(&addresses).as_deref()), addresses);
-        assert_eq!(read_addresses(None), []);
+        let ids = vec![1, 127, 128, 70_000, i64::MAX];
+        assert_eq!(read_ids(&write_ids(&ids)), ids);
         let parts = vec![Part {
             number: "2.1".into(),
             content_type: "image/png".into(),
@@ -161,9 +150,9 @@ mod tests {
 
     #[test]
     fn a_damaged_tail_is_left_out() {
-        let whole = write_addresses(&[Address::new("a", "b"), Address::new("c", "d")]).unwrap();
+        let whole = write_ids(&[300, 70_000]);
         for end in 0..whole.len() {
-            assert!(read_addresses(whole.get(..end)).len() <= 1, "{end}");
+            assert!(read_ids(&whole[..end]).len() <= 1, "{end}");
         }
         assert_eq!(read_number(&mut &[0xff_u8; 12][..]), None);
     }

@@ -4,10 +4,10 @@
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Result;
-use super::codec;
 use super::search::searchable;
 use super::threads::Links;
 use super::work::Work;
+use super::{addresses, codec};
 use crate::mail::server::{Body, NewMessage};
 use crate::mail::thread::id_hash;
 use crate::mail::{AccountId, Address, ContentId, FlagBits, MailboxId, MessageId};
@@ -30,6 +30,7 @@ impl Work<'_> {
 
     pub fn insert_content(&self, account: AccountId, message: &NewMessage, links: &Links, identity: Option<i64>) -> Result<ContentId> {
         let envelope = &message.envelope;
+        let list_id = envelope.list_id.as_deref().map(|id| addresses::find_or_add(self.db, &Address::new("", id))).transpose()?;
         self.db
             .prepare_cached(
                 "INSERT INTO content (account, received, date, size, hash, parent, identity, attachment, sender, recipients, copies, \
@@ -45,12 +46,12 @@ impl Work<'_> {
                 ":parent": links.parent(),
                 ":identity": identity,
                 ":attachment": envelope.has_attachment,
-                ":sender": codec::write_addresses(&envelope.from),
-                ":recipients": codec::write_addresses(&envelope.to),
-                ":copies": codec::write_addresses(&envelope.cc),
+                ":sender": addresses::intern(self.db, &envelope.from)?,
+                ":recipients": addresses::intern(self.db, &envelope.to)?,
+                ":copies": addresses::intern(self.db, &envelope.cc)?,
                 ":subject": Some(envelope.subject.as_str()).filter(|subject| !subject.is_empty()),
                 ":rfc_message_id": envelope.rfc_message_id,
-                ":list_id": envelope.list_id,
+                ":list_id": list_id,
             })?;
         Ok(ContentId(self.db.last_insert_rowid()))
     }
@@ -106,12 +107,13 @@ impl Work<'_> {
     fn index(&mut self, content: ContentId, body: Option<&str>) -> Result<()> {
         let mut statement = self.db.prepare_cached("SELECT sender, recipients, copies, subject, list_id FROM content WHERE id = ?1")?;
         let (sender, recipients, subject) = statement.query_row([content.0], |row| {
-            let addresses = |at: usize| row.get_ref(at)?.as_blob_or_null().map(codec::read_addresses).map_err(rusqlite::Error::from);
+            let addresses = |at: usize| addresses::resolve(self.db, row.get_ref(at)?.as_blob_or_null()?);
             let mut to = words(&addresses(1)?);
             to.push(' ');
             to.push_str(&words(&addresses(2)?));
             to.push(' ');
-            to.push_str(row.get_ref(4)?.as_str_or_null()?.unwrap_or_default());
+            let list = row.get::<_, Option<i64>>(4)?.map(|id| addresses::load(self.db, id)).transpose()?.flatten();
+            to.push_str(&list.map(|list| list.address).unwrap_or_default());
             Ok((words(&addresses(0)?), to, row.get::<_, Option<String>>(3)?.unwrap_or_default()))
         })?;
         let indexed = if body.is_some() { 2 } else { 1 };

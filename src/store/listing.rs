@@ -1,29 +1,42 @@
 //! Which rows a listing holds, and in which order. The default order walks the covering index of each
 //! mailbox in the scope, newest first, merged; so a first window costs what it shows, not what there is.
 
+use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Rows, Statement};
 
-use super::codec::read_addresses;
 use super::search::{Search, compile};
-use super::{Reader, Result};
+use super::{Reader, Result, addresses};
 use crate::mail::{Listing, MailboxId, MessageId, Role, Row, Scope, SortBy, ThreadId};
 
 /// Newest first over one mailbox, from the index alone.
-pub(super) const WALK: &str = "SELECT received, id, thread, content FROM message WHERE wanted_mailbox = ?1 ORDER BY received DESC, id DESC";
+pub(super) const WALK: &str = "SELECT received, id, thread, content FROM message WHERE wanted_mailbox = ?1 ORDER BY received DESC, id";
 
 /// Members of a thread; the index on thread finds them.
 pub(super) const THREAD: &str = "SELECT m.id, m.content, m.wanted_mailbox, c.hash, c.parent, coalesce(c.date, m.received) \
      FROM message m JOIN content c ON c.id = m.content WHERE m.thread = ?1 AND m.wanted_mailbox IS NOT NULL ORDER BY m.id";
 
-/// One message as a walk passes it; newest is greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// One message as a walk passes it; newest is greatest, of equals the one that came first: servers tell the
+/// newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub received: i64,
     pub id: i64,
     pub thread: i64,
     pub content: i64,
+}
+
+impl Ord for Step {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.received.cmp(&other.received).then(other.id.cmp(&self.id))
+    }
+}
+
+impl PartialOrd for Step {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Step {
@@ -262,7 +275,7 @@ impl Reader {
             let Some(value) = found.next()? else { continue };
             match by {
                 SortBy::From => {
-                    let list = read_addresses(value.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)?);
+                    let list = addresses::resolve(self.db(), value.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)?)?;
                     let name = list.first().map(|address| address.short().to_lowercase()).unwrap_or_default();
                     texts.insert(row.id, name.into());
                 }

@@ -19,8 +19,8 @@ type Likeness = (i64, i64, i64);
 
 impl Work<'_> {
     pub fn add_messages(&mut self, mailbox: MailboxId, mut messages: Vec<NewMessage>) -> Result<Changed> {
-        // ids grow with the uid, so that ties in a listing are in the server's order
-        messages.sort_by(|a, b| a.key.cmp(&b.key));
+        // newest first, as a first sync goes: indexes grow at their end and stay dense
+        messages.sort_by(|a, b| b.key.cmp(&a.key));
         let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
         let awaits = self.awaits(mailbox)?;
         let doubles = if awaits { doubles(&messages) } else { HashSet::new() };

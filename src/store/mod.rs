@@ -5,6 +5,7 @@
 //! pure table, `changes.rs` what the user does, `messages.rs` what the servers say.
 
 mod accounts;
+mod addresses;
 mod changes;
 mod codec;
 mod contents;

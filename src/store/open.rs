@@ -230,7 +230,7 @@ fn back_up(user: &Connection, file: &Path) -> Result<()> {
 }
 
 /// Leaves a marker where mail.db is damaged, so that the next start rebuilds it.
-fn check_mail(file: &Path) {
+pub(super) fn check_mail(file: &Path) {
     let verdict = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .and_then(|db| db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)));
     let is_damaged = match verdict {

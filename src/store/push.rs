@@ -279,7 +279,7 @@ impl Work<'_> {
 
     pub fn unresolved(&mut self, account: AccountId) -> Result<Vec<Unresolved>> {
         let sql = format!(
-            "SELECT {PLACED}, m.id, m.after, m.copy_of, s.push FROM sent s JOIN message m ON m.id = s.message \
+            "SELECT {PLACED}, m.id, m.after, m.copy_of, s.push FROM sent s CROSS JOIN message m ON m.id = s.message \
              JOIN mailbox b ON b.id = coalesce(m.mailbox, s.mailbox) WHERE b.account = ?1 ORDER BY s.push, m.id"
         );
         let mut statement = self.db.prepare_cached(&sql)?;

@@ -6,27 +6,32 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::accounts::{MAILBOX, read_mailbox, sort_mailboxes};
 use super::lookup::{PLACED, PLACED_COLUMNS, read_flags, read_key, read_placed};
 use super::search::NamedMailbox;
-use super::{Location, Paths, Result, StoredBody, SyncState, Waiting, changes, codec, migrate, open};
+use super::{Location, Paths, Result, StoredBody, SyncState, Waiting, addresses, changes, codec, migrate, open};
 use crate::mail::{AccountId, ContentId, Key, Mailbox, MailboxId, MessageId, Role, Scope, Summary, ThreadId, UidValidity};
 
-const SUMMARY: &str = "SELECT m.content, m.thread, b.account, m.wanted_mailbox, m.wanted_bits, m.wanted_keywords, c.date, m.received, \
+pub(super) const SUMMARY: &str = "SELECT m.content, m.thread, b.account, m.wanted_mailbox, m.wanted_bits, m.wanted_keywords, c.date, m.received, \
      c.sender, c.recipients, c.subject, c.rfc_message_id, c.size, c.attachment, c.body, \
      m.dirty OR EXISTS (SELECT 1 FROM sent s WHERE s.message = m.id) \
      FROM message m JOIN content c ON c.id = m.content JOIN mailbox b ON b.id = m.wanted_mailbox WHERE m.id = ?1";
 
-const LOCATION: &str = "SELECT b.account, m.content, b.id, b.wire_name, m.uid, m.base_name, c.size FROM message m \
+pub(super) const LOCATION: &str = "SELECT b.account, m.content, b.id, b.wire_name, m.uid, m.base_name, c.size FROM message m \
      JOIN content c ON c.id = m.content JOIN mailbox b ON b.id = coalesce(m.mailbox, m.wanted_mailbox) WHERE m.id = ?1";
 
-const BODY: &str = "SELECT bytes, whole, parts FROM body WHERE content = ?1";
+pub(super) const BODY: &str = "SELECT bytes, whole, parts FROM body WHERE content = ?1";
 
-const WANTS_BODIES: &str = "SELECT m.mailbox, m.uid, m.base_name FROM content c INDEXED BY content_to_fetch \
+pub(super) const WANTS_BODIES: &str = "SELECT m.mailbox, m.uid, m.base_name FROM content c INDEXED BY content_to_fetch \
      JOIN message m ON m.content = c.id JOIN mailbox b ON b.id = m.mailbox \
      WHERE c.indexed < 2 AND c.account = ?1 AND c.received >= ?2 AND m.state = 1 AND b.account = ?1 \
      ORDER BY c.received DESC LIMIT ?3";
 
-const WAITING: &[&str] = &[
+pub(super) const PLACES: &str = "SELECT id FROM message WHERE content = ?1 AND state = 1";
+
+pub(super) const UNDO_LABEL: &str = "SELECT label FROM undo WHERE undone = 0 ORDER BY id DESC LIMIT 1";
+
+/// Where waiting rows are found: dirty ones, and those in flight that are not.
+pub(super) const WAITING: [&str; 2] = [
     "message m INDEXED BY message_dirty LEFT JOIN sent s ON s.message = m.id WHERE m.dirty = 1",
-    "sent s JOIN message m ON m.id = s.message WHERE m.dirty = 0",
+    "sent s CROSS JOIN message m ON m.id = s.message WHERE m.dirty = 0",
 ];
 
 /// A read-only view of the store. May be sent to another thread, is not shared between threads.
@@ -129,7 +134,7 @@ impl Reader {
         let mut statement = self.db.prepare_cached(SUMMARY)?;
         let mut list = Vec::with_capacity(ids.len());
         for &id in ids {
-            list.extend(statement.query_row([id.0], |row| read_summary(id, row)).optional()?);
+            list.extend(statement.query_row([id.0], |row| read_summary(&self.db, id, row)).optional()?);
         }
         Ok(list)
     }
@@ -142,7 +147,7 @@ impl Reader {
 
     /// Every place on a server with these contents: where bytes for an append can be fetched.
     pub fn places(&self, content: ContentId) -> Result<Vec<Location>> {
-        let mut statement = self.db.prepare_cached("SELECT id FROM message WHERE content = ?1 AND state = 1")?;
+        let mut statement = self.db.prepare_cached(PLACES)?;
         let ids: Vec<i64> = statement.query_map([content.0], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let found = ids.into_iter().map(|id| self.location(MessageId(id)));
         Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -196,15 +201,15 @@ impl Reader {
         let mut statement = self.db.prepare_cached(WANTS_BODIES)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map((account.0, since.unwrap_or(i64::MIN), limit), |row| {
-            Ok(read_key(row, 1)?.map(|key| (MailboxId(row.get_unwrap(0)), key)))
+            let mailbox = MailboxId(row.get(0)?);
+            Ok(read_key(row, 1)?.map(|key| (mailbox, key)))
         })?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     /// What the next undo would take back.
     pub fn undo_label(&self) -> Result<Option<String>> {
-        let sql = "SELECT label FROM undo WHERE undone = 0 ORDER BY id DESC LIMIT 1";
-        Ok(self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
+        Ok(self.db.prepare_cached(UNDO_LABEL)?.query_row([], |row| row.get(0)).optional()?)
     }
 
     /// Mailboxes of configured accounts under all names that a query may use.
@@ -228,8 +233,8 @@ impl Reader {
     }
 }
 
-fn read_summary(id: MessageId, row: &rusqlite::Row<'_>) -> rusqlite::Result<Summary> {
-    let addresses = |at: usize| row.get_ref(at)?.as_blob_or_null().map(codec::read_addresses).map_err(rusqlite::Error::from);
+fn read_summary(db: &Connection, id: MessageId, row: &rusqlite::Row<'_>) -> rusqlite::Result<Summary> {
+    let addresses = |at: usize| addresses::resolve(db, row.get_ref(at)?.as_blob_or_null()?);
     Ok(Summary {
         id,
         content: ContentId(row.get(0)?),

@@ -90,7 +90,7 @@ pub(super) fn compile(query: &Query, mailboxes: &[MailboxId], known: &[NamedMail
     let needs_content = conditions.iter().any(|condition| condition.contains("c."));
     let join = if needs_content { " JOIN content c ON c.id = m.content" } else { "" };
     search.sql = format!(
-        "SELECT m.received, m.id, m.thread, m.content FROM message m{join} WHERE {} ORDER BY m.received DESC, m.id DESC",
+        "SELECT m.received, m.id, m.thread, m.content FROM message m{join} WHERE {} ORDER BY m.received DESC, m.id",
         conditions.join(" AND ")
     );
     search

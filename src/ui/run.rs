@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use jiff::Zoned;
 use ratatui::buffer::Buffer;
 use tokio::sync::mpsc::{Receiver, Sender};
 
@@ -23,6 +22,7 @@ use super::input::{Decoder, Input, MouseKind};
 use super::screen::{Abilities, Screen};
 use super::terminal::{Modes, Tty, stop_process};
 use super::theme::{self, Mode, Theme};
+use crate::clock::Clock;
 use crate::config;
 use crate::events::EventLog;
 use crate::worker::{Request, WorkerEvent};
@@ -55,7 +55,7 @@ pub struct Start {
     /// For crash reports.
     pub state_folder: Option<PathBuf>,
     /// The wall clock.
-    pub clock: fn() -> Zoned,
+    pub clock: Clock,
 }
 
 /// Frames that nobody's key asked for come no closer than this.
@@ -97,7 +97,7 @@ struct Session<P> {
     reports: Reports,
     events: Receiver<WorkerEvent>,
     events_open: bool,
-    clock: fn() -> Zoned,
+    clock: Clock,
     /// Bytes of the newest frame that the terminal has not taken yet.
     unwritten: Vec<u8>,
     /// When to draw what has changed since the last frame.
@@ -288,7 +288,7 @@ impl<P: Program> Session<P> {
     }
 
     fn now(&self) -> Now {
-        Now { wall: (self.clock)(), mono: Instant::now() }
+        Now { wall: self.clock.now(), mono: Instant::now() }
     }
 
     fn update(&mut self, event: Event) {

@@ -155,7 +155,7 @@ async fn appended_messages_have_flags_date_and_a_key_and_are_found() {
     let flags = Flags { bits: FlagBits::SEEN.with(FlagBits::DRAFT), keywords: Keywords::new(["x"]) };
     let text = message(7, 20_000);
     let key = remote.append("Drafts", text.clone().into_bytes(), &flags, 1_700_000_000).await.unwrap().unwrap();
-    assert_eq!(remote.find("Drafts", "m7@example.org").await.unwrap(), [key.clone()]);
+    assert_eq!(remote.find("Drafts", "m7@example.org").await.unwrap(), std::slice::from_ref(&key));
     assert_eq!(remote.find("Drafts", "none@example.org").await.unwrap(), []);
     assert!(remote.find("Drafts", "a\r\nb").await.is_err());
     let headers = remote.headers("Drafts", std::slice::from_ref(&key)).await.unwrap();

@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,12 +21,16 @@ pub const HOST: &str = "localhost";
 const WHERE: &[&str] = &["/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/usr/bin/dovecot", "/opt/homebrew/sbin/dovecot"];
 const MAIL_UID: u32 = 5000;
 
-/// Runs the server until our end of the pipe closes, also when the test is killed or its server is a static.
-const GUARD: &str = r#"exec 3<&0
+/// Runs the server until our end of the pipe closes, also when the test is killed. Dovecot's master leaves
+/// children behind that go on serving, so the whole process group ends.
+const GUARD: &str = r#"trap : TERM
+exec 3<&0
 "$0" -F -c "$1" </dev/null 3<&- &
 server=$!
-(read -r _ <&3; kill $server) 2>/dev/null &
-wait $server"#;
+(trap : TERM; read -r _ <&3; kill 0) 2>/dev/null &
+wait $server
+wait $server
+kill -9 0"#;
 
 pub struct Dovecot {
     process: Option<Child>,
@@ -146,6 +151,7 @@ impl Dovecot {
             .arg(program)
             .arg(self.path("dovecot.conf"))
             .stdin(Stdio::piped())
+            .process_group(0)
             .stdout(Stdio::null())
             .stderr(fs::File::create(self.path("stderr")).map_err(|e| e.to_string())?)
             .spawn()
@@ -221,6 +227,11 @@ service imap-login {{
 }}
 service imap {{
   process_min_avail = 2
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 {extra}
 "#

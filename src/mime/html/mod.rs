@@ -15,6 +15,8 @@ use tree::{Child, Tree};
 
 /// Bytes of HTML that are rendered.
 pub const MAX_INPUT: usize = 1024 * 1024;
+/// Cells of a table's column below which its words would be cut.
+const MIN_COLUMN: usize = 10;
 /// Elements that are laid out; a document of more is shown as its bare text.
 const MAX_LAYOUT: usize = 40_000;
 
@@ -44,7 +46,11 @@ fn bounded(html: &str) -> &str {
 }
 
 fn lay_out(clean: &str, width: usize) -> Option<Vec<TaggedLine<Vec<Mark>>>> {
-    let config = html2text::config::with_decorator(Decorator).allow_width_overflow().link_footnotes(false).unicode_strikeout(false);
+    let config = html2text::config::with_decorator(Decorator)
+        .allow_width_overflow()
+        .min_wrap_width(MIN_COLUMN)
+        .link_footnotes(false)
+        .unicode_strikeout(false);
     config.lines_from_read(clean.as_bytes(), width).ok()
 }
 

@@ -5,6 +5,7 @@ use super::style::{self, Hidden};
 use super::tree::{Child, Element, Tree, is_block};
 use crate::mail::DisplayText;
 use crate::mime::links::Links;
+use std::collections::HashSet;
 
 /// What was left out or noticed on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub const ITEM_MARK: char = '\u{2}';
 pub fn rewrite(tree: &Tree, links: &mut Links) -> (String, Counts) {
     let mut writer = Writer {
         tree,
-        hidden: Hidden::parse(&tree.style),
+        hidden: hidden_elements(tree),
         links,
         out: String::new(),
         counts: Counts::default(),
@@ -38,14 +39,23 @@ pub fn rewrite(tree: &Tree, links: &mut Links) -> (String, Counts) {
         lists: 0,
         pre: 0,
         mark: None,
+        worded: HashSet::new(),
     };
+    writer.worded = writer.worded_targets();
     writer.children(0, false);
     (writer.out, writer.counts)
 }
 
+/// Which elements their sender hides; asked often, so told once.
+fn hidden_elements(tree: &Tree) -> Vec<bool> {
+    let hidden = Hidden::parse(&tree.style);
+    tree.elements.iter().map(|element| hidden.is_hidden(element)).collect()
+}
+
 struct Writer<'a> {
     tree: &'a Tree,
-    hidden: Hidden,
+    /// For each element.
+    hidden: Vec<bool>,
     links: &'a mut Links,
     out: String,
     counts: Counts,
@@ -54,9 +64,15 @@ struct Writer<'a> {
     pre: u32,
     /// Behind which child of which element the number of the open link goes.
     mark: Option<((usize, usize), u32)>,
+    /// Targets that some link has words for; pictures that lead there too are left out.
+    worded: HashSet<String>,
 }
 
 impl Writer<'_> {
+    fn is_hidden(&self, index: usize) -> bool {
+        self.hidden.get(index).copied().unwrap_or(false)
+    }
+
     /// `unseen`: the text has no size here.
     fn children(&mut self, index: usize, unseen: bool) {
         let tree = self.tree;
@@ -97,7 +113,7 @@ impl Writer<'_> {
 
     fn element(&mut self, index: usize, unseen: bool) {
         let Some(element) = self.tree.elements.get(index) else { return };
-        if self.hidden.is_hidden(element) {
+        if self.is_hidden(index) {
             self.counts.hidden_texts += u32::from(self.any_letters(index));
             self.count_images(index);
             return;
@@ -146,16 +162,28 @@ impl Writer<'_> {
         self.quotes -= 1;
     }
 
+    /// html2text sets headings off by blank lines; lists and tables want that too, and the look comes from `<s>`.
+    fn open_block(&mut self, wanted: bool) {
+        self.out.push_str(if wanted { "<h2>" } else { "" });
+    }
+
+    fn close_block(&mut self, wanted: bool) {
+        self.out.push_str(if wanted { "</h2>" } else { "" });
+    }
+
     fn list(&mut self, index: usize, element: &Element, unseen: bool) {
         if self.lists >= MAX_INDENT {
             return self.wrap("div", index, unseen);
         }
         let start = element.attribute("start").and_then(|start| start.trim().parse::<u16>().ok());
         let start = start.filter(|_| element.tag == "ol").map_or(String::new(), |start| format!(" start=\"{start}\""));
+        let is_outer = self.lists == 0;
         self.lists += 1;
+        self.open_block(is_outer);
         self.out.push_str(&format!("<{}{start}>", element.tag));
         self.children(index, unseen);
         self.out.push_str(&format!("</{}>", element.tag));
+        self.close_block(is_outer);
         self.lists -= 1;
     }
 
@@ -189,7 +217,14 @@ impl Writer<'_> {
 
     fn link(&mut self, index: usize, element: &Element, unseen: bool) {
         let text = self.visible_text(index, MAX_CELL * 2);
-        let number = element.attribute("href").and_then(|href| if self.has_content(index) { self.links.add(href, &text) } else { None });
+        let href = element.attribute("href").filter(|_| self.has_content(index));
+        if href.is_some_and(|href| is_own_address(href, &text)) {
+            return self.children(index, unseen);
+        }
+        if !has_letters(&text) && href.is_some_and(|href| self.worded.contains(href)) {
+            return self.children(index, true);
+        }
+        let number = href.and_then(|href| self.links.add(href, &text));
         let Some(number) = number else { return self.children(index, unseen) };
         self.out.push_str(&format!("<a href=\"{number}\">"));
         match self.last_content(index) {
@@ -206,6 +241,14 @@ impl Writer<'_> {
             }
         }
         self.out.push_str("</a>");
+    }
+
+    fn worded_targets(&self) -> HashSet<String> {
+        let links = self.tree.elements.iter().enumerate().filter(|(_, element)| element.tag == "a");
+        links
+            .filter(|(index, _)| has_letters(&self.visible_text(*index, 40)))
+            .filter_map(|(_, link)| link.attribute("href").map(str::to_owned))
+            .collect()
     }
 
     /// A link has something to click: a text or a picture that is no pixel.
@@ -237,7 +280,7 @@ impl Writer<'_> {
 
     fn gather(&self, index: usize, max: usize, out: &mut String) {
         let Some(element) = self.tree.elements.get(index) else { return };
-        if out.len() >= max || self.hidden.is_hidden(element) {
+        if out.len() >= max || self.is_hidden(index) {
             return;
         }
         if element.tag == "img" && !style::is_pixel(element) {
@@ -263,7 +306,7 @@ impl Writer<'_> {
                 Child::Text(_) => {}
                 Child::Element(child) => {
                     let Some(inner) = self.tree.elements.get(*child) else { continue };
-                    if self.hidden.is_hidden(inner) {
+                    if self.is_hidden(*child) {
                         continue;
                     }
                     if inner.tag == "img" && inner.attribute("alt").is_some_and(has_letters) && !style::is_pixel(inner) {
@@ -281,13 +324,15 @@ impl Writer<'_> {
     fn table(&mut self, index: usize, element: &Element, unseen: bool) {
         let rows = self.rows(index);
         let is_data = self.is_data(index, element, &rows);
+        self.open_block(is_data);
         self.out.push_str(if is_data { "<table>" } else { "<div>" });
         if !is_data {
             self.captions(index, &rows, unseen);
         }
         for (row, cells) in &rows {
-            if self.tree.elements.get(*row).is_some_and(|row| self.hidden.is_hidden(row)) {
+            if self.is_hidden(*row) {
                 self.counts.hidden_texts += u32::from(self.any_letters(*row));
+                self.count_images(*row);
                 continue;
             }
             if is_data {
@@ -297,6 +342,7 @@ impl Writer<'_> {
             }
         }
         self.out.push_str(if is_data { "</table>" } else { "</div>" });
+        self.close_block(is_data);
     }
 
     /// What stands in a table outside of its rows.
@@ -363,8 +409,9 @@ impl Writer<'_> {
 
     fn cell(&mut self, index: usize, unseen: bool) {
         let Some(element) = self.tree.elements.get(index) else { return };
-        if self.hidden.is_hidden(element) {
+        if self.is_hidden(index) {
             self.counts.hidden_texts += u32::from(self.any_letters(index));
+            self.count_images(index);
             return;
         }
         self.children(index, style::zero_font(element).unwrap_or(unseen));
@@ -423,6 +470,12 @@ impl Writer<'_> {
         }
         filled * 2 > cells_seen
     }
+}
+
+/// An address that links to itself needs no number: attributions are full of them.
+fn is_own_address(href: &str, text: &str) -> bool {
+    let scheme = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
+    scheme.is_some() && href.get(7..).is_some_and(|address| address.trim().eq_ignore_ascii_case(text.trim()))
 }
 
 /// Something to read, not only blanks and invisible padding.

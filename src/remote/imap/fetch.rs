@@ -97,8 +97,7 @@ impl Session {
     async fn body(&mut self, uid: u32, fetch: Fetch) -> Result<Body> {
         let key = Key::Uid(Uid(uid));
         let mut bytes = fetch.body.unwrap_or_default();
-        // Sizes lie (Exchange); a short answer to a partial fetch does not.
-        let mut whole = !fetch.damaged && (bytes.len() < PREFIX || fetch.size.is_some_and(|size| size <= bytes.len() as u64));
+        let mut whole = !fetch.damaged && is_whole(bytes.len(), fetch.size);
         if whole {
             return Ok(Body { key, bytes, whole, parts: Vec::new() });
         }
@@ -193,7 +192,47 @@ fn message(fetch: Fetch) -> RemoteMessage {
     }
 }
 
+/// Whether a prefix of `length` octets is all of a message. Sizes are found to be somewhat wrong (Exchange), so
+/// an answer shorter than what was asked for counts too, unless far too much is missing.
+fn is_whole(length: usize, size: Option<u64>) -> bool {
+    let length_octets = length as u64;
+    match size {
+        Some(size) => size <= length_octets || (length < PREFIX && size <= length_octets * 2),
+        None => length < PREFIX && length > 0,
+    }
+}
+
 /// Where the header block ends.
 fn header_end(bytes: &[u8]) -> usize {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_answer_is_whole_unless_far_too_much_is_missing() {
+        for (length, size, whole) in [
+            (100, Some(100), true),
+            (100, Some(90), true),
+            (100, Some(150), true),
+            (100, Some(10_000), false),
+            (0, Some(500), false),
+            (0, Some(0), true),
+            (100, None, true),
+            (0, None, false),
+            (PREFIX, Some(PREFIX as u64), true),
+            (PREFIX, Some(PREFIX as u64 + 1), false),
+            (PREFIX, None, false),
+        ] {
+            assert_eq!(is_whole(length, size), whole, "{length} of {size:?}");
+        }
+    }
+
+    #[test]
+    fn the_header_ends_at_the_first_empty_line() {
+        assert_eq!(header_end(b"A: b\r\n\r\nbody"), 8);
+        assert_eq!(header_end(b"A: b"), 4);
+    }
 }

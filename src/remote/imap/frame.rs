@@ -77,7 +77,7 @@ impl Framer {
     }
 
     /// The next complete response, if it is here.
-    pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         loop {
             // Inside a literal `at` is already behind it.
             if self.at > self.buffer.len() {
@@ -207,7 +207,7 @@ mod tests {
         let mut all = Vec::new();
         for chunk in chunks {
             framer.feed(&chunk);
-            while let Some(frame) = framer.next().unwrap() {
+            while let Some(frame) = framer.next_frame().unwrap() {
                 all.push(frame);
             }
         }
@@ -256,11 +256,11 @@ mod tests {
         ] {
             let mut framer = Framer::new(small);
             framer.feed(&bytes);
-            assert_eq!(framer.next(), Err(error));
+            assert_eq!(framer.next_frame(), Err(error));
         }
         let mut framer = Framer::new(small);
         framer.feed(b"* 1 FETCH (BODY[] {1000}\r\nabc");
-        assert_eq!(framer.next(), Ok(None));
+        assert_eq!(framer.next_frame(), Ok(None));
         assert!(framer.buffer.capacity() < 500, "an announced size reserves nothing");
     }
 
@@ -270,10 +270,10 @@ mod tests {
         let start = std::time::Instant::now();
         for _ in 0..(8 << 20) / 1024 - 1 {
             framer.feed(&[b'1'; 1024]);
-            assert_eq!(framer.next(), Ok(None));
+            assert_eq!(framer.next_frame(), Ok(None));
         }
         framer.feed(b"\r\n");
-        assert!(framer.next().unwrap().is_some());
+        assert!(framer.next_frame().unwrap().is_some());
         assert!(start.elapsed().as_secs() < 10);
     }
 }

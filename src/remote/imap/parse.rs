@@ -361,4 +361,19 @@ mod tests {
         assert_eq!((fetch.received, fetch.size, fetch.body.as_deref(), fetch.damaged), (None, None, Some(&b""[..]), false));
         assert_eq!(fetched("* 1 FETCH (UID 0)\r\n").uid, None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn anything_at_all_is_read_without_a_panic(bytes in "(\\* |a1 |\\+ )?([0-9]{0,3} )?(FETCH|LIST|STATUS|ESEARCH|OK|CAPABILITY|SEARCH)? ?[\\(\\)\\[\\]\"\\\\{}0-9A-Za-z ~\r\n\u{0}ü]{0,60}") {
+            response(bytes.as_bytes());
+            for end in 0..bytes.len() {
+                response(&bytes.as_bytes()[..end]);
+            }
+        }
+
+        #[test]
+        fn any_structure_is_read_without_a_panic(raw in "[\\(\\)\"\\\\{}0-9A-Z ]{0,80}") {
+            super::super::structure::structure(raw.as_bytes(), false);
+        }
+    }
 }

@@ -288,7 +288,7 @@ impl Session {
         let mut until = Instant::now() + patience;
         let mut got = 0;
         loop {
-            match self.framer.next() {
+            match self.framer.next_frame() {
                 Ok(Some(frame)) => {
                     self.trace_frame(&frame);
                     return Ok(frame);

@@ -31,8 +31,18 @@ CREATE TABLE mailbox (
     UNIQUE (account, name)
 ) STRICT;
 
+-- Names and addresses, once each; hash leads there. A List-Id is an address without a name.
+CREATE TABLE address (
+    id      INTEGER PRIMARY KEY,
+    hash    INTEGER NOT NULL,
+    name    TEXT NOT NULL,
+    address TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX address_hash ON address (hash);
+
 -- What the headers say, shared by every placement of the same content. sender, recipients and copies are
--- address lists (store/codec.rs); identity is a hash of account and the server's own content id; hash and
+-- packed ids of addresses, list_id is one; identity is a hash of account and the server's own content id; hash and
 -- parent are mail::thread::id_hash of Message-ID and of the last reference, 0 for none.
 -- body: 0 none, 1 a prefix, 2 whole. indexed: 0 not yet, 1 headers, 2 headers and body.
 CREATE TABLE content (
@@ -52,12 +62,12 @@ CREATE TABLE content (
     copies         BLOB,
     subject        TEXT,
     rfc_message_id TEXT,
-    list_id        TEXT
+    list_id        INTEGER
 ) STRICT;
 
 CREATE INDEX content_identity ON content (identity) WHERE identity IS NOT NULL;
 CREATE INDEX content_to_index ON content (id) WHERE indexed = 0;
-CREATE INDEX content_to_fetch ON content (account, received) WHERE indexed < 2;
+CREATE INDEX content_to_fetch ON content (account, received DESC) WHERE indexed < 2;
 
 -- One placement. state: 0 local (bytes are ours), 1 known (on the server), 2 lost (uid unknown).
 -- mailbox, server_*: what the server has; wanted_*: what the user wants (mailbox NULL = gone).
@@ -86,9 +96,9 @@ CREATE TABLE message (
     ) VIRTUAL
 ) STRICT;
 
-CREATE UNIQUE INDEX message_uid ON message (mailbox, uid) WHERE uid IS NOT NULL;
+CREATE UNIQUE INDEX message_uid ON message (mailbox, uid DESC) WHERE uid IS NOT NULL;
 CREATE UNIQUE INDEX message_base_name ON message (mailbox, base_name) WHERE base_name IS NOT NULL;
-CREATE INDEX message_listing ON message (wanted_mailbox, received, id, thread, content);
+CREATE INDEX message_listing ON message (wanted_mailbox, received DESC, id, thread, content);
 CREATE INDEX message_thread ON message (thread);
 CREATE INDEX message_content ON message (content);
 CREATE INDEX message_dirty ON message (id) WHERE dirty = 1;

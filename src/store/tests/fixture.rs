@@ -88,9 +88,10 @@ impl Store {
 
     /// Adds messages named a, b, c… with uids 1, 2, 3… to a mailbox; ids in that order.
     pub fn add(&self, mailbox: MailboxId, names: &[&str]) -> Vec<MessageId> {
-        let list = names.iter().enumerate().map(|(at, name)| message(at as u32 + 1, name)).collect();
-        let changed = self.writer.add_messages(mailbox, list).wait().unwrap();
-        changed.mailboxes.first().map(|mailbox| mailbox.added.clone()).unwrap_or_default()
+        let list: Vec<NewMessage> = names.iter().enumerate().map(|(at, name)| message(at as u32 + 1, name)).collect();
+        // one by one, so that ids grow with the uids
+        let add = |message| self.writer.add_messages(mailbox, vec![message]).wait().unwrap().mailboxes[0].added[0];
+        Vec::into_iter(list).map(add).collect()
     }
 
     pub fn apply(&self, change: Change) -> Applied {

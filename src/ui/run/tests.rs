@@ -105,7 +105,7 @@ fn stage(stalled: bool, model: Model) -> Stage {
         events,
         log: EventLog::open(&log).unwrap(),
         state_folder: None,
-        clock: Zoned::now,
+        clock: crate::clock::Clock::new(None, None).unwrap(),
     };
     let program = model.clone();
     let session = std::thread::spawn(move || {

@@ -1,0 +1,144 @@
+//! What the store costs: inserting headers, the first window, the order of a whole mailbox, a comparison of
+//! flags, a user's change during a bulk insert. `POSTRIDER_BENCH_MILLION=1` adds the order of a million.
+
+use std::collections::BTreeMap;
+
+use divan::Bencher;
+use postrider::mail::server::{NewMessage, Opened, RemoteMailbox, Window};
+use postrider::mail::{Address, Change, Envelope, FlagBits, Flags, Key, Listing, MailboxId, MessageId, Uid, UidValidity};
+use postrider::store::{Paths, Reader, Writer, open};
+use tempfile::TempDir;
+
+fn main() {
+    divan::main();
+}
+
+struct Filled {
+    _folder: TempDir,
+    writer: Writer,
+    reader: Reader,
+    inbox: MailboxId,
+}
+
+fn message(uid: u32) -> NewMessage {
+    let envelope = Envelope {
+        date: Some(1_600_000_000 + i64::from(uid) * 61),
+        from: vec![Address::new("Augusta Ada King-Noel", format!("contributor{}@lists.example.org", uid % 900))],
+        to: vec![Address::new("Project developers", "project-devel@lists.example.org")],
+        subject: format!("Re: [project-devel] what to do about thing number {uid}"),
+        rfc_message_id: Some(format!("CAF{uid:x}.{:016x}@mail.example.org", u64::from(uid) * 0x9e37_79b9_7f4a)),
+        references: (1..3).map(|back| format!("ref{}@example.org", uid / 4 * 4 + back)).collect(),
+        ..Envelope::default()
+    };
+    let flags = Flags::bits(if uid.is_multiple_of(5) { FlagBits::NONE } else { FlagBits::SEEN });
+    NewMessage { key: Key::Uid(Uid(uid)), flags, received: 1_600_000_000 + i64::from(uid) * 61, size: 4000, envelope, identity: None }
+}
+
+fn empty() -> Filled {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let writer = open(&Paths::in_folder(folder.path())).expect("a new store");
+    let account = writer.set_accounts(vec!["work".into()]).wait().expect("accounts")[0];
+    let remote = RemoteMailbox { name: "Inbox".into(), wire_name: "INBOX".into(), role: None, selectable: true, total: None, unread: None };
+    let inbox = writer.set_mailboxes(account, vec![remote], BTreeMap::new()).wait().expect("mailboxes")[0].id;
+    let opened = Opened { uid_validity: Some(UidValidity(1)), ..Opened::default() };
+    writer.opened(inbox, opened).wait().expect("opened");
+    let reader = writer.reader().expect("a reader");
+    Filled { _folder: folder, writer, reader, inbox }
+}
+
+/// Newest first in batches of 200, as a first sync does.
+fn insert(store: &Filled, from: u32, count: u32) {
+    let uids: Vec<u32> = (from..from + count).rev().collect();
+    let jobs: Vec<_> =
+        uids.chunks(200).map(|batch| store.writer.add_messages(store.inbox, batch.iter().copied().map(message).collect())).collect();
+    for job in jobs {
+        job.wait().expect("a batch");
+    }
+}
+
+fn filled(count: u32) -> Filled {
+    let store = empty();
+    insert(&store, 1, count);
+    store
+}
+
+#[divan::bench(sample_count = 5)]
+fn insert_10k_headers(bencher: Bencher) {
+    bencher.with_inputs(empty).bench_local_values(|store| {
+        insert(&store, 1, 10_000);
+        store
+    });
+}
+
+#[divan::bench(args = [1_000, 100_000], sample_count = 200)]
+fn first_window_of_threads(bencher: Bencher, count: u32) {
+    let store = filled(count);
+    let listing = Listing::mailbox(store.inbox, true);
+    bencher.bench_local(|| {
+        let rows = store.reader.first_rows(&listing, 200).expect("rows");
+        let ids: Vec<MessageId> = rows.iter().take(50).map(|row| row.id).collect();
+        store.reader.summaries(&ids).expect("summaries")
+    });
+}
+
+#[divan::bench(sample_count = 200)]
+fn summaries_of_50(bencher: Bencher) {
+    let store = filled(10_000);
+    let rows = store.reader.rows(&Listing::mailbox(store.inbox, false)).expect("rows");
+    let ids: Vec<MessageId> = rows.iter().step_by(200).map(|row| row.id).collect();
+    bencher.bench_local(|| store.reader.summaries(&ids).expect("summaries"));
+}
+
+#[divan::bench(args = [false, true], sample_count = 20)]
+fn order_of_100k(bencher: Bencher, threads: bool) {
+    let store = filled(100_000);
+    let listing = Listing::mailbox(store.inbox, threads);
+    bencher.bench_local(|| store.reader.rows(&listing).expect("rows"));
+}
+
+#[divan::bench(sample_count = 3)]
+fn order_of_a_million(bencher: Bencher) {
+    if std::env::var_os("POSTRIDER_BENCH_MILLION").is_none() {
+        return;
+    }
+    let store = filled(1_000_000);
+    let listing = Listing::mailbox(store.inbox, false);
+    bencher.bench_local(|| store.reader.rows(&listing).expect("rows"));
+}
+
+#[divan::bench(args = [0, 500], sample_count = 10)]
+fn merge_flags_of_10k(bencher: Bencher, changed: u32) {
+    let store = filled(10_000);
+    let mut turn = 0_u32;
+    bencher
+        .with_inputs(|| {
+            turn += 1;
+            let flip = |uid: u32| if uid <= changed && turn.is_multiple_of(2) { FlagBits::FLAGGED } else { FlagBits::NONE };
+            (1..=10_000).map(|uid| (Key::Uid(Uid(uid)), Flags::bits(flip(uid)))).collect::<Vec<_>>()
+        })
+        .bench_local_values(|present| {
+            let asked = store.writer.clock();
+            store.writer.merge_flags(store.inbox, Window::ALL, present, asked).wait().expect("merged")
+        });
+}
+
+#[divan::bench(sample_count = 100)]
+fn star_and_undo_one(bencher: Bencher) {
+    let store = filled(10_000);
+    let ids = vec![store.reader.first_rows(&Listing::mailbox(store.inbox, false), 1).expect("rows")[0].id];
+    bencher.bench_local(|| {
+        let change = Change::Flags { ids: ids.clone(), add: Flags::bits(FlagBits::FLAGGED), remove: Flags::default() };
+        store.writer.apply(change, "Starred".into()).wait().expect("applied");
+        store.writer.undo().wait().expect("undone")
+    });
+}
+
+#[divan::bench(sample_count = 50)]
+fn open_warm(bencher: Bencher) {
+    let store = filled(10_000);
+    let paths = store.writer.paths().clone();
+    bencher.bench_local(|| {
+        let reader = Reader::open(&paths).expect("opened");
+        reader.map(|reader| reader.first_rows(&Listing::mailbox(store.inbox, true), 50).expect("rows"))
+    });
+}

@@ -1,0 +1,189 @@
+//! The files: permissions, versions, damage, several processes, panics, size.
+
+use std::os::unix::fs::PermissionsExt;
+
+use rusqlite::Connection;
+
+use super::fixture::{Store, flagged, message};
+use crate::mail::{Address, Listing};
+use crate::store::{Paths, Reader, StoreError, open};
+
+#[test]
+fn files_are_private_and_reading_creates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::in_folder(&folder.path().join("data"));
+    assert!(Reader::open(&paths).unwrap().is_none());
+    assert!(!paths.mail_db.exists());
+    let writer = open(&paths).unwrap();
+    writer.set_accounts(vec!["a".into()]).wait().unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&paths.mail_db), mode(&paths.user_db), mode(paths.mail_db.parent().unwrap())), (0o600, 0o600, 0o700));
+    assert_eq!(writer.notices(), Vec::<String>::new());
+    writer.stop();
+    assert_eq!(mode(&crate::store::open::beside(&paths.user_db, "backup")), 0o600);
+    assert!(matches!(writer.set_accounts(vec![]).wait(), Err(StoreError::Stopped)));
+}
+
+#[test]
+fn what_a_newer_program_wrote_is_refused_untouched() {
+    for newer in ["mail.db", "user.db"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(newer);
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE future (x); PRAGMA user_version = 99;").unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let error = open(&Paths::in_folder(folder.path())).unwrap_err();
+        assert!(matches!(&error, StoreError::Newer { file, found: 99, .. } if file == newer), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_damaged_mail_db_is_moved_aside_and_said() {
+    let store = Store::new();
+    let last = store.add(store.inbox, &["a"]);
+    store.writer.stop();
+    let paths = store.writer.paths().clone();
+    std::fs::write(&paths.mail_db, [0x55_u8; 20_000]).unwrap();
+    drop(store.reader);
+    let writer = open(&paths).unwrap();
+    let notices = writer.notices();
+    assert!(notices.len() == 1 && notices[0].contains("damaged-1"), "{notices:?}");
+    assert_eq!(writer.reader().unwrap().mailboxes().unwrap(), []);
+    // ids go on where they were
+    let account = writer.set_accounts(vec!["w".into()]).wait().unwrap()[0];
+    let inbox = writer.set_mailboxes(account, vec![super::fixture::remote("Inbox")], Default::default()).wait().unwrap()[0].id;
+    let changed = writer.add_messages(inbox, vec![message(1, "a")]).wait().unwrap();
+    assert!(changed.mailboxes[0].added[0] > last[0]);
+}
+
+#[test]
+fn a_mail_db_found_damaged_by_the_check_is_rebuilt_at_the_next_start() {
+    let store = Store::new();
+    store.writer.stop();
+    let paths = store.writer.paths().clone();
+    let mut bytes = std::fs::read(&paths.mail_db).unwrap();
+    let page = bytes.len() / 2;
+    bytes[page..].fill(0x77);
+    std::fs::write(&paths.mail_db, bytes).unwrap();
+    crate::store::open::check_mail(&paths.mail_db);
+    let writer = open(&paths).unwrap();
+    assert_eq!(writer.notices().len(), 1);
+    writer.stop();
+    assert_eq!(open(&paths).unwrap().notices().len(), 0);
+}
+
+#[test]
+fn a_damaged_user_db_gives_way_to_its_copy_and_no_id_comes_twice() {
+    let store = Store::new();
+    let first = store.add(store.inbox, &["a"]);
+    store.writer.stop();
+    let paths = store.writer.paths().clone();
+    std::fs::write(&paths.user_db, b"this is not a database at all, and long enough to be read as one").unwrap();
+    drop((store.reader, store.writer));
+    let writer = open(&paths).unwrap();
+    let notices = writer.notices();
+    assert!(notices.len() == 1 && notices[0].contains("the copy made at the last start"), "{notices:?}");
+    let changed = writer.add_messages(store.inbox, vec![message(2, "b")]).wait().unwrap();
+    assert!(changed.mailboxes[0].added[0] > first[0]);
+}
+
+#[test]
+fn two_writers_share_the_files() {
+    let store = Store::new();
+    let other = open(store.writer.paths()).unwrap();
+    let ids = store.add(store.inbox, &["a"]);
+    let changed = other.add_messages(store.inbox, vec![message(2, "b")]).wait().unwrap();
+    assert!(changed.mailboxes[0].added[0].0 - ids[0].0 >= 65_000, "each has ids of its own");
+    let threads: Vec<_> = [store.writer.clone(), other]
+        .into_iter()
+        .map(|writer| {
+            let ids = ids.clone();
+            std::thread::spawn(move || {
+                for n in 0..20 {
+                    let (add, remove) = if n % 2 == 0 { (flagged(), Default::default()) } else { (Default::default(), flagged()) };
+                    let change = crate::mail::Change::Flags { ids: ids.clone(), add, remove };
+                    writer.apply(change, "x".into()).wait().unwrap();
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    store.check();
+}
+
+#[test]
+fn a_job_that_panics_leaves_nothing_and_the_writer_lives() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    let failed = store.writer.user_job(|work| -> crate::store::Result<()> {
+        work.db.execute("DELETE FROM message", [])?;
+        panic!("a test of panics")
+    });
+    assert!(matches!(failed.wait(), Err(StoreError::Other(_))));
+    assert_eq!(store.shown(store.inbox), ids);
+    store.add_flags(&ids, flagged());
+    store.check();
+}
+
+#[test]
+fn what_the_user_does_goes_before_what_servers_say() {
+    let store = Store::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    let (open_gate, gate) = std::sync::mpsc::channel::<()>();
+    let first = store.writer.sync_job(move |_| gate.recv().map_err(|_| StoreError::Stopped));
+    let say = |name: &'static str| {
+        let tell = tell.clone();
+        move |_: &mut super::super::work::Work<'_>| tell.send(name).map_err(|_| StoreError::Stopped)
+    };
+    let jobs = [store.writer.sync_job(say("sync")), store.writer.user_job(say("user"))];
+    open_gate.send(()).unwrap();
+    first.wait().unwrap();
+    jobs.into_iter().for_each(|job| job.wait().unwrap());
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["user", "sync"]);
+}
+
+#[test]
+fn local_bytes_wait_in_user_db_until_a_server_has_them() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.home_inbox);
+    let new = store.shown(store.home_inbox)[0];
+    assert!(store.writer.keep_local(ids[0], b"x".to_vec()).wait().is_err(), "that one is on a server");
+    store.writer.keep_local(new, b"bytes".to_vec()).wait().unwrap();
+    assert_eq!(store.reader.local_bytes(new).unwrap().as_deref(), Some(&b"bytes"[..]));
+    let content = store.reader.location(new).unwrap().unwrap().content;
+    assert_eq!(store.reader.places(content).unwrap().len(), 1);
+    let push = store.push_home().unwrap();
+    store.end(push, crate::store::PushEnd::Done(vec![(super::fixture::key(1), Some(super::fixture::key(9)))]));
+    assert_eq!(store.reader.local_bytes(new).unwrap(), None);
+}
+
+#[test]
+fn headers_of_a_hundred_thousand_messages_stay_under_forty_mebibytes() {
+    const COUNT: u32 = 20_000;
+    let store = Store::new();
+    for batch in 0..COUNT / 200 {
+        let list = (1..=200).map(|n| {
+            let uid = COUNT - batch * 200 - n + 1;
+            let mut m = message(uid, &format!("CAF{uid:x}.{:016x}@mail-lists", u64::from(uid) * 0x9e37_79b9_7f4a));
+            m.received += i64::from(uid) * 61;
+            m.envelope.subject = format!("Re: [project-devel] what to do about thing number {uid}");
+            m.envelope.from = vec![Address::new("Augusta Ada King-Noel", format!("contributor{}@lists.example.org", uid % 900))];
+            m.envelope.to = vec![Address::new("Project developers", "project-devel@lists.example.org")];
+            m.envelope.cc = vec![Address::new("Charles Babbage", "charles.babbage@difference.example")];
+            m.envelope.references = (1..4).map(|back| format!("ref{}@example.org", (uid / 4) * 4 + back)).collect();
+            m.envelope.list_id = Some("project-devel.lists.example.org".into());
+            m
+        });
+        drop(store.writer.add_messages(store.inbox, list.collect()));
+    }
+    store.writer.set_synced(store.inbox, 1).wait().unwrap();
+    assert_eq!(store.reader.rows(&Listing::mailbox(store.inbox, false)).unwrap().len(), COUNT as usize);
+    let sql = "SELECT sum(pgsize) FROM dbstat WHERE name NOT LIKE 'search%'";
+    let bytes: i64 = store.reader.db().query_row(sql, [], |row| row.get(0)).unwrap();
+    let each = bytes / i64::from(COUNT);
+    assert!(each * 100_000 < 40 * 1024 * 1024, "{each} bytes a message");
+    // and not by storing nothing
+    println!("{each} bytes a message");
+    assert!(each > 150, "{each}");
+}

@@ -1,0 +1,39 @@
+//! Every bounded query is answered from an index: no scan of a big table, no sort of what may be much.
+
+use super::fixture::Store;
+use crate::store::{listing, reader};
+
+fn plan(store: &Store, sql: &str) -> Vec<String> {
+    let mut statement = store.reader.db().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let places = statement.parameter_count();
+    let nothing: Vec<Option<i64>> = vec![None; places];
+    statement.query_map(rusqlite::params_from_iter(nothing), |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn bounded_queries_use_their_index() {
+    let store = Store::new();
+    let waiting = reader::WAITING.map(|from| format!("SELECT m.id FROM {from}"));
+    let mut queries = vec![
+        (listing::WALK, "COVERING INDEX message_listing"),
+        (listing::THREAD, "INDEX message_thread"),
+        (reader::SUMMARY, "SEARCH m USING INTEGER PRIMARY KEY"),
+        (reader::LOCATION, "SEARCH m USING INTEGER PRIMARY KEY"),
+        (reader::BODY, "body"),
+        (reader::PLACES, "INDEX message_content"),
+        (reader::WANTS_BODIES, "INDEX content_to_fetch"),
+        (reader::UNDO_LABEL, "undo"),
+    ];
+    queries.push((&waiting[0], "INDEX message_dirty"));
+    queries.push((&waiting[1], "s"));
+    for (sql, index) in queries {
+        let plan = plan(&store, sql);
+        assert!(plan.iter().any(|step| step.contains(index)), "{index}: {plan:#?}\n{sql}");
+        for step in &plan {
+            let is_small = step.ends_with("SCAN s") || step.ends_with("SCAN undo") || step.contains("message_dirty");
+            assert!(!step.starts_with("SCAN") || is_small, "{plan:#?}\n{sql}");
+            assert!(!step.contains("TEMP B-TREE"), "{plan:#?}\n{sql}");
+        }
+        assert!(!sql.contains("OFFSET"));
+    }
+}

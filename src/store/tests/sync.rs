@@ -1,0 +1,372 @@
+//! Pushes, pulls, and what happens when they cross.
+
+use super::fixture::{Store, flagged, key, message, opened, seen};
+use crate::mail::server::{Body, Window};
+use crate::mail::{Change, Flags, Listing, Query, Sort};
+use crate::store::{PushEnd, PushKind, Validity};
+
+fn merge(store: &Store, present: &[(u32, Flags)], asked_at: u64) -> crate::store::Merged {
+    let present = present.iter().map(|(uid, flags)| (key(*uid), flags.clone())).collect();
+    store.writer.merge_flags(store.inbox, Window::ALL, present, asked_at).wait().unwrap()
+}
+
+#[test]
+fn rows_that_want_the_same_are_one_push_and_flags_go_first() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c", "d"]);
+    store.move_to(&ids[..2], store.archive);
+    store.add_flags(&ids[1..], flagged());
+    let push = store.push().unwrap();
+    assert_eq!(push.kind, PushKind::Flags { add: flagged(), remove: Flags::default() });
+    assert_eq!(push.rows, [(ids[1], key(2)), (ids[2], key(3)), (ids[3], key(4))]);
+    assert_eq!((push.mailbox, push.wire_name.as_str()), (store.inbox, "wire Inbox"));
+    // rows in flight are not asked again; the other one is
+    let other = store.push().unwrap();
+    assert_eq!(other.rows, [(ids[0], key(1))]);
+    assert_eq!(other.kind, PushKind::Move { to: store.archive, to_wire: "wire Archive".into() });
+    assert!(store.push().is_none());
+    store.end(push, PushEnd::Done(vec![]));
+    store.end_done(other);
+    let last = store.push().unwrap();
+    assert_eq!(last.rows, [(ids[1], key(2))]);
+    store.end_done(last);
+    assert!(store.push().is_none() && !store.is_waiting(ids[1]));
+    assert_eq!((store.key_of(ids[0]), store.key_of(ids[1])), (Some(key(101)), Some(key(102))));
+    store.check();
+}
+
+#[test]
+fn a_push_takes_no_more_rows_than_allowed() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c"]);
+    store.add_flags(&ids, seen());
+    assert_eq!(store.writer.next_push(store.work, 2).wait().unwrap().unwrap().rows.len(), 2);
+    assert_eq!(store.writer.next_push(store.work, 2).wait().unwrap().unwrap().rows.len(), 1);
+}
+
+#[test]
+fn an_undo_between_question_and_answer_stays() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    store.undo().unwrap();
+    store.end_done(push);
+    assert_eq!(store.shown(store.inbox), ids);
+    let back = store.push().unwrap();
+    assert_eq!((back.mailbox, &back.rows), (store.archive, &vec![(ids[0], key(101))]));
+    assert_eq!(back.kind, PushKind::Move { to: store.inbox, to_wire: "wire Inbox".into() });
+}
+
+#[test]
+fn refused_goes_back_and_not_now_stays() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    store.end(push, PushEnd::NotNow);
+    assert_eq!(store.shown(store.archive), ids);
+    let push = store.push().unwrap();
+    store.move_to(&ids[1..], store.trash);
+    store.end(push, PushEnd::Refused);
+    assert_eq!((store.shown(store.inbox), store.shown(store.trash)), (ids[..1].to_vec(), ids[1..].to_vec()));
+    store.check();
+}
+
+#[test]
+fn flags_merge_three_ways_and_absent_rows_are_gone() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c"]);
+    store.add_flags(&ids[..1], flagged());
+    store.move_to(&ids[1..2], store.archive);
+    let now = store.writer.clock();
+    let merged = merge(&store, &[(1, seen()), (3, Flags::default()), (8, Flags::default()), (9, seen())], now);
+    assert_eq!(store.flags(ids[0]), seen().with(&flagged()));
+    assert_eq!(merged.missing, [key(9), key(8)]);
+    // a foreign expunge beats the waiting move
+    let removed: Vec<_> = merged.changed.mailboxes.iter().filter(|m| !m.removed.is_empty()).collect();
+    assert_eq!((removed[0].mailbox, &removed[0].removed), (store.archive, &vec![ids[1]]));
+    assert_eq!((store.shown(store.inbox), store.shown(store.archive)), (vec![ids[0], ids[2]], vec![]));
+    store.check();
+}
+
+#[test]
+fn a_window_says_nothing_of_what_is_outside() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c"]);
+    let now = store.writer.clock();
+    store.writer.merge_flags(store.inbox, Window { low: 2, high: 3 }, vec![(key(2), seen())], now).wait().unwrap();
+    assert_eq!(store.shown(store.inbox), ids[..2]);
+}
+
+#[test]
+fn an_answer_older_than_a_push_does_not_touch_its_rows() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b"]);
+    store.add_flags(&ids[..1], seen());
+    let asked = store.writer.clock();
+    let push = store.push().unwrap();
+    store.end(push, PushEnd::Done(vec![]));
+    merge(&store, &[(1, Flags::default()), (2, flagged())], asked);
+    assert_eq!((store.flags(ids[0]), store.flags(ids[1])), (seen(), flagged()));
+    merge(&store, &[(1, Flags::default()), (2, flagged())], store.writer.clock());
+    assert_eq!(store.flags(ids[0]), Flags::default(), "a newer answer counts");
+}
+
+#[test]
+fn an_answer_older_than_a_message_does_not_remove_it() {
+    let store = Store::new();
+    let asked = store.writer.clock();
+    let ids = store.add(store.inbox, &["a"]);
+    merge(&store, &[], asked);
+    assert_eq!(store.shown(store.inbox), ids);
+    merge(&store, &[], store.writer.clock());
+    assert_eq!(store.shown(store.inbox), []);
+}
+
+#[test]
+fn an_expunge_of_a_row_in_flight_is_ours_until_the_answer() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    merge(&store, &[], store.writer.clock());
+    assert_eq!(store.shown(store.archive), ids);
+    store.end_done(push);
+    assert_eq!(store.key_of(ids[0]), Some(key(101)));
+}
+
+#[test]
+fn a_move_without_copyuid_is_lost_and_found_again() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    // "b" is not even named in the answer
+    store.end(push, PushEnd::Done(vec![(key(1), None)]));
+    store.add_flags(&ids[..1], flagged());
+    assert!(store.push().is_none(), "lost rows are not pushed");
+    store.writer.opened(store.archive, opened(1)).wait().unwrap();
+    let changed = store.writer.add_messages(store.archive, vec![message(40, "a"), message(41, "z")]).wait().unwrap();
+    assert_eq!((store.key_of(ids[0]), changed.mailboxes[0].added.len()), (Some(key(40)), 1));
+    let changed = store.writer.set_synced(store.archive, 5).wait().unwrap();
+    assert_eq!(changed.mailboxes[0].removed, [ids[1]]);
+    assert_eq!(store.shown(store.archive).len(), 2);
+    assert!(matches!(store.push().unwrap().kind, PushKind::Flags { .. }), "the waiting flag is pushed now");
+    store.check();
+}
+
+#[test]
+fn a_full_sync_that_began_before_the_move_ended_does_not_end_it() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.archive);
+    store.writer.opened(store.archive, opened(1)).wait().unwrap();
+    let push = store.push().unwrap();
+    store.end(push, PushEnd::Done(vec![(key(1), None)]));
+    store.writer.set_synced(store.archive, 5).wait().unwrap();
+    assert_eq!(store.shown(store.archive), ids);
+}
+
+#[test]
+fn two_alike_are_no_match() {
+    let store = Store::new();
+    store.writer.add_messages(store.inbox, vec![message(1, "twin"), message(2, "twin")]).wait().unwrap();
+    let ids = store.shown(store.inbox);
+    store.writer.opened(store.inbox, opened(2)).wait().unwrap();
+    store.writer.add_messages(store.inbox, vec![message(3, "twin"), message(4, "twin")]).wait().unwrap();
+    assert_eq!(store.shown(store.inbox).len(), 4);
+    store.writer.set_synced(store.inbox, 5).wait().unwrap();
+    let now = store.shown(store.inbox);
+    assert!(now.len() == 2 && ids.iter().all(|id| !now.contains(id)));
+    store.check();
+}
+
+#[test]
+fn idle_faster_than_copyuid_does_not_double_the_message() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    store.writer.add_messages(store.archive, vec![message(101, "a")]).wait().unwrap();
+    assert_eq!(store.key_of(ids[0]), Some(key(101)));
+    store.end_done(push);
+    assert_eq!((store.shown(store.archive), store.key_of(ids[0])), (ids.clone(), Some(key(101))));
+    assert!(!store.is_waiting(ids[0]));
+    // the old place never comes back under its old uid
+    store.writer.add_messages(store.inbox, vec![message(1, "a")]).wait().unwrap();
+    assert_eq!(store.shown(store.inbox), []);
+    store.check();
+}
+
+#[test]
+fn a_stranger_under_the_new_key_is_taken_over() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    // the server changed the size, so it was not recognised
+    let mut stranger = message(101, "a");
+    stranger.size += 7;
+    stranger.flags = seen();
+    store.writer.add_messages(store.archive, vec![stranger]).wait().unwrap();
+    assert_eq!(store.shown(store.archive).len(), 2);
+    store.end_done(push);
+    assert_eq!((store.shown(store.archive), store.flags(ids[0])), (ids, seen()));
+    store.check();
+}
+
+#[test]
+fn new_uid_validity_keeps_ids_and_flag_changes_and_cancels_moves() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c"]);
+    store.add_flags(&ids[..1], flagged());
+    store.move_to(&ids[1..2], store.archive);
+    store.apply(Change::Delete { ids: ids[2..].to_vec() });
+    assert_eq!(store.writer.opened(store.inbox, opened(1)).wait().unwrap(), Validity::Same);
+    let Validity::Changed { cancelled } = store.writer.opened(store.inbox, opened(2)).wait().unwrap() else { panic!() };
+    assert_eq!(cancelled, ["Delete “Subject c”", "Move “Subject b” to Archive"]);
+    assert_eq!(store.shown(store.inbox), ids);
+    assert!(store.push().is_none());
+    let list = vec![message(11, "a"), message(12, "b"), message(13, "c")];
+    store.writer.add_messages(store.inbox, list).wait().unwrap();
+    assert_eq!((store.shown(store.inbox), store.key_of(ids[0])), (ids.clone(), Some(key(11))));
+    assert!(matches!(store.push().unwrap().kind, PushKind::Flags { .. }));
+    assert!(store.push().is_none());
+    store.check();
+}
+
+#[test]
+fn after_a_crash_flags_are_asked_again_and_moves_are_looked_up() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c", "d"]);
+    store.add_flags(&ids[..1], flagged());
+    store.move_to(&ids[1..2], store.archive);
+    store.apply(Change::Copy { ids: ids[2..3].to_vec(), to: store.archive });
+    store.apply(Change::Delete { ids: ids[3..].to_vec() });
+    let kinds: Vec<PushKind> = (0..4).map(|_| store.push().unwrap().kind).collect();
+    assert!(store.push().is_none());
+    let store = store.restart();
+    assert!(store.push().is_none(), "nothing is asked twice before it is looked up");
+    let unresolved = store.writer.unresolved(store.work).wait().unwrap();
+    let found: Vec<&PushKind> = unresolved.iter().map(|u| &u.push.kind).collect();
+    assert_eq!(found, kinds[1..].iter().collect::<Vec<_>>());
+    assert_eq!(
+        unresolved.iter().flat_map(|u| u.rfc_message_ids.clone()).flatten().collect::<Vec<_>>(),
+        ["c@example.org", "b@example.org", "d@example.org"]
+    );
+    assert!(matches!(store.push().unwrap().kind, PushKind::Flags { .. }));
+    for unresolved in unresolved {
+        store.end_done(unresolved.push);
+    }
+    assert!(store.push().is_none());
+    assert_eq!(store.shown(store.archive).len(), 2);
+    store.check();
+}
+
+#[test]
+fn a_refused_append_brings_the_source_back() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.home_inbox);
+    let push = store.push_home().unwrap();
+    store.end(push, PushEnd::Refused);
+    assert_eq!((store.shown(store.inbox), store.shown(store.home_inbox)), (ids, vec![]));
+    assert!(store.push().is_none() && store.push_home().is_none());
+    store.check();
+}
+
+#[test]
+fn an_append_that_never_arrives_brings_the_source_back() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.home_inbox);
+    let push = store.push_home().unwrap();
+    store.end(push, PushEnd::Done(vec![]));
+    assert!(store.push().is_none(), "not confirmed: the source stays");
+    store.writer.opened(store.home_inbox, opened(1)).wait().unwrap();
+    store.writer.set_synced(store.home_inbox, 1).wait().unwrap();
+    assert_eq!((store.shown(store.inbox), store.shown(store.home_inbox)), (ids, vec![]));
+    store.check();
+}
+
+#[test]
+fn a_source_expunged_by_others_takes_its_waiting_move_along() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.home_inbox);
+    merge(&store, &[], store.writer.clock());
+    assert_eq!(store.shown(store.home_inbox), []);
+    assert!(store.push_home().is_none());
+    store.check();
+}
+
+#[test]
+fn a_delete_taken_back_too_late_is_put_back_from_our_bytes() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b"]);
+    let body = Body { key: key(1), bytes: b"whole".to_vec(), whole: true, parts: vec![] };
+    store.writer.add_bodies(store.inbox, vec![body], vec![String::new()]).wait().unwrap();
+    store.apply(Change::Delete { ids: ids.clone() });
+    let push = store.push().unwrap();
+    store.undo().unwrap();
+    store.end(push, PushEnd::Done(vec![]));
+    assert_eq!(store.shown(store.inbox), ids[..1], "of the other there are no bytes");
+    assert!(matches!(store.push().unwrap().kind, PushKind::Append { .. }));
+    store.check();
+}
+
+#[test]
+fn bodies_are_kept_once_and_asked_for_newest_first() {
+    let store = Store::new();
+    let mut list = vec![message(1, "a"), message(2, "b"), message(3, "c")];
+    list[0].received += 10;
+    store.writer.add_messages(store.inbox, list).wait().unwrap();
+    let wants = |since| store.reader.wants_bodies(store.work, since, 2).unwrap();
+    assert_eq!(wants(None)[0], (store.inbox, key(1)));
+    assert_eq!(wants(Some(1_700_000_005)).len(), 1);
+    let body = |whole: bool, bytes: &str| Body { key: key(1), bytes: bytes.into(), whole, parts: vec![] };
+    store.writer.add_bodies(store.inbox, vec![body(true, "whole")], vec!["text".into()]).wait().unwrap();
+    store.writer.add_bodies(store.inbox, vec![body(false, "who")], vec!["tex".into()]).wait().unwrap();
+    let id = store.reader.rows(&Listing::mailbox(store.inbox, false)).unwrap()[0].id;
+    let content = store.reader.location(id).unwrap().unwrap().content;
+    assert_eq!(store.reader.body(content).unwrap().unwrap().bytes, b"whole");
+    assert_eq!(wants(Some(1_700_000_005)), []);
+    assert!(store.reader.summaries(&[id]).unwrap()[0].has_body);
+    let query = Some(Query::parse("text", &jiff::Zoned::now()));
+    let found = Listing { query, threads: false, sort: Sort::default(), ..Listing::mailbox(store.inbox, false) };
+    assert_eq!(store.reader.count(&found).unwrap(), (1, 1));
+}
+
+#[test]
+fn waiting_changes_are_told_in_words() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c", "d"]);
+    store.move_to(&ids[..1], store.archive);
+    store.add_flags(&ids[1..2], flagged());
+    store.apply(Change::Delete { ids: ids[2..3].to_vec() });
+    store.apply(Change::Copy { ids: ids[3..].to_vec(), to: store.archive });
+    let _in_flight = store.push().unwrap();
+    let labels: Vec<String> = store.reader.waiting(None).unwrap().into_iter().map(|waiting| waiting.label).collect();
+    assert_eq!(
+        labels,
+        ["Move “Subject a” to Archive", "Flags of “Subject b”: +flagged", "Delete “Subject c”", "Put “Subject d” into Archive"]
+    );
+    assert_eq!(store.reader.waiting(Some(store.home)).unwrap(), []);
+}
+
+#[test]
+fn a_mailbox_that_vanished_stays_while_changes_wait_in_it() {
+    let store = Store::new();
+    let ids = store.add(store.archive, &["a", "b"]);
+    store.add_flags(&ids[..1], flagged());
+    let list = || vec![super::fixture::remote("Inbox")];
+    let left = store.writer.set_mailboxes(store.work, list(), Default::default()).wait().unwrap();
+    assert_eq!(left.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["Inbox", "Archive"]);
+    assert_eq!(store.shown(store.archive), ids[..1]);
+    let push = store.push().unwrap();
+    store.end(push, PushEnd::Refused);
+    let left = store.writer.set_mailboxes(store.work, list(), Default::default()).wait().unwrap();
+    assert_eq!(left.len(), 1);
+    store.check();
+}
