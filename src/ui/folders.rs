@@ -198,16 +198,28 @@ fn account_line(model: &Model, theme: &Theme, n: usize, line: Rect, buf: &mut Bu
     }
 }
 
+/// How deep below mailboxes that are there, and the name from the nearest of them on.
+fn nested<'a>(model: &Model, mailbox: &'a Mailbox) -> (usize, &'a str) {
+    let above = |at: usize| {
+        let name = mailbox.name.get(..at);
+        model.mailboxes.iter().any(|other| other.account == mailbox.account && Some(other.name.as_str()) == name)
+    };
+    let parents: Vec<usize> = mailbox.name.match_indices('/').map(|(at, _)| at).filter(|at| above(*at)).collect();
+    let name = parents.last().and_then(|at| mailbox.name.get(at + 1..)).unwrap_or(&mailbox.name);
+    (parents.len(), name)
+}
+
 fn mailbox_line(model: &Model, theme: &Theme, mailbox: &Mailbox, line: Rect, buf: &mut Buffer) {
     let unread = if mailbox.unread > 0 { count(u64::from(mailbox.unread)) } else { String::new() };
-    let indent = 1 + 2 * mailbox.depth().min(4);
+    let (depth, name) = nested(model, mailbox);
+    let indent = 1 + 2 * depth.min(4);
     let folded = model.folders.folded.contains(&mailbox.id);
     let sign = match (folded, model.settings.icons) {
         (false, _) => "",
         (true, Icons::Unicode) => "▸ ",
         (true, Icons::Ascii) => "+ ",
     };
-    let leaf = DisplayText::new(mailbox.leaf());
+    let leaf = DisplayText::new(name);
     let room = usize::from(line.width).saturating_sub(indent + width(&unread) + 2);
     let style = theme.style(if mailbox.selectable { Token::Text } else { Token::Dim });
     put(buf, line.x + indent.min(usize::from(line.width)) as u16, line.y, &format!("{sign}{leaf}"), room, style);

@@ -32,6 +32,8 @@ pub struct Start {
     pub home: PathBuf,
     pub columns: u16,
     pub rows: u16,
+    /// The monotonic clock at the start.
+    pub started: Instant,
 }
 
 /// An account as the interface knows it.
@@ -131,7 +133,7 @@ pub struct Model {
     /// The listing last asked of the worker.
     pub asked: Option<Listing>,
     /// When the last event came; the past moment that `wake` names when work is ready.
-    pub clock: Option<Instant>,
+    pub clock: Instant,
     pub last_click: Option<(Instant, u16, u16)>,
     /// `load` was run, so that the mailboxes are known.
     pub loaded: bool,
@@ -140,7 +142,7 @@ pub struct Model {
 impl Model {
     /// The model at the start; without accounts it shows the welcome screen.
     pub fn new(start: Start) -> Self {
-        let Start { config, config_path, home, columns, rows } = start;
+        let Start { config, config_path, home, columns, rows, started } = start;
         let (keymap, key_findings) = Keymap::new(config.ui.keymap, &config.keys);
         let accounts: Vec<Account> = config
             .accounts
@@ -175,7 +177,7 @@ impl Model {
             marking: None,
             jump: None,
             asked: None,
-            clock: None,
+            clock: started,
             last_click: None,
             loaded: false,
             mailboxes: Vec::new(),
@@ -193,7 +195,7 @@ impl Model {
 
     /// When an [`super::event::Event::Wake`] is wanted next, if nothing else happens before.
     pub fn wake(&self) -> Option<Instant> {
-        let ready = (self.has_ready_work() && self.clock.is_some()).then_some(self.clock).flatten();
+        let ready = self.has_ready_work().then_some(self.clock);
         let which_key = self.pressed.since.filter(|_| !self.pressed.shown && !self.pressed.chord.is_empty()).map(|at| at + WHICH_KEY);
         [ready, which_key, self.status.until(), self.preview.wake()].into_iter().flatten().min()
     }

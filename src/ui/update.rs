@@ -29,7 +29,7 @@ const WHICH_KEY: Duration = Duration::from_millis(250);
 /// Takes one event; the effects are done in order.
 pub fn update(model: &mut Model, event: Event, now: &Now) -> Vec<Effect> {
     let mut out = Out { now, effects: Vec::new() };
-    model.clock = Some(now.mono);
+    model.clock = now.mono;
     match event {
         Event::Input(Input::Key(key)) => press(model, key, &mut out),
         Event::Input(Input::Paste(text)) => paste(model, &text, &mut out),

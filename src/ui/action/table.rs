@@ -224,7 +224,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         .mutt(&["' a"]),
     row(GO, A::GoJunk, "go-junk", "Junk", "spam folder", "Open this account's Junk folder.", C::PANES).all(&["g j"]).mutt(&["' j"]),
     row(GO, A::GoTrash, "go-trash", "Trash", "bin deleted folder", "Open this account's Trash.", C::PANES).all(&["g x"]).mutt(&["' x"]),
-    row(GO, A::GoFolder, "go-folder", "folder…", "mailbox change open picker", "Choose a folder to open.", C::PANES)
+    row(GO, A::GoFolder, "go-folder", "folders", "mailbox change open picker", "Choose a folder to open.", C::PANES)
         .all(&["g f"])
         .mutt(&["c", "' f"])
         .takes(Argument::Mailbox),
@@ -374,7 +374,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(COPY, A::CopyAddress, "copy-address", "address", "yank sender clipboard", "Copy the sender's address.", C::MAIL).all(&["y a"]),
     row(COPY, A::CopySubject, "copy-subject", "subject", "yank clipboard", "Copy the subject.", C::MAIL).all(&["y s"]),
     row(COPY, A::CopyBody, "copy-body", "body", "yank text clipboard", "Copy the text of the message.", C::MAIL).all(&["y b"]),
-    row(COPY, A::CopyUrl, "copy-url", "link…", "yank url clipboard", "Copy a link out of the message.", C::MAIL).all(&["y l"]),
+    row(COPY, A::CopyUrl, "copy-url", "a link", "yank url clipboard", "Copy a link out of the message.", C::MAIL).all(&["y l"]),
     row(COPY, A::CopyId, "copy-id", "Message-ID", "yank clipboard", "Copy the Message-ID.", C::MAIL).all(&["y i"]),
     row(WRITE, A::Compose, "compose", "compose", "write new mail", "Write a new message.", C::PANES)
         .all(&["c"])

@@ -1,0 +1,388 @@
+//! The model over a real store, with the worker's part of the conversation played by the test.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Zoned;
+use postrider::config::{Account, Colors, Config, Incoming, Preset};
+use postrider::mail::page::{Line, Link, Meaning, Part, Span};
+use postrider::mail::server::{NewMessage, RemoteMailbox};
+use postrider::mail::{Address, DisplayText, Envelope, FlagBits, Flags, Key, Mailbox, MessageId, Page, Role, Uid};
+use postrider::store::{self, Paths, Reader, Writer};
+use postrider::ui::event::{Effect, Event, Now};
+use postrider::ui::input::{Input, Mouse, MouseKind};
+use postrider::ui::keymap::parse_keys;
+use postrider::ui::load::load;
+use postrider::ui::model::{Model, Start};
+use postrider::ui::theme::{Mode, Theme};
+use postrider::ui::update::update;
+use postrider::ui::view::view;
+use postrider::worker::{AppliedKind, Request, WorkerEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// 20 November 2026, 20:20 UTC.
+pub const NOW: i64 = 1_795_206_000;
+
+pub struct App {
+    pub model: Model,
+    pub now: Now,
+    pub requests: Vec<Request>,
+    pub effects: Vec<Effect>,
+    /// How many of the requests have been answered.
+    answered: usize,
+    /// Where labels of undone changes come from.
+    pub writer: Writer,
+    reader: Reader,
+    _folder: tempfile::TempDir,
+}
+
+/// A message by sender, subject, flags and the Message-ID it answers.
+pub struct Mail {
+    from: &'static str,
+    subject: String,
+    seen: bool,
+    answers: Option<u32>,
+    file: bool,
+}
+
+pub fn mail(from: &'static str, subject: impl Into<String>) -> Mail {
+    Mail { from, subject: subject.into(), seen: true, answers: None, file: false }
+}
+
+impl Mail {
+    pub fn unread(mut self) -> Self {
+        self.seen = false;
+        self
+    }
+
+    pub fn answers(mut self, number: u32) -> Self {
+        self.answers = Some(number);
+        self
+    }
+
+    pub fn file(mut self) -> Self {
+        self.file = true;
+        self
+    }
+}
+
+pub const BOXES: &[(&str, Option<Role>)] = &[
+    ("Inbox", Some(Role::Inbox)),
+    ("Drafts", Some(Role::Drafts)),
+    ("Sent", Some(Role::Sent)),
+    ("Archive", Some(Role::Archive)),
+    ("Junk", Some(Role::Junk)),
+    ("Trash", Some(Role::Trash)),
+    ("Lists/rust-users", None),
+    ("Lists/kernel", None),
+];
+
+impl App {
+    /// The newest message first in `mails`; the n-th from the end has Message-ID `n` (1-based).
+    pub fn new(size: (u16, u16), mails: Vec<Mail>) -> Self {
+        Self::with(size, mails, |_| {})
+    }
+
+    pub fn with(size: (u16, u16), mails: Vec<Mail>, change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = store::open(&Paths::in_folder(folder.path())).unwrap();
+        let accounts = writer.set_accounts(vec!["work".into(), "home".into()]).wait().unwrap();
+        let account = accounts[0];
+        let list = BOXES
+            .iter()
+            .map(|(name, role)| RemoteMailbox {
+                name: (*name).into(),
+                wire_name: (*name).into(),
+                role: *role,
+                selectable: true,
+                total: None,
+                unread: None,
+            })
+            .collect();
+        let boxes = writer.set_mailboxes(account, list, Default::default()).wait().unwrap();
+        let inbox = boxes.iter().find(|mailbox| mailbox.role == Some(Role::Inbox)).unwrap().id;
+        let messages: Vec<NewMessage> = mails.iter().rev().zip(1u32..).map(|(mail, n)| new_message(mail, n)).collect();
+        if !messages.is_empty() {
+            writer.add_messages(inbox, messages).wait().unwrap();
+        }
+        writer.set_synced(inbox, NOW).wait().unwrap();
+        let only_inbox = vec![RemoteMailbox {
+            name: "Inbox".into(),
+            wire_name: "INBOX".into(),
+            role: Some(Role::Inbox),
+            selectable: true,
+            total: None,
+            unread: None,
+        }];
+        let bare = writer.set_mailboxes(accounts[1], only_inbox, Default::default()).wait().unwrap();
+        writer.add_messages(bare[0].id, vec![new_message(&mail("Home", "at home"), 900)]).wait().unwrap();
+        while writer.index_some(100).wait().unwrap() > 0 {}
+        let reader = writer.reader().unwrap();
+        let mut config = Config { accounts: vec![config_account("work"), config_account("home")], ..Config::default() };
+        change(&mut config);
+        let now = Now { wall: jiff::Timestamp::from_second(NOW).unwrap().to_zoned(jiff::tz::TimeZone::UTC), mono: Instant::now() };
+        let start = Start {
+            config,
+            config_path: PathBuf::from("/config.toml"),
+            home: PathBuf::from("/home/ada"),
+            columns: size.0,
+            rows: size.1,
+            started: now.mono,
+        };
+        let mut app =
+            Self { model: Model::new(start), now, requests: Vec::new(), effects: Vec::new(), answered: 0, writer, reader, _folder: folder };
+        app.load();
+        app.settle();
+        app
+    }
+
+    pub fn wall(&self) -> &Zoned {
+        &self.now.wall
+    }
+
+    pub fn load(&mut self) {
+        load(&mut self.model, &self.reader).unwrap();
+    }
+
+    pub fn event(&mut self, event: Event) {
+        let effects = update(&mut self.model, event, &self.now);
+        for effect in effects {
+            match effect {
+                Effect::Ask(request) => self.requests.push(request),
+                other => self.effects.push(other),
+            }
+        }
+    }
+
+    /// Keys as the configuration writes them, without any answer in between: a burst.
+    pub fn burst(&mut self, keys: &str) {
+        for key in parse_all(keys) {
+            self.event(Event::Input(Input::Key(key)));
+        }
+    }
+
+    /// Keys one by one, each drawn and answered before the next; 200 ms apart.
+    pub fn keys(&mut self, keys: &str) {
+        for key in parse_all(keys) {
+            self.now.mono += Duration::from_millis(200);
+            self.event(Event::Input(Input::Key(key)));
+            self.settle();
+        }
+    }
+
+    /// Letters into a line.
+    pub fn text(&mut self, text: &str) {
+        for c in text.chars() {
+            self.event(Event::Input(Input::Key(postrider::ui::input::Key::char(c))));
+            self.settle();
+        }
+    }
+
+    pub fn click(&mut self, column: u16, row: u16) {
+        self.mouse(MouseKind::Down, column, row);
+    }
+
+    pub fn mouse(&mut self, kind: MouseKind, column: u16, row: u16) {
+        self.event(Event::Input(Input::Mouse(Mouse { kind, column, row })));
+        self.settle();
+    }
+
+    /// Time passes: every wake that falls due is given.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now.mono + time;
+        while let Some(at) = self.model.wake().filter(|at| *at <= end) {
+            self.now.mono = self.now.mono.max(at);
+            self.event(Event::Wake);
+            self.settle();
+        }
+        self.now.mono = end;
+    }
+
+    /// Loads and answers requests until nothing is asked any more.
+    pub fn settle(&mut self) {
+        for _ in 0..50 {
+            self.load();
+            let new: Vec<Request> = self.requests[self.answered..].to_vec();
+            self.answered = self.requests.len();
+            let ready = self.model.wake().is_some_and(|at| at <= self.now.mono);
+            if new.is_empty() && !ready {
+                return;
+            }
+            for request in new {
+                self.answer(request);
+            }
+            if self.model.wake().is_some_and(|at| at <= self.now.mono) {
+                self.event(Event::Wake);
+            }
+        }
+        panic!("the model never comes to rest: {:?}", self.requests.last());
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::List(listing) => {
+                let rows: Arc<[_]> = self.reader.rows(&listing).unwrap().into();
+                self.event(Event::Worker(WorkerEvent::Listed { listing, rows, whole: true }));
+            }
+            Request::Apply { change, label } => {
+                let applied = self.writer.apply(change, label).wait().unwrap();
+                self.applied(applied, AppliedKind::Done);
+            }
+            Request::Undo { .. } => match self.writer.undo().wait().unwrap() {
+                Some(applied) => self.applied(applied, AppliedKind::Undone),
+                None => self.event(Event::Worker(WorkerEvent::NothingToUndo { redo: false })),
+            },
+            Request::Redo { .. } => match self.writer.redo().wait().unwrap() {
+                Some(applied) => self.applied(applied, AppliedKind::Redone),
+                None => self.event(Event::Worker(WorkerEvent::NothingToUndo { redo: true })),
+            },
+            Request::Want { id, view, .. } => {
+                let page = Ok(Arc::new(page(id, view)));
+                self.event(Event::Worker(WorkerEvent::Rendered { id, view, page }));
+            }
+            _ => {}
+        }
+    }
+
+    fn applied(&mut self, applied: store::Applied, kind: AppliedKind) {
+        for changed in applied.changed.mailboxes {
+            let store::ChangedMailbox { mailbox, added, removed, changed } = changed;
+            self.event(Event::Worker(WorkerEvent::MailChanged { mailbox, added, removed, changed }));
+        }
+        if let Some(listing) = self.model.list.listing.clone() {
+            let rows: Arc<[_]> = self.reader.rows(&listing).unwrap().into();
+            self.event(Event::Worker(WorkerEvent::Listed { listing, rows, whole: true }));
+        }
+        let store::Applied { label, done, asked, .. } = applied;
+        self.event(Event::Worker(WorkerEvent::Applied { label, done, asked, kind }));
+    }
+
+    /// The screen as text, one line a row, without blanks at the ends.
+    pub fn screen(&self) -> String {
+        let buffer = self.buffer(Colors::Ansi256);
+        let rows = (0..buffer.area.height).map(|y| {
+            let row: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
+            row.trim_end().to_owned()
+        });
+        rows.collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn buffer(&self, colors: Colors) -> Buffer {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, self.model.size.0, self.model.size.1));
+        view(&self.model, &Theme::new(Mode::Dark, colors), &self.now, &mut buffer);
+        buffer
+    }
+
+    pub fn mailbox(&self, name: &str) -> Mailbox {
+        self.reader.mailboxes().unwrap().into_iter().find(|mailbox| mailbox.name == name).unwrap()
+    }
+
+    /// Subjects of a mailbox in the store, newest first.
+    pub fn stored(&self, name: &str) -> Vec<String> {
+        let listing = postrider::mail::Listing::mailbox(self.mailbox(name).id, false);
+        let ids: Vec<MessageId> = self.reader.rows(&listing).unwrap().iter().map(|row| row.id).collect();
+        self.reader.summaries(&ids).unwrap().into_iter().map(|summary| summary.subject).collect()
+    }
+
+    /// The subject under the cursor.
+    pub fn subject(&self) -> String {
+        self.model.list.summary().map(|summary| summary.subject.clone()).unwrap_or_default()
+    }
+
+    /// Labels of the changes that were asked, those with words.
+    pub fn labels(&self) -> Vec<String> {
+        let label = |request: &Request| match request {
+            Request::Apply { label, .. } if !label.is_empty() => Some(label.clone()),
+            _ => None,
+        };
+        self.requests.iter().filter_map(label).collect()
+    }
+
+    pub fn flags(&self, subject: &str) -> FlagBits {
+        let listing = postrider::mail::Listing::mailbox(self.mailbox("Inbox").id, false);
+        let ids: Vec<MessageId> = self.reader.rows(&listing).unwrap().iter().map(|row| row.id).collect();
+        let all = self.reader.summaries(&ids).unwrap();
+        all.iter().find(|summary| summary.subject == subject).unwrap().flags.bits
+    }
+}
+
+fn parse_all(keys: &str) -> Vec<postrider::ui::input::Key> {
+    keys.split(' ').filter(|word| !word.is_empty()).flat_map(|word| parse_keys(word).or_else(|| one_by_one(word)).unwrap()).collect()
+}
+
+fn one_by_one(word: &str) -> Option<Vec<postrider::ui::input::Key>> {
+    Some(word.chars().map(postrider::ui::input::Key::char).collect())
+}
+
+fn config_account(name: &str) -> Account {
+    Account {
+        name: name.into(),
+        address: format!("ada@{name}.example"),
+        display_name: "Ada".into(),
+        signature: None,
+        authserv_id: None,
+        incoming: Incoming::None,
+        mailboxes: Default::default(),
+    }
+}
+
+fn new_message(mail: &Mail, n: u32) -> NewMessage {
+    let when = NOW - 86_400 * 3 + i64::from(n) * 60;
+    let id = |n: u32| format!("m{n}@test.example");
+    NewMessage {
+        key: Key::Uid(Uid(n)),
+        flags: Flags::bits(if mail.seen { FlagBits::SEEN } else { FlagBits::NONE }),
+        received: when,
+        size: 1000 + u64::from(n),
+        envelope: Envelope {
+            date: Some(when),
+            from: vec![Address::new(mail.from, format!("{}@sender.example", mail.from.to_lowercase().replace(' ', ".")))],
+            to: vec![Address::new("Ada", "ada@work.example")],
+            subject: mail.subject.clone(),
+            rfc_message_id: Some(id(n)),
+            references: mail.answers.map(id).into_iter().collect(),
+            has_attachment: mail.file,
+            ..Envelope::default()
+        },
+        identity: None,
+    }
+}
+
+/// A page of 60 lines, one of them quoted, with a link and two files.
+fn page(id: MessageId, view: postrider::mail::page::View) -> Page {
+    let line = |text: String| Line { spans: vec![Span { text: DisplayText::new(&text), meaning: Meaning::default() }], ..Line::default() };
+    let mut lines: Vec<Line> = (1..=60).map(|n| line(format!("line {n} of {id}"))).collect();
+    lines.insert(1, Line { quote: 1, fold: Some(2), ..Line::default() });
+    lines.insert(2, Line { quote: 1, folded: true, ..line("hidden quote".into()) });
+    lines.insert(3, Line { quote: 1, folded: true, ..line("hidden too".into()) });
+    let part = |number: &str, name: &str| Part {
+        number: number.into(),
+        content_type: "application/pdf".into(),
+        name: Some(name.into()),
+        size: 4096,
+        is_attachment: true,
+    };
+    Page {
+        id,
+        view,
+        subject: DisplayText::new("the page's subject"),
+        from: vec![Address::new("Priya", "priya@sender.example")],
+        to: vec![Address::new("Ada", "ada@work.example")],
+        cc: vec![],
+        reply_to: vec![],
+        date: Some((NOW - 3600, 0)),
+        facts: vec![],
+        lines,
+        links: vec![Link { number: 1, url: "https://example.org/a".into(), host: DisplayText::new("example.org"), mismatch: false }],
+        parts: vec![part("2", "plan.pdf"), part("3", "graph.pdf")],
+        notes: vec![],
+        whole: true,
+    }
+}
+
+/// The keymap of a preset in a configuration.
+pub fn preset(preset: Preset) -> impl FnOnce(&mut Config) {
+    move |config| config.ui.keymap = preset
+}

@@ -1,0 +1,10 @@
+//! The interface without a terminal and without a worker: keys in, requests and screen text out, over a
+//! real store in a temporary folder. `screen.rs` drives it; start with `triage.rs`.
+
+mod app;
+mod frames;
+mod reading;
+mod search;
+mod setup;
+mod threads;
+mod triage;

@@ -1,0 +1,132 @@
+//! The preview and the reader: following the cursor, marking read after a rest, scrolling, links and files.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postrider::mail::FlagBits;
+use postrider::worker::{OpenTarget, Request};
+
+use crate::app::{App, mail};
+
+fn app() -> App {
+    App::new((120, 40), vec![mail("Priya", "one").unread(), mail("Noor", "two").unread(), mail("Ada", "three").file()])
+}
+
+fn wanted(app: &App) -> usize {
+    app.requests.iter().filter(|request| matches!(request, Request::Want { .. })).count()
+}
+
+#[test]
+fn the_preview_shows_the_selected_message_with_its_neighbours_ahead() {
+    let app = app();
+    let screen = app.screen();
+    assert!(screen.contains("the page's subject") && screen.contains("line 1 of"), "{screen}");
+    assert!(screen.contains("… 2 quoted lines (zq)") && !screen.contains("hidden quote"), "{screen}");
+    let ahead = app.requests.iter().find_map(|request| if let Request::Want { ahead, .. } = request { Some(ahead.len()) } else { None });
+    assert_eq!(ahead, Some(2));
+}
+
+#[test]
+fn while_keys_come_fast_only_the_list_moves() {
+    let mut app = app();
+    let before = wanted(&app);
+    app.pass(Duration::from_secs(1));
+    app.burst("j j k j");
+    app.settle();
+    assert_eq!(wanted(&app), before + 1, "the first move after a rest is followed at once");
+    app.pass(Duration::from_millis(150));
+    assert_eq!(wanted(&app), before + 2, "then only where it came to rest");
+}
+
+#[test]
+fn a_message_is_read_after_a_rest_and_undo_passes_over_that() {
+    let mut app = app();
+    app.pass(Duration::from_millis(1400));
+    assert!(!app.flags("one").contains(FlagBits::SEEN));
+    app.pass(Duration::from_millis(300));
+    assert!(app.flags("one").contains(FlagBits::SEEN));
+    assert!(app.labels().is_empty(), "it has no words");
+}
+
+#[test]
+fn unread_is_pinned_until_the_cursor_leaves() {
+    let mut app = app();
+    app.keys("U");
+    app.pass(Duration::from_secs(5));
+    assert!(!app.flags("one").contains(FlagBits::SEEN));
+    app.keys("j k");
+    app.pass(Duration::from_secs(5));
+    assert!(app.flags("one").contains(FlagBits::SEEN));
+}
+
+#[test]
+fn space_pages_and_then_goes_to_the_next_unread() {
+    let mut app = app();
+    app.keys("enter space");
+    assert!(app.screen().contains("line 40 of"), "{}", app.screen());
+    assert_eq!(app.subject(), "one");
+    app.keys("space space");
+    assert_eq!(app.subject(), "two");
+}
+
+#[test]
+fn the_reader_walks_the_list_and_closes() {
+    let mut app = app();
+    app.keys("enter J J");
+    assert_eq!(app.subject(), "three");
+    app.keys("J");
+    assert!(app.screen().contains("last message"), "{}", app.screen());
+    app.keys("e");
+    assert_eq!(app.subject(), "two");
+    assert!(app.model.reading);
+    app.keys("q");
+    assert!(!app.model.reading);
+}
+
+#[test]
+fn quotes_headers_and_find_change_the_view() {
+    let mut app = app();
+    app.keys("enter z q");
+    assert!(app.screen().contains("hidden quote"), "{}", app.screen());
+    app.keys("H");
+    assert!(app.requests.iter().any(|request| matches!(request, Request::Want { view, .. } if view.all_headers)));
+    app.keys("/");
+    app.text("line 55");
+    app.keys("enter");
+    assert!(app.screen().contains("line 55"), "{}", app.screen());
+}
+
+#[test]
+fn links_open_by_label_and_files_are_saved_where_the_user_says() {
+    let mut app = app();
+    app.keys("tab o");
+    assert!(app.screen().contains("https://example.org/a") && app.screen().contains("plan.pdf"), "{}", app.screen());
+    app.text("1");
+    app.keys("enter");
+    assert!(
+        app.requests
+            .iter()
+            .any(|request| matches!(request, Request::Open { target: OpenTarget::Url(url), .. } if url == "https://example.org/a"))
+    );
+    app.keys("S");
+    app.text("b");
+    app.keys("enter enter");
+    let saved = app.requests.iter().any(|request| {
+        matches!(request, Request::SaveParts { parts: Some(parts), folder, .. } if parts == &["3"] && folder == &PathBuf::from("/home/ada/Downloads"))
+    });
+    assert!(saved, "{:?}", app.requests.last());
+    app.keys("|");
+    app.text("wc -l 'two words'");
+    app.keys("enter");
+    assert!(app.requests.iter().any(|request| matches!(request, Request::Pipe { command, .. } if command == &["wc", "-l", "two words"])));
+}
+
+#[test]
+fn idle_asks_for_nothing_and_changes_nothing() {
+    let mut app = app();
+    app.pass(Duration::from_secs(30));
+    let (asked, screen) = (app.requests.len(), app.screen());
+    assert!(app.model.wake().is_none(), "nothing is left to wake for");
+    app.pass(Duration::from_secs(600));
+    assert_eq!((app.requests.len(), app.screen()), (asked, screen));
+}

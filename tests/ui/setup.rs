@@ -1,0 +1,149 @@
+//! The welcome screen and the account form; accounts, tasks and what the worker tells of them.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use postrider::config::{Config, Credentials, Incoming};
+use postrider::mail::JobId;
+use postrider::ui::event::{Effect, Event, Leave, Now};
+use postrider::ui::input::{Input, Key};
+use postrider::ui::keymap::parse_keys;
+use postrider::ui::model::{Model, Start};
+use postrider::ui::theme::{Mode, Theme};
+use postrider::ui::update::update;
+use postrider::ui::view::view;
+use postrider::worker::{Job, JobState, LinkState, Request, WorkerEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::app::{App, mail};
+
+struct Empty {
+    model: Model,
+    now: Now,
+    effects: Vec<Effect>,
+}
+
+impl Empty {
+    fn new() -> Self {
+        let config = Config::default();
+        let start = Start {
+            config,
+            config_path: PathBuf::from("/c.toml"),
+            home: PathBuf::from("/home/ada"),
+            columns: 80,
+            rows: 24,
+            started: Instant::now(),
+        };
+        Self { model: Model::new(start), now: Now { wall: jiff::Zoned::now(), mono: Instant::now() }, effects: Vec::new() }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.effects.extend(update(&mut self.model, event, &self.now));
+    }
+
+    fn keys(&mut self, keys: &str) {
+        for key in keys.split(' ').flat_map(|key| parse_keys(key).unwrap()) {
+            self.event(Event::Input(Input::Key(key)));
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        text.chars().for_each(|c| self.event(Event::Input(Input::Key(Key::char(c)))));
+    }
+
+    fn screen(&self) -> String {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+        view(&self.model, &Theme::new(Mode::Dark, postrider::config::Colors::None), &self.now, &mut buffer);
+        (0..24).map(|y| (0..80).map(|x| buffer[(x, y)].symbol()).collect::<String>() + "\n").collect()
+    }
+}
+
+#[test]
+fn without_an_account_the_welcome_screen_leads_on() {
+    let mut it = Empty::new();
+    assert!(it.screen().contains("Welcome to postrider") && it.screen().contains("demo mailbox"), "{}", it.screen());
+    it.keys("d");
+    assert!(matches!(it.effects.as_slice(), [Effect::Leave(Leave::Demo)]));
+    let mut it = Empty::new();
+    it.keys("j j j enter");
+    assert!(matches!(it.effects.as_slice(), [Effect::Leave(Leave::Quit)]));
+}
+
+#[test]
+fn an_account_is_tried_and_a_refusal_keeps_every_field() {
+    let mut it = Empty::new();
+    it.keys("a");
+    it.text("ada@example.org");
+    it.keys("tab");
+    it.text("Ada");
+    it.keys("enter");
+    let Some(Effect::Ask(Request::Probe { account, secret, config })) = it.effects.pop() else { panic!("{}", it.screen()) };
+    assert_eq!((account.name.as_str(), account.address.as_str(), config), ("example", "ada@example.org", PathBuf::from("/c.toml")));
+    let Incoming::Imap(server) = account.incoming else { panic!() };
+    assert_eq!((server.host.as_str(), server.port, server.username.as_str()), ("imap.example.org", 993, "ada@example.org"));
+    assert!(matches!(server.credentials, Credentials::Ask) && secret.is_some());
+    it.event(Event::Worker(WorkerEvent::Probed {
+        account: "example".into(),
+        result: Err("The server said: NO \x1b[31mbad password".into()),
+    }));
+    let screen = it.screen();
+    assert!(screen.contains("Not saved. The server said") && screen.contains("imap.example.org") && screen.contains("Ada"), "{screen}");
+    assert!(!screen.contains('\x1b'));
+    it.event(Event::Worker(WorkerEvent::Probed { account: "example".into(), result: Ok(()) }));
+    assert!(matches!(it.effects.last(), Some(Effect::Leave(Leave::Restart))));
+}
+
+#[test]
+fn a_maildir_is_opened_by_its_path() {
+    let mut it = Empty::new();
+    it.keys("m enter");
+    let Some(Effect::Ask(Request::Probe { account, .. })) = it.effects.pop() else { panic!("{}", it.screen()) };
+    assert!(matches!(account.incoming, Incoming::Maildir(path) if path == PathBuf::from("/home/ada/Maildir")));
+}
+
+#[test]
+fn a_refused_sign_in_is_a_badge_and_the_password_is_typed_in_accounts() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one")]);
+    let account = app.mailbox("Inbox").account;
+    let refused = Some("NO [AUTHENTICATIONFAILED] \x1b]0;x\x07no".into());
+    app.event(Event::Worker(WorkerEvent::Link { account, state: LinkState::SignIn { refused } }));
+    assert!(app.screen().contains("work: sign-in refused (gA)") && app.screen().contains("one"), "{}", app.screen());
+    app.keys("g A");
+    assert!(app.screen().contains("The server said: NO [AUTHENTICATIONFAILED]"), "{}", app.screen());
+    assert!(!app.screen().contains('\x1b'));
+    app.keys("e");
+    app.text("hunter2");
+    assert!(!app.screen().contains("hunter2"), "{}", app.screen());
+    app.keys("enter");
+    let asked = app.requests.iter().any(|request| matches!(request, Request::Credentials { secret, .. } if secret.expose() == "hunter2"));
+    assert!(asked);
+    app.keys("r");
+    assert!(app.requests.iter().any(|request| matches!(request, Request::Retry { .. })));
+}
+
+#[test]
+fn tasks_show_jobs_and_waiting_changes_and_cancel() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one"), mail("Noor", "two")]);
+    app.keys("w");
+    assert!(app.screen().contains("Nothing runs"), "{}", app.screen());
+    app.keys("q e");
+    let job =
+        Job { id: JobId(7), account: None, label: "work: first sync".into(), done: 4210, total: Some(9800), state: JobState::Running };
+    app.event(Event::Worker(WorkerEvent::Job(job)));
+    app.keys("w");
+    assert!(app.screen().contains("work: first sync") && app.screen().contains("waiting:"), "{}", app.screen());
+    app.keys("x");
+    assert!(app.requests.iter().any(|request| matches!(request, Request::Cancel(JobId(7)))));
+}
+
+#[test]
+fn failures_are_sentences_without_foreign_controls_and_repeats_are_counted() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one")]);
+    for _ in 0..2 {
+        let (what, next) = ("Moving failed".to_owned(), "It is tried again later".to_owned());
+        app.event(Event::Worker(WorkerEvent::Failed { what, why: "NO \x1b[2J gone".into(), next }));
+    }
+    let screen = app.screen();
+    assert!(screen.contains("Moving failed. NO") && screen.contains("(2 times)") && !screen.contains('\x1b'), "{screen}");
+}
