@@ -3,14 +3,12 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::time::Instant;
 
-use jiff::Zoned;
 use postrider::cli::args;
 use postrider::cli::exit::{CANT_CREATE, Failure, IO, UNAVAILABLE};
 use postrider::cli::net;
 use postrider::cli::session::Session;
-use postrider::clock::Clock;
 use postrider::config::Config;
 use postrider::demo;
 use postrider::paths::{Paths, private_append, private_folder};
@@ -23,13 +21,6 @@ use tokio::sync::mpsc;
 
 /// The demo looks the same each time unless POSTRIDER_SEED says otherwise.
 const DEMO_SEED: u64 = 1;
-
-/// The wall clock for the loop, which takes a plain function.
-static CLOCK: OnceLock<Clock> = OnceLock::new();
-
-fn now() -> Zoned {
-    CLOCK.get().map_or_else(Zoned::now, Clock::now)
-}
 
 /// `postrider`: the reader, or the welcome screen where there is no account.
 pub fn open(session: &Session) -> Result<u8, Failure> {
@@ -88,7 +79,6 @@ fn once(session: &Session) -> Result<Leave, Failure> {
     let reader = writer.reader()?;
     let mut worker = worker::start(&config, writer.clone(), net::options(session)?)
         .map_err(|error| Failure::new(IO, format!("the system gives us no threads: {error}")))?;
-    let _ = CLOCK.set(session.clock.clone());
     // the loop takes the events for itself; the handle keeps an empty channel to close
     let events = std::mem::replace(&mut worker.events, mpsc::channel(1).1);
     let start = run::Start {
@@ -97,10 +87,11 @@ fn once(session: &Session) -> Result<Leave, Failure> {
         events,
         log: session.events.clone(),
         state_folder: Some(session.paths.state.clone()),
-        clock: now,
+        clock: session.clock.clone(),
     };
     let (columns, rows) = size();
-    let model = Model::new(model::Start { config, config_path: file, home: session.paths.home.clone(), columns, rows });
+    let model =
+        Model::new(model::Start { config, config_path: file, home: session.paths.home.clone(), columns, rows, started: Instant::now() });
     let left = run::run(App::new(model, Some(reader)), start);
     worker.join();
     writer.stop();
