@@ -46,7 +46,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let clock =
         Clock::new(variable("POSTRIDER_NOW").as_deref(), variable("POSTRIDER_SEED").as_deref()).map_err(|why| Failure::new(USAGE, why))?;
     let paths = Paths::from_environment().map_err(|why| Failure::new(CONFIG, why))?;
-    start_log(&cli.global, &paths)?;
+    // the demo leaves nothing behind, so it has a log only where one is asked for
+    if !matches!(cli.command, Some(Command::Demo(_))) || cli.global.log.is_some() {
+        start_log(&cli.global, &paths)?;
+    }
     let events = match &cli.global.events {
         None => EventLog::default(),
         Some(file) => {
