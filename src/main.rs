@@ -1,12 +1,13 @@
 //! Arguments, log, clocks, then a command or the reader. The one place that reads the environment and that
 //! names both the worker and the screen.
 
-use std::io::IsTerminal;
+mod reader;
+
 use std::process::ExitCode;
 
 use clap::Parser;
 use postrider::cli::args::{Cli, Command, Global, LogLevel};
-use postrider::cli::exit::{CANT_CREATE, CONFIG, Failure, UNAVAILABLE, USAGE};
+use postrider::cli::exit::{CANT_CREATE, CONFIG, Failure, USAGE};
 use postrider::cli::out::say;
 use postrider::cli::session::Session;
 use postrider::clock::Clock;
@@ -45,7 +46,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let clock =
         Clock::new(variable("POSTRIDER_NOW").as_deref(), variable("POSTRIDER_SEED").as_deref()).map_err(|why| Failure::new(USAGE, why))?;
     let paths = Paths::from_environment().map_err(|why| Failure::new(CONFIG, why))?;
-    start_log(&cli.global, &paths)?;
+    // the demo leaves nothing behind, so it has a log only where one is asked for
+    if !matches!(cli.command, Some(Command::Demo(_))) || cli.global.log.is_some() {
+        start_log(&cli.global, &paths)?;
+    }
     let events = match &cli.global.events {
         None => EventLog::default(),
         Some(file) => {
@@ -54,8 +58,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     };
     let session = Session { global: cli.global, paths, clock, events };
     match &cli.command {
-        None => reader(&session),
-        Some(Command::Demo(_)) => reader(&session),
+        None => reader::open(&session),
+        Some(Command::Demo(args)) => reader::open_demo(&session, args),
         Some(command) => postrider::cli::run(&session, command),
     }
 }
@@ -81,25 +85,4 @@ fn start_log(global: &Global, paths: &Paths) -> Result<(), Failure> {
     let log = tracing_subscriber::fmt().with_writer(std::sync::Mutex::new(file)).with_ansi(false).with_max_level(level).finish();
     let _ = tracing::subscriber::set_global_default(log);
     Ok(())
-}
-
-/// Opens the reader; what it needs of the terminal is looked at before anything of it is changed.
-fn reader(_session: &Session) -> Result<u8, Failure> {
-    needs_terminal()?;
-    Err(Failure::new(UNAVAILABLE, "the reader is still to come"))
-}
-
-fn needs_terminal() -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
-        let message =
-            "the reader needs a terminal on stdin and stdout; for scripts there are `postrider list`, `show` and `search` (postrider help)";
-        return Err(Failure::new(UNAVAILABLE, message));
-    }
-    match std::env::var("TERM").as_deref() {
-        Err(_) | Ok("" | "dumb") => {
-            let message = "the reader needs a terminal that can move the cursor; set TERM (for example TERM=xterm-256color)";
-            Err(Failure::new(UNAVAILABLE, message))
-        }
-        Ok(_) => Ok(()),
-    }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Layer and the layers it may name beside itself. `main.rs` and `lib.rs` may name all.
+/// Layer and the layers it may name beside itself. `main.rs`, its part `reader.rs`, and `lib.rs` may name all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("mail", &[]),
     ("clock", &[]),
@@ -22,8 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates, and the paths under `src` that may name them.
 const CRATES: &[(&str, &[&str])] = &[
-    ("ratatui", &["ui", "main.rs"]),
-    ("crossterm", &["ui", "main.rs"]),
+    ("ratatui", &["ui", "main.rs", "reader.rs"]),
+    ("crossterm", &["ui", "main.rs", "reader.rs"]),
     ("rusqlite", &["store"]),
     ("html2text", &["mime"]),
     ("mail_parser", &["mime"]),
@@ -49,6 +49,7 @@ struct Source {
     name: String,
     whole: String,
     code: String,
+    is_tests: bool,
 }
 
 fn sources() -> Vec<Source> {
@@ -83,7 +84,7 @@ fn source(path: &Path) -> Source {
         code.push_str(line.split("//").next().unwrap_or_default());
         code.push('\n');
     }
-    Source { name, whole, code }
+    Source { name, whole, code, is_tests }
 }
 
 /// The layer a file belongs to: its first folder, or its own name at the top.
@@ -123,7 +124,7 @@ fn layers_name_only_those_below_them() {
     let mut wrong = Vec::new();
     for source in sources() {
         let from = layer(&source.name);
-        if matches!(from, "main" | "lib") {
+        if matches!(from, "main" | "reader" | "lib") {
             continue;
         }
         let Some((_, allowed)) = ARROWS.iter().find(|(layer, _)| *layer == from) else {
@@ -172,7 +173,7 @@ fn crates_stay_in_their_layer() {
 fn files_have_a_head_and_a_bearable_length() {
     let mut wrong = Vec::new();
     for source in sources() {
-        if !source.whole.starts_with("//!") && !source.name.ends_with("/tests.rs") {
+        if !source.whole.starts_with("//!") && !source.is_tests {
             wrong.push(format!("{} does not begin with //!", source.name));
         }
         let lines = source.whole.lines().count();
