@@ -14,6 +14,8 @@ use crate::store::{Push, PushEnd, PushKind, Unresolved};
 const LIMIT: usize = 1_000;
 /// Pause after "not now", milliseconds.
 const NOT_NOW: u64 = 30_000;
+/// Pause while bytes come from another account, milliseconds; their arrival ends it.
+const BROUGHT: u64 = 2_000;
 
 type Result<T, E = StepError> = std::result::Result<T, E>;
 
@@ -52,8 +54,9 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
             Ok(())
         }
         RemoteError::NotNow(_) => {
+            let is_brought = matches!(&push.kind, PushKind::Append { id, .. } if core.lock().bringing.contains(id));
             finish(core, push, PushEnd::NotNow).await?;
-            pause(core, NOT_NOW);
+            pause(core, if is_brought { BROUGHT } else { NOT_NOW });
             Ok(())
         }
         RemoteError::Gone(_) => {
@@ -150,19 +153,10 @@ async fn attempt<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> Result<
             Ok(Vec::new())
         }
         PushKind::Append { id, flags, received, .. } => {
-            let id = *id;
-            let bytes = core.readers.with(move |reader| match reader.location(id)? {
-                Some(location) => reader.body(location.content),
-                None => Ok(None),
-            });
-            match bytes.await?.filter(|body| body.whole) {
-                Some(body) => {
-                    let key = remote.append(mailbox, body.bytes, flags, *received).await?;
-                    // an appended message had no key before; the new one stands for both
-                    Ok(key.map(|key| vec![(key.clone(), Some(key))]).unwrap_or_default())
-                }
-                None => Err(RemoteError::NotNow("the message is still to be fetched".into()).into()),
-            }
+            let bytes = super::bring::bytes(core, remote, *id).await?;
+            let key = remote.append(mailbox, bytes, flags, *received).await?;
+            // an appended message had no key before; the new one stands for both
+            Ok(key.map(|key| vec![(key.clone(), Some(key))]).unwrap_or_default())
         }
     }
 }
