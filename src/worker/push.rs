@@ -231,11 +231,35 @@ fn copied(one: &Unresolved, present: &HashSet<Key>, arrived: &[NewMessage]) -> V
     .collect()
 }
 
-/// A copy or an appended message that arrived is found by the store; what it does not find is done again.
+/// A copy or an appended message that arrived is done; what is not there is done again. Each arrival counts
+/// for one row, so equal messages copied together are not copied twice.
 async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
     let arrived = arrivals(core, remote, one, to, to_wire).await?;
-    add(core, to, arrived).await?;
-    finish(core, one.push.clone(), PushEnd::NotNow).await
+    let mut left: Vec<(&str, &Key)> =
+        arrived.iter().filter_map(|message| Some((message.envelope.rfc_message_id.as_deref()?, &message.key))).collect();
+    let mut take = |id: Option<&str>| {
+        let at = left.iter().position(|(arrival, _)| Some(*arrival) == id)?;
+        Some(left.swap_remove(at).1.clone())
+    };
+    let ends = match &one.push.kind {
+        PushKind::Copy { to, to_wire, new } => {
+            let rows = one.push.rows.iter().zip(new).zip(&one.rfc_message_ids);
+            let each = rows.map(|((row, new), id)| {
+                let kind = PushKind::Copy { to: *to, to_wire: to_wire.clone(), new: vec![*new] };
+                let end = take(id.as_deref()).map_or(PushEnd::NotNow, |key| PushEnd::Done(vec![(row.1.clone(), Some(key))]));
+                (Push { rows: vec![row.clone()], kind, ..one.push.clone() }, end)
+            });
+            each.collect()
+        }
+        _ => {
+            let key = one.rfc_message_ids.first().and_then(|id| take(id.as_deref()));
+            vec![(one.push.clone(), key.map_or(PushEnd::NotNow, |key| PushEnd::Done(vec![(key.clone(), Some(key))])))]
+        }
+    };
+    for (push, end) in ends {
+        finish(core, push, end).await?;
+    }
+    add(core, to, arrived).await
 }
 
 /// Messages in the target that we do not know yet: all newer ones, or, where it was never opened, those with
