@@ -163,9 +163,12 @@ async fn attempt<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> Result<
 
 /// Finds out what became of every push without an answer, and ends it.
 pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
+    let mut is_later = false;
     for one in core.writer.unresolved(core.account).await? {
         match resolve_one(core, remote, &one).await {
             Ok(()) => {}
+            // a move may be half done: it stays in flight, so that only the rest of it is done later
+            Err(StepError::Remote(RemoteError::NotNow(_))) => is_later = true,
             Err(StepError::Remote(error)) if !error.is_fatal() => {
                 // its mailbox can't be asked: nothing is in flight any more, the wish stays
                 finish(core, one.push, PushEnd::NotNow).await?;
@@ -174,8 +177,11 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
+    if is_later {
+        pause(core, NOT_NOW);
+    }
     let mut inner = core.lock();
-    inner.state.unresolved = false;
+    inner.state.unresolved = is_later;
     inner.state.dirty = true;
     Ok(())
 }
