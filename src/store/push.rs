@@ -86,7 +86,9 @@ impl Work<'_> {
             let Some((ask, chosen)) = self.ask_for(candidate?)? else { continue };
             match &mut best {
                 Some((kept, rows)) if *kept == ask => {
-                    if rows.len() < limit && ask.rank() < 4 {
+                    // two copies of one message are two requests: in one set of uids it would count once
+                    let is_double = chosen.source.is_some() && rows.iter().any(|row| row.source == chosen.source);
+                    if rows.len() < limit && ask.rank() < 4 && !is_double {
                         rows.push(chosen);
                     } else if ask.rank() == 0 {
                         break;
@@ -268,13 +270,22 @@ impl Work<'_> {
         let fate = after.refused();
         let elsewhere = "SELECT EXISTS (SELECT 1 FROM message m JOIN message o ON o.content = m.content AND o.id <> m.id \
                          WHERE m.id = ?1 AND o.state = 1)";
-        // what another server still has is not lost by letting the new row go
-        if fate == Fate::Goes || is_append && self.db.prepare_cached(elsewhere)?.query_row([id.0], |row| row.get(0))? {
+        // what another server still has is not lost by letting the new row go, nor is what nobody has the bytes of
+        let may_go = is_append && (self.db.prepare_cached(elsewhere)?.query_row([id.0], |row| row.get(0))? || !self.has_bytes(id)?);
+        if fate == Fate::Goes || may_go {
             self.restore_predecessors(id)?;
             self.drop_local(id)?;
             return self.remove(id, &before);
         }
         self.save(id, &before, &after)
+    }
+
+    /// The whole message is kept here, in either database.
+    fn has_bytes(&self, id: MessageId) -> Result<bool> {
+        let kept = "SELECT EXISTS (SELECT 1 FROM message m JOIN body b ON b.content = m.content WHERE m.id = ?1 AND b.whole = 1)";
+        let local = "SELECT EXISTS (SELECT 1 FROM local WHERE message = ?1)";
+        Ok(self.db.prepare_cached(kept)?.query_row([id.0], |row| row.get(0))?
+            || self.user.prepare_cached(local)?.query_row([id.0], |row| row.get(0))?)
     }
 
     pub fn unresolved(&mut self, account: AccountId) -> Result<Vec<Unresolved>> {

@@ -141,6 +141,14 @@ impl Reader {
         Ok(list)
     }
 
+    /// Rows of the same content that a server has under a key, other than `id`.
+    pub fn other_placements(&self, id: MessageId) -> Result<Vec<MessageId>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT o.id FROM message m JOIN message o ON o.content = m.content AND o.id <> m.id WHERE m.id = ?1 AND o.state = 1",
+        )?;
+        Ok(statement.query_map([id.0], |row| row.get(0).map(MessageId))?.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Where a message is on its server; for a local one, where it is to be.
     pub fn location(&self, id: MessageId) -> Result<Option<Location>> {
         let mut statement = self.db.prepare_cached(LOCATION)?;

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::account::Supervisor;
 use super::clock::Clock;
-use super::core::{Core, Parts};
+use super::core::{Core, Parts, Peers};
 use super::out::Out;
 use super::pages::Pages;
 use super::readers::Readers;
@@ -29,6 +29,7 @@ pub struct Common {
     pub pages: Pages,
     pub clock: Clock,
     pub rested: Arc<Notify>,
+    pub peers: Peers,
     pub trace: Option<Trace>,
     pub seed: u64,
     pub offline: bool,
@@ -108,6 +109,7 @@ pub fn core(common: &Common, id: AccountId, account: &config::Account) -> Arc<Co
         pages: common.pages.clone(),
         clock: common.clock.clone(),
         rested: common.rested.clone(),
+        peers: common.peers.clone(),
     })
 }
 

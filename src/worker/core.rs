@@ -12,7 +12,7 @@ use super::pages::Pages;
 use super::plan::{Link, Progress, State, Step, Wanted, plan};
 use super::readers::Readers;
 use crate::config::Keep;
-use crate::mail::{AccountId, Key, Mailbox, MailboxId, Role};
+use crate::mail::{AccountId, Key, Mailbox, MailboxId, MessageId, Role};
 use crate::store::{Location, StoreError, Writer};
 
 /// Shared by the links of an account and by whoever pokes them.
@@ -37,6 +37,7 @@ pub struct Core {
     pub wake_b: Arc<Notify>,
     /// Told when a link comes to rest.
     pub rested: Arc<Notify>,
+    peers: Peers,
 }
 
 /// What the lock protects.
@@ -55,6 +56,8 @@ pub struct Inner {
     pub is_online: bool,
     /// Why no link is up; None while one is, or the first attempt runs.
     pub down: Option<String>,
+    /// Local rows whose bytes another account is bringing.
+    pub bringing: HashSet<MessageId>,
     a_succeeded: bool,
     b_succeeded: bool,
 }
@@ -86,13 +89,18 @@ pub struct Parts {
     pub pages: Pages,
     pub clock: Clock,
     pub rested: Arc<Notify>,
+    pub peers: Peers,
 }
+
+/// The accounts of this process, by id: bytes of a move between accounts come from the other one.
+pub type Peers = Arc<Mutex<BTreeMap<AccountId, std::sync::Weak<Core>>>>;
 
 impl Core {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { account, name, keep, role_overrides, is_local, headers_only, writer, readers, out, pages, clock, rested } = parts;
+        let Parts { account, name, keep, role_overrides, is_local, headers_only, writer, readers, out, pages, clock, rested, peers } =
+            parts;
         let inner = Inner { a_busy: true, ..Inner::default() };
-        Arc::new(Self {
+        let core = Arc::new(Self {
             account,
             name,
             keep,
@@ -108,7 +116,15 @@ impl Core {
             wake_a: Arc::default(),
             wake_b: Arc::default(),
             rested,
-        })
+            peers,
+        });
+        core.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(account, Arc::downgrade(&core));
+        core
+    }
+
+    /// The memory of another account of this process.
+    pub fn peer(&self, account: AccountId) -> Option<Arc<Core>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).get(&account)?.upgrade()
     }
 
     /// The memory; held for moments only.

@@ -7,6 +7,7 @@
 
 mod account;
 mod accounts;
+mod bring;
 mod clock;
 pub mod core;
 mod files;

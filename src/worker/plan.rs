@@ -431,3 +431,137 @@ fn look_for_bodies(state: &State) -> Option<Step> {
 fn index(state: &State) -> Option<Step> {
     state.index_due.then_some(Step::Index)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::Uid;
+
+    const INBOX: MailboxId = MailboxId(1);
+    const LISTS: MailboxId = MailboxId(2);
+
+    /// An account right after connecting.
+    fn fresh() -> State {
+        let mailboxes = vec![Progress::new(INBOX, "Inbox", "INBOX", true), Progress::new(LISTS, "Lists", "Lists", false)];
+        State { mailboxes, list_due: true, keep_due: true, index_due: true, ..State::default() }
+    }
+
+    /// An account with nothing left to do.
+    fn calm() -> State {
+        let mut state = fresh();
+        for mailbox in &mut state.mailboxes {
+            mailbox.newest_due = false;
+            mailbox.finish_due = false;
+            mailbox.headers_from = Some(1);
+            mailbox.uid_next = 100_000;
+        }
+        State { list_due: false, keep_due: false, index_due: false, ..state }
+    }
+
+    fn wanted(uid: u32) -> Wanted {
+        Wanted { id: MessageId(i64::from(uid)), mailbox: INBOX, key: Key::Uid(Uid(uid)), view: None }
+    }
+
+    type Change = fn(&mut State);
+
+    #[test]
+    fn the_most_urgent_step_comes_first() {
+        let rows: &[(&str, Change, Link, Step)] = &[
+            ("nothing to do", |_| {}, Link::A, Step::Wait),
+            ("a push", |s| s.dirty = true, Link::A, Step::Push),
+            ("old pushes first", |s| (s.dirty, s.unresolved) = (true, true), Link::A, Step::Resolve),
+            ("not now", |s| (s.dirty, s.push_not_before) = (true, 5), Link::A, Step::Wait),
+            ("a hint", |s| s.mailboxes[0].top_due = true, Link::A, Step::Top { mailbox: INBOX }),
+            ("pushes before hints", |s| (s.dirty, s.mailboxes[0].top_due) = (true, true), Link::A, Step::Push),
+            (
+                "who waits for a body comes before a push",
+                |s| {
+                    s.dirty = true;
+                    s.wanted.push_back(wanted(7));
+                },
+                Link::A,
+                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
+            ),
+            (
+                "bodies are link B's where it is there",
+                |s| {
+                    s.has_b = true;
+                    s.wanted.push_back(wanted(7));
+                },
+                Link::A,
+                Step::Wait,
+            ),
+            (
+                "the mailbox on screen is the home",
+                |s| {
+                    s.looked_at = Some(LISTS);
+                    s.mailboxes[0].top_due = true;
+                    s.mailboxes[1].top_due = true;
+                },
+                Link::A,
+                Step::Top { mailbox: LISTS },
+            ),
+            (
+                "first sync goes downward",
+                |s| s.mailboxes[0].headers_from = Some(1_001),
+                Link::A,
+                Step::Headers { mailbox: INBOX, window: Window { low: 501, high: 1_000 } },
+            ),
+            (
+                "the comparison starts at the top",
+                |s| s.mailboxes[0].walk = Some(u32::MAX),
+                Link::A,
+                Step::Flags { mailbox: INBOX, window: Window { low: 95_000, high: u32::MAX } },
+            ),
+            (
+                "and ends where headers are known",
+                |s| (s.mailboxes[0].walk, s.mailboxes[0].headers_from) = (Some(3_000), Some(2_900)),
+                Link::B,
+                Step::Headers { mailbox: INBOX, window: Window { low: 2_400, high: 2_899 } },
+            ),
+            ("everything was seen", |s| s.mailboxes[0].finish_due = true, Link::A, Step::Finish { mailbox: INBOX }),
+            (
+                "not while a push may put something there",
+                |s| (s.mailboxes[0].finish_due, s.mailboxes[0].guards) = (true, 1),
+                Link::A,
+                Step::Wait,
+            ),
+            ("a mailbox left alone", |s| (s.mailboxes[0].top_due, s.mailboxes[0].not_before) = (true, 9), Link::A, Step::Wait),
+            ("search is fed last", |s| (s.index_due, s.keep_due) = (true, true), Link::B, Step::LookForBodies),
+        ];
+        for (name, change, link, expect) in rows {
+            let mut state = calm();
+            change(&mut state);
+            assert_eq!(plan(&state, *link), *expect, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_cold_start_brings_the_page_before_the_list_of_mailboxes() {
+        let mut state = fresh();
+        assert_eq!(plan(&state, Link::A), Step::Newest { mailbox: INBOX });
+        state.mailboxes[0].newest_due = false;
+        state.mailboxes[0].headers_from = Some(40);
+        assert_eq!(plan(&state, Link::A), Step::List);
+        state.list_due = false;
+        assert!(matches!(plan(&state, Link::A), Step::Headers { mailbox: INBOX, .. }));
+    }
+
+    #[test]
+    fn every_window_ends_and_windows_leave_no_gap() {
+        for uid_next in [1, 2, 60, 4_999, 5_001, 123_456] {
+            let mut state = calm();
+            state.mailboxes[0].uid_next = uid_next;
+            state.mailboxes[0].walk = Some(u32::MAX);
+            let mut last = None;
+            for _ in 0..100 {
+                let Step::Flags { window, .. } = plan(&state, Link::A) else { break };
+                assert!(window.low >= 1 && window.low <= window.high, "{window:?}");
+                assert!(last.is_none_or(|low: u32| low == window.high + 1), "{window:?}");
+                last = Some(window.low);
+                state.mailboxes[0].walk = (window.low > 1).then_some(window.low);
+            }
+            assert_eq!((last, state.mailboxes[0].walk), (Some(1), None), "{uid_next}");
+        }
+    }
+}

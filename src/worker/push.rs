@@ -14,6 +14,8 @@ use crate::store::{Push, PushEnd, PushKind, Unresolved};
 const LIMIT: usize = 1_000;
 /// Pause after "not now", milliseconds.
 const NOT_NOW: u64 = 30_000;
+/// Pause while bytes come from another account, milliseconds; their arrival ends it.
+const BROUGHT: u64 = 2_000;
 
 type Result<T, E = StepError> = std::result::Result<T, E>;
 
@@ -52,8 +54,9 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
             Ok(())
         }
         RemoteError::NotNow(_) => {
+            let is_brought = matches!(&push.kind, PushKind::Append { id, .. } if core.lock().bringing.contains(id));
             finish(core, push, PushEnd::NotNow).await?;
-            pause(core, NOT_NOW);
+            pause(core, if is_brought { BROUGHT } else { NOT_NOW });
             Ok(())
         }
         RemoteError::Gone(_) => {
@@ -150,28 +153,22 @@ async fn attempt<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> Result<
             Ok(Vec::new())
         }
         PushKind::Append { id, flags, received, .. } => {
-            let id = *id;
-            let bytes = core.readers.with(move |reader| match reader.location(id)? {
-                Some(location) => reader.body(location.content),
-                None => Ok(None),
-            });
-            match bytes.await?.filter(|body| body.whole) {
-                Some(body) => {
-                    let key = remote.append(mailbox, body.bytes, flags, *received).await?;
-                    // an appended message had no key before; the new one stands for both
-                    Ok(key.map(|key| vec![(key.clone(), Some(key))]).unwrap_or_default())
-                }
-                None => Err(RemoteError::NotNow("the message is still to be fetched".into()).into()),
-            }
+            let bytes = super::bring::bytes(core, remote, *id).await?;
+            let key = remote.append(mailbox, bytes, flags, *received).await?;
+            // an appended message had no key before; the new one stands for both
+            Ok(key.map(|key| vec![(key.clone(), Some(key))]).unwrap_or_default())
         }
     }
 }
 
 /// Finds out what became of every push without an answer, and ends it.
 pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
+    let mut is_later = false;
     for one in core.writer.unresolved(core.account).await? {
         match resolve_one(core, remote, &one).await {
             Ok(()) => {}
+            // a move may be half done: it stays in flight, so that only the rest of it is done later
+            Err(StepError::Remote(RemoteError::NotNow(_))) => is_later = true,
             Err(StepError::Remote(error)) if !error.is_fatal() => {
                 // its mailbox can't be asked: nothing is in flight any more, the wish stays
                 finish(core, one.push, PushEnd::NotNow).await?;
@@ -180,8 +177,11 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
+    if is_later {
+        pause(core, NOT_NOW);
+    }
     let mut inner = core.lock();
-    inner.state.unresolved = false;
+    inner.state.unresolved = is_later;
     inner.state.dirty = true;
     Ok(())
 }
@@ -237,11 +237,35 @@ fn copied(one: &Unresolved, present: &HashSet<Key>, arrived: &[NewMessage]) -> V
     .collect()
 }
 
-/// A copy or an appended message that arrived is found by the store; what it does not find is done again.
+/// A copy or an appended message that arrived is done; what is not there is done again. Each arrival counts
+/// for one row, so equal messages copied together are not copied twice.
 async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
     let arrived = arrivals(core, remote, one, to, to_wire).await?;
-    add(core, to, arrived).await?;
-    finish(core, one.push.clone(), PushEnd::NotNow).await
+    let mut left: Vec<(&str, &Key)> =
+        arrived.iter().filter_map(|message| Some((message.envelope.rfc_message_id.as_deref()?, &message.key))).collect();
+    let mut take = |id: Option<&str>| {
+        let at = left.iter().position(|(arrival, _)| Some(*arrival) == id)?;
+        Some(left.swap_remove(at).1.clone())
+    };
+    let ends = match &one.push.kind {
+        PushKind::Copy { to, to_wire, new } => {
+            let rows = one.push.rows.iter().zip(new).zip(&one.rfc_message_ids);
+            let each = rows.map(|((row, new), id)| {
+                let kind = PushKind::Copy { to: *to, to_wire: to_wire.clone(), new: vec![*new] };
+                let end = take(id.as_deref()).map_or(PushEnd::NotNow, |key| PushEnd::Done(vec![(row.1.clone(), Some(key))]));
+                (Push { rows: vec![row.clone()], kind, ..one.push.clone() }, end)
+            });
+            each.collect()
+        }
+        _ => {
+            let key = one.rfc_message_ids.first().and_then(|id| take(id.as_deref()));
+            vec![(one.push.clone(), key.map_or(PushEnd::NotNow, |key| PushEnd::Done(vec![(key.clone(), Some(key))])))]
+        }
+    };
+    for (push, end) in ends {
+        finish(core, push, end).await?;
+    }
+    add(core, to, arrived).await
 }
 
 /// Messages in the target that we do not know yet: all newer ones, or, where it was never opened, those with

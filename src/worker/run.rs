@@ -104,6 +104,7 @@ pub(super) fn common(writer: Writer, options: Options, events: mpsc::Sender<Work
         pages: Pages::new(out.clone()),
         clock: Clock::new(options.now),
         rested: std::sync::Arc::new(Notify::new()),
+        peers: Default::default(),
         trace: options.trace,
         seed: options.seed,
         offline: options.offline,

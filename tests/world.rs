@@ -1,0 +1,44 @@
+//! The simulated world: random histories of a user, a second client, cuts and crashes, each from a seed. At
+//! the end everything settles: wanted = stored = server, and nothing was lost or doubled.
+//!
+//! `POSTRIDER_SEEDS` says how many histories, `POSTRIDER_SEED` runs one.
+
+#[path = "world/client.rs"]
+mod client;
+#[path = "world/server.rs"]
+mod server;
+
+use client::{Mode, history};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn run_all(mode: Mode, seeds: u64) {
+    let range = match number("POSTRIDER_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..number("POSTRIDER_SEEDS").unwrap_or(seeds) + 1,
+    };
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get() as u64);
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let run = |thread: u64| {
+            let range = range.clone();
+            scope.spawn(move || {
+                range.filter(|seed| seed % threads == thread).filter_map(|seed| history(mode, seed).err()).collect::<Vec<_>>()
+            })
+        };
+        let running: Vec<_> = (0..threads).map(run).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(failed.is_empty(), "{} histories failed; the first:\n{}", failed.len(), failed[0]);
+}
+
+#[test]
+fn what_the_user_wants_survives_cuts_and_crashes() {
+    run_all(Mode::Calm, 40);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_whatever_another_client_does() {
+    run_all(Mode::Wild, 40);
+}

@@ -1,0 +1,398 @@
+//! A mail server in memory: mailboxes, uids, flags, with or without MOVE and COPYUID, that can cut a
+//! connection before or after any verb took effect, or never answer (the moment to crash the client).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use postrider::mail::mailbox::Role;
+use postrider::mail::{FlagBits, Flags, Key, Uid, UidValidity};
+use postrider::remote::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window};
+use tokio::sync::Notify;
+
+/// xorshift64: the same history for the same seed on every machine.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n.max(1)
+    }
+
+    pub fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        from.get(usize::try_from(self.below(from.len() as u64)).unwrap())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// What the ledger counts.
+    pub number: u64,
+    pub flags: Flags,
+}
+
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    pub uid_validity: u32,
+    pub uid_next: u32,
+    pub messages: BTreeMap<u32, Message>,
+}
+
+impl Mailbox {
+    pub fn add(&mut self, message: Message) -> u32 {
+        let uid = self.uid_next;
+        self.uid_next += 1;
+        self.messages.insert(uid, message);
+        uid
+    }
+}
+
+/// What goes wrong, in percent of the verbs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trouble {
+    pub cut_before: u64,
+    pub cut_after: u64,
+    pub crash: u64,
+    pub not_now: u64,
+}
+
+#[derive(Debug)]
+pub struct Server {
+    pub mailboxes: BTreeMap<String, Mailbox>,
+    pub has_move: bool,
+    pub has_copyuid: bool,
+    pub trouble: Trouble,
+    pub random: Random,
+    pub next_number: u64,
+    pub verbs: Vec<String>,
+    /// Notified when a verb took effect and its answer will never come.
+    pub crashed: Arc<Notify>,
+}
+
+pub type Shared = Arc<Mutex<Server>>;
+
+pub const NAMES: [&str; 4] = ["INBOX", "Archive", "Lists", "Trash"];
+
+impl Server {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mailboxes = NAMES.iter().enumerate();
+        let mailboxes =
+            mailboxes.map(|(n, name)| (name.to_string(), Mailbox { uid_validity: 100 + n as u32, uid_next: 1, messages: BTreeMap::new() }));
+        let mut server = Self {
+            mailboxes: mailboxes.collect(),
+            has_move: random.percent(60),
+            has_copyuid: random.percent(60),
+            trouble: Trouble::default(),
+            random,
+            next_number: 1,
+            verbs: Vec::new(),
+            crashed: Arc::default(),
+        };
+        for _ in 0..server.random.below(12) + 3 {
+            let name = *server.random.clone().pick(&NAMES).unwrap();
+            server.random.below(2);
+            server.deliver(name);
+        }
+        server
+    }
+
+    pub fn deliver(&mut self, mailbox: &str) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.mailboxes.get_mut(mailbox).unwrap().add(Message { number, flags: Flags::default() });
+        number
+    }
+
+    /// Where a message is, as often as it is.
+    pub fn count(&self, number: u64) -> usize {
+        self.mailboxes.values().flat_map(|mailbox| mailbox.messages.values()).filter(|message| message.number == number).count()
+    }
+}
+
+/// Connects to the server in memory.
+#[derive(Clone, Debug)]
+pub struct World(pub Shared);
+
+#[derive(Debug)]
+pub struct Connection {
+    server: Shared,
+    dead: bool,
+}
+
+impl Connect for World {
+    type Remote = Connection;
+
+    async fn connect(&self, _first: Option<&str>) -> Result<Connection> {
+        Ok(Connection { server: self.0.clone(), dead: false })
+    }
+}
+
+fn offline() -> RemoteError {
+    RemoteError::Offline("cut".into())
+}
+
+pub fn received(number: u64) -> i64 {
+    1_700_000_000 + number as i64 * 60
+}
+
+pub fn header(number: u64) -> Vec<u8> {
+    format!("From: Ada <ada@example.org>\r\nSubject: number {number}\r\nMessage-ID: <{number}@world.example>\r\n\r\n").into_bytes()
+}
+
+fn remote_message(uid: u32, message: &Message) -> RemoteMessage {
+    let (flags, number) = (message.flags.clone(), message.number);
+    RemoteMessage { key: Key::Uid(Uid(uid)), flags, received: received(number), size: 500 + number, header: header(number), identity: None }
+}
+
+fn uids(keys: &[Key]) -> Vec<u32> {
+    keys.iter().filter_map(Key::uid).map(|uid| uid.0).collect()
+}
+
+impl Connection {
+    /// One verb: may be cut before or after its effect.
+    async fn verb<T>(&mut self, name: &str, changes: bool, run: impl FnOnce(&mut Server) -> Result<T>) -> Result<T> {
+        let (answer, crash) = {
+            let server = self.server.clone();
+            let mut server = server.lock().unwrap();
+            if self.dead {
+                return Err(offline());
+            }
+            let trouble = server.trouble;
+            if server.random.percent(trouble.cut_before) {
+                server.verbs.push(format!("{name}: cut before"));
+                self.dead = true;
+                return Err(offline());
+            }
+            if changes && server.random.percent(trouble.not_now) {
+                server.verbs.push(format!("{name}: not now"));
+                return Err(RemoteError::NotNow("busy".into()));
+            }
+            let answer = run(&mut server);
+            let cut = server.random.percent(trouble.cut_after);
+            let crash = server.random.percent(trouble.crash);
+            server.verbs.push(format!(
+                "{name}{}",
+                if cut {
+                    ": cut after"
+                } else if crash {
+                    ": crash"
+                } else {
+                    ""
+                }
+            ));
+            if cut {
+                self.dead = true;
+                return Err(offline());
+            }
+            if crash {
+                server.crashed.notify_one();
+            }
+            (answer, crash)
+        };
+        if crash {
+            std::future::pending::<()>().await;
+        }
+        answer
+    }
+}
+
+fn find<'a>(server: &'a mut Server, mailbox: &str) -> Result<&'a mut Mailbox> {
+    server.mailboxes.get_mut(mailbox).ok_or_else(|| RemoteError::Gone(format!("no {mailbox}")))
+}
+
+fn opened(mailbox: &Mailbox) -> Opened {
+    Opened {
+        uid_validity: Some(UidValidity(mailbox.uid_validity)),
+        uid_next: Some(mailbox.uid_next),
+        exists: u32::try_from(mailbox.messages.len()).unwrap(),
+        read_only: false,
+    }
+}
+
+fn copy(server: &mut Server, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
+    let source = find(server, mailbox)?.clone();
+    let has_copyuid = server.has_copyuid;
+    let target = find(server, to)?;
+    let present = uids(keys).into_iter().filter_map(|uid| source.messages.get(&uid).map(|message| (uid, message.clone())));
+    let moved = present.map(|(uid, message)| {
+        let new = target.add(message);
+        (Key::Uid(Uid(uid)), has_copyuid.then_some(Key::Uid(Uid(new))))
+    });
+    Ok(moved.collect())
+}
+
+fn remove(server: &mut Server, mailbox: &str, keys: &[Key]) -> Result<()> {
+    let mailbox = find(server, mailbox)?;
+    for uid in uids(keys) {
+        mailbox.messages.remove(&uid);
+    }
+    Ok(())
+}
+
+impl Remote for Connection {
+    fn abilities(&self) -> Abilities {
+        Abilities { atomic_move: self.server.lock().unwrap().has_move, push: true, exact_delete: true }
+    }
+
+    async fn mailboxes(&mut self) -> Result<Vec<RemoteMailbox>> {
+        self.verb("list", false, |server| {
+            let role = |name: &str| match name {
+                "INBOX" => Some(Role::Inbox),
+                "Archive" => Some(Role::Archive),
+                "Trash" => Some(Role::Trash),
+                _ => None,
+            };
+            let list = server.mailboxes.keys().map(|name| RemoteMailbox {
+                name: if name == "INBOX" { "Inbox".into() } else { name.clone() },
+                wire_name: name.clone(),
+                role: role(name),
+                selectable: true,
+                total: None,
+                unread: None,
+            });
+            Ok(list.collect())
+        })
+        .await
+    }
+
+    async fn open(&mut self, mailbox: &str) -> Result<Opened> {
+        self.verb(&format!("open {mailbox}"), false, |server| Ok(opened(find(server, mailbox)?))).await
+    }
+
+    async fn newest(&mut self, mailbox: &str, count: u32) -> Result<(Opened, Vec<RemoteMessage>)> {
+        self.verb(&format!("newest {mailbox}"), false, |server| {
+            let mailbox = find(server, mailbox)?;
+            let page = mailbox.messages.iter().rev().take(count as usize).map(|(uid, message)| remote_message(*uid, message));
+            Ok((opened(mailbox), page.collect()))
+        })
+        .await
+    }
+
+    async fn flags(&mut self, mailbox: &str, window: Window) -> Result<Vec<(Key, Flags)>> {
+        self.verb(&format!("flags {mailbox} {window:?}"), false, |server| {
+            let inside = find(server, mailbox)?.messages.range(window.low..=window.high);
+            Ok(inside.map(|(uid, message)| (Key::Uid(Uid(*uid)), message.flags.clone())).collect())
+        })
+        .await
+    }
+
+    async fn headers(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<RemoteMessage>> {
+        self.verb(&format!("headers {mailbox} {keys:?}"), false, |server| {
+            let mailbox = find(server, mailbox)?;
+            Ok(uids(keys).into_iter().filter_map(|uid| Some(remote_message(uid, mailbox.messages.get(&uid)?))).collect())
+        })
+        .await
+    }
+
+    async fn headers_in(&mut self, mailbox: &str, window: Window) -> Result<Vec<RemoteMessage>> {
+        self.verb(&format!("headers {mailbox} {window:?}"), false, |server| {
+            let inside = find(server, mailbox)?.messages.range(window.low..=window.high);
+            Ok(inside.map(|(uid, message)| remote_message(*uid, message)).collect())
+        })
+        .await
+    }
+
+    async fn bodies(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<Body>> {
+        self.verb(&format!("bodies {mailbox} {keys:?}"), false, |server| {
+            let mailbox = find(server, mailbox)?;
+            let body = |uid: u32| {
+                let message = mailbox.messages.get(&uid)?;
+                let mut bytes = header(message.number);
+                bytes.extend_from_slice(format!("Body of {}.\r\n", message.number).as_bytes());
+                Some(Body { key: Key::Uid(Uid(uid)), bytes, whole: true, parts: Vec::new() })
+            };
+            Ok(uids(keys).into_iter().filter_map(body).collect())
+        })
+        .await
+    }
+
+    async fn slice(&mut self, mailbox: &str, key: &Key, _part: Option<&str>, offset: u64, length: u32) -> Result<Vec<u8>> {
+        let body = self.bodies(mailbox, std::slice::from_ref(key)).await?.pop().ok_or_else(|| RemoteError::Gone("expunged".into()))?;
+        let from = usize::try_from(offset).unwrap().min(body.bytes.len());
+        let to = (from + length as usize).min(body.bytes.len());
+        Ok(body.bytes[from..to].to_vec())
+    }
+
+    async fn store_flags(&mut self, mailbox: &str, keys: &[Key], add: &Flags, remove: &Flags) -> Result<()> {
+        self.verb(&format!("store {mailbox} {keys:?} +{add:?} -{remove:?}"), true, |server| {
+            let mailbox = find(server, mailbox)?;
+            for uid in uids(keys) {
+                if let Some(message) = mailbox.messages.get_mut(&uid) {
+                    message.flags = message.flags.with(add).without(remove);
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn move_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
+        let has_move = self.server.lock().unwrap().has_move;
+        if has_move {
+            let verb = format!("move {mailbox} {keys:?} {to}");
+            return self
+                .verb(&verb, true, |server| {
+                    let moved = copy(server, mailbox, keys, to)?;
+                    remove(server, mailbox, keys)?;
+                    Ok(moved)
+                })
+                .await;
+        }
+        let moved = self.verb(&format!("copy {mailbox} {keys:?} {to}"), true, |server| copy(server, mailbox, keys, to)).await?;
+        // the copy is made: a refusal of the second half must not look like a refusal of the whole
+        let expunged = self.verb(&format!("expunge {mailbox} {keys:?}"), false, |server| remove(server, mailbox, keys)).await;
+        expunged.map(|()| moved)
+    }
+
+    async fn copy_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
+        self.verb(&format!("copy {mailbox} {keys:?} {to}"), true, |server| copy(server, mailbox, keys, to)).await
+    }
+
+    async fn append(&mut self, mailbox: &str, bytes: Vec<u8>, flags: &Flags, _received: i64) -> Result<Option<Key>> {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let number = text.split("Message-ID: <").nth(1).and_then(|rest| rest.split('@').next()).and_then(|n| n.parse().ok());
+        let flags = flags.clone();
+        self.verb(&format!("append {mailbox} {number:?}"), true, |server| {
+            let has_copyuid = server.has_copyuid;
+            let uid = find(server, mailbox)?.add(Message { number: number.unwrap_or(0), flags });
+            Ok(has_copyuid.then_some(Key::Uid(Uid(uid))))
+        })
+        .await
+    }
+
+    async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
+        self.verb(&format!("delete {mailbox} {keys:?}"), true, |server| remove(server, mailbox, keys)).await
+    }
+
+    async fn find(&mut self, mailbox: &str, rfc_message_id: &str) -> Result<Vec<Key>> {
+        self.verb(&format!("find {mailbox} {rfc_message_id}"), false, |server| {
+            let found = find(server, mailbox)?.messages.iter();
+            let found = found.filter(|(_, message)| format!("{}@world.example", message.number) == rfc_message_id);
+            Ok(found.map(|(uid, _)| Key::Uid(Uid(*uid))).collect())
+        })
+        .await
+    }
+
+    async fn wait(&mut self, _mailbox: &str, stop: Arc<Notify>) -> Result<Hint> {
+        stop.notified().await;
+        Ok(Hint::Nothing)
+    }
+
+    async fn close(self) {}
+}
+
+/// A random flag.
+pub fn flag(random: &mut Random) -> Flags {
+    Flags::bits(*random.pick(&[FlagBits::SEEN, FlagBits::FLAGGED, FlagBits::ANSWERED]).unwrap())
+}
