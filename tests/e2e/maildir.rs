@@ -58,7 +58,7 @@ fn a_delivery_and_changes_by_another_program_appear_without_a_key() {
     let home = Home::new();
     let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
     maildir.fill(3);
-    let mut terminal = reader(&home, &maildir);
+    let terminal = reader(&home, &maildir);
     maildir.deliver("", 77, &message(77, "Fresh from outside", "New.", 0), "", 0);
     terminal.wait_text("Fresh from outside");
     let base = maildir.list("").into_iter().find(|(base, _)| base.contains(".M3P1.")).expect("message 3").0;

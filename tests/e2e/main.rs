@@ -1,9 +1,11 @@
 //! The real binary in a pseudo-terminal: what a person sees and what the mail store holds afterwards.
 
 #[cfg(feature = "servers")]
+#[allow(dead_code)]
 #[path = "../support/second_client.rs"]
 mod second_client;
 #[cfg(feature = "servers")]
+#[allow(dead_code)]
 #[path = "../servers/mod.rs"]
 mod servers;
 #[path = "../support/mod.rs"]
