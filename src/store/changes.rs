@@ -20,8 +20,9 @@ pub(super) struct Outcome {
 impl Work<'_> {
     pub fn apply(&mut self, change: Change, label: String) -> Result<Applied> {
         let outcome = self.run_change(change)?;
-        self.forget_undone()?;
-        if !outcome.inverse.is_empty() {
+        // without a name it happened by itself (read after a rest): not what `u` takes back
+        if !label.is_empty() && !outcome.inverse.is_empty() {
+            self.forget_undone()?;
             self.remember(&label, &outcome.inverse)?;
         }
         Ok(self.applied(label, outcome))

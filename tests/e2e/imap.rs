@@ -226,7 +226,7 @@ fn refusals_are_sentences_with_a_next_step() {
     let world = World::new(1);
     let config = std::fs::read_to_string(world.home.path().join("config/postrider/config.toml")).expect("the configuration");
     for (broken, words) in [
-        (config.replace(PASSWORD, "wrong-password"), "password"),
+        (config.replace(PASSWORD, "wrong-password"), "sign-in"),
         (config.replace(&format!("ca_file = \"{}\"", world.dovecot.ca_file().display()), ""), "certificate"),
         (config.replace(&format!("host = \"{HOST}\""), "host = \"127.0.0.2\""), "127.0.0.2"),
         (config.replace(&format!("port = {}", world.dovecot.imaps_port), "port = 1"), "refused"),

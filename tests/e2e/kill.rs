@@ -125,7 +125,20 @@ fn check(home: &Home, maildir: &Maildir, states: &[Model], context: &str) -> Mod
     }
     assert_eq!(synced, files, "{context}: the store and the files differ");
     let found = states.iter().find(|state| state.messages == files);
-    found.unwrap_or_else(|| panic!("{context}: lost or invented: {files:?}\npossible: {states:?}")).clone()
+    found.unwrap_or_else(|| panic!("{context}: lost or invented: {}", differences(states, &files))).clone()
+}
+
+/// How what was found differs from each possible state.
+fn differences(states: &[Model], found: &BTreeMap<u32, (String, bool)>) -> String {
+    let one = |state: &Model| {
+        state
+            .messages
+            .iter()
+            .filter(|(number, place)| found.get(number) != Some(place))
+            .map(|(number, place)| format!("{number}: {:?}, not {place:?}", found.get(number)))
+            .collect::<Vec<_>>()
+    };
+    states.iter().map(|state| format!("\n  {:?}", one(state))).collect()
 }
 
 /// The store's messages by number, from all mailboxes.

@@ -174,6 +174,10 @@ fn is_own(sequence: &str) -> bool {
     if sequence.contains("CANARY") || sequence.contains("Q0FOQVJZ") {
         return false;
     }
+    if sequence == "\x08" {
+        // one cell to the left
+        return true;
+    }
     if let Some(csi) = sequence.strip_prefix("\x1b[") {
         return csi.ends_with([
             'm', 'H', 'A', 'B', 'C', 'D', 'G', 'd', 'J', 'K', 'X', 'r', 'S', 'T', 'h', 'l', 't', 'q', 'b', 'P', '@', 'L', 'M', 'u', 'n',

@@ -79,6 +79,8 @@ struct Shown {
     parser: vt100::Parser,
     raw: Vec<u8>,
     closed: bool,
+    /// The reading thread is to give its side of the terminal back.
+    leave: bool,
 }
 
 /// One running reader.
@@ -121,7 +123,7 @@ impl Terminal {
         let mut reader = pair.master.try_clone_reader().expect("the terminal's output");
         let writer = pair.master.take_writer().expect("the terminal's input");
         let shown = Arc::new((
-            Mutex::new(Shown { parser: vt100::Parser::new(cells(rows), cells(columns), 0), raw: Vec::new(), closed: false }),
+            Mutex::new(Shown { parser: vt100::Parser::new(cells(rows), cells(columns), 0), raw: Vec::new(), closed: false, leave: false }),
             Condvar::new(),
         ));
         let drawn = Arc::clone(&shown);
@@ -130,7 +132,7 @@ impl Terminal {
             loop {
                 let got = reader.read(&mut buffer).unwrap_or(0);
                 let mut screen = drawn.0.lock().expect("the screen");
-                if got == 0 {
+                if got == 0 || screen.leave {
                     screen.closed = true;
                     drawn.1.notify_all();
                     return;
@@ -274,6 +276,15 @@ impl Terminal {
 
     /// Closes the terminal under the program, as a lost connection does, and waits for its end.
     pub fn hang_up(mut self) -> Option<ExitStatus> {
+        self.shown.0.lock().expect("the screen").leave = true;
+        // a new size is drawn, which wakes the reading thread
+        self.resize(90, 30);
+        let end = Instant::now() + PATIENCE;
+        let mut shown = self.shown.0.lock().expect("the screen");
+        while !shown.closed && Instant::now() < end {
+            shown = self.shown.1.wait_timeout(shown, Duration::from_millis(50)).expect("the screen").0;
+        }
+        drop(shown);
         self.writer = None;
         self.master = None;
         self.wait_exit()
