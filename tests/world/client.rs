@@ -72,16 +72,20 @@ impl Client {
 
     /// What the user sees of a mailbox.
     fn shown(&self, mailbox: MailboxId) -> Vec<Summary> {
-        let reader = self.writer.reader().unwrap();
-        let rows = reader.rows(&Listing::mailbox(mailbox, false)).unwrap();
-        let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
-        reader.summaries(&ids).unwrap()
+        let shown = self.core.readers.with_blocking(|reader| {
+            let rows = reader.rows(&Listing::mailbox(mailbox, false))?;
+            let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+            reader.summaries(&ids)
+        });
+        shown.unwrap()
     }
 
     fn mailboxes(&self) -> Vec<(MailboxId, String)> {
-        let reader = self.writer.reader().unwrap();
-        let known = reader.mailboxes().unwrap();
-        known.into_iter().map(|mailbox| (mailbox.id, reader.wire_name(mailbox.id).unwrap().unwrap())).collect()
+        let known = self.core.readers.with_blocking(|reader| {
+            let known = reader.mailboxes()?.into_iter();
+            known.map(|mailbox| Ok((mailbox.id, reader.wire_name(mailbox.id)?.unwrap_or_default()))).collect()
+        });
+        known.unwrap()
     }
 
     fn all(&self) -> Vec<Summary> {
