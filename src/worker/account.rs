@@ -153,6 +153,7 @@ impl<C: Connect> Supervisor<C> {
             back_off.reset();
         }
         let pause = back_off.next_pause();
+        core.lock().is_refused = is_refused;
         let state = if is_refused {
             LinkState::SignIn { refused: Some(text) }
         } else {
@@ -166,6 +167,7 @@ impl<C: Connect> Supervisor<C> {
             () = self.retry.notified() => back_off.reset(),
             _ = stop.changed() => {}
         }
+        core.lock().is_refused = false;
         core.work(Link::A);
     }
 
