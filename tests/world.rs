@@ -38,10 +38,10 @@ fn run_all(mode: Mode, seeds: u64) {
 
 #[test]
 fn what_the_user_wants_survives_cuts_and_crashes() {
-    run_all(Mode::Calm, 40);
+    run_all(Mode::Calm, 500);
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_whatever_another_client_does() {
-    run_all(Mode::Wild, 40);
+    run_all(Mode::Wild, 500);
 }

@@ -221,7 +221,10 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
         match resolve_one(core, remote, &one).await {
             Ok(()) => {}
             // a move may be half done: it stays in flight, so that only the rest of it is done later
-            Err(StepError::Remote(RemoteError::NotNow(_))) => is_later = true,
+            Err(StepError::Remote(RemoteError::NotNow(_))) => {
+                is_later = true;
+                leave_alone(core, &one.push);
+            }
             Err(StepError::Remote(error)) if !error.is_fatal() => {
                 // its mailbox can't be asked: nothing is in flight any more, the wish stays
                 finish(core, one.push, PushEnd::NotNow).await?;
@@ -237,6 +240,15 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     inner.state.unresolved = is_later;
     inner.state.dirty = true;
     Ok(())
+}
+
+/// Until it is known what became of a push, nobody else looks at its target: half a move must not be taken for a whole.
+fn leave_alone(core: &Core, push: &Push) {
+    let until = core.clock.mono() + NOT_NOW + 1_000;
+    let Some(target) = target(push) else { return };
+    if let Some(progress) = core.lock().state.mailbox_mut(target) {
+        progress.not_before = until;
+    }
 }
 
 async fn resolve_one<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved) -> Result<()> {

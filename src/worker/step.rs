@@ -192,7 +192,9 @@ async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Resul
 pub async fn validate<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Result<bool> {
     let known = core.lock().state.mailbox(mailbox).map(|progress| (progress.is_valid || core.is_local, progress.wire_name.clone()));
     let Some((false, name)) = known else { return Ok(true) };
-    let is_void = record_opened(core, mailbox, remote.open(&name).await?).await?;
+    // not how far its uids go: nobody has looked at the newest of them yet
+    let opened = Opened { uid_next: None, ..remote.open(&name).await? };
+    let is_void = record_opened(core, mailbox, opened).await?;
     if is_void {
         with_progress(core, mailbox, |progress| progress.newest_due = true);
     }
