@@ -81,19 +81,27 @@ fn history(seed: u64, kills: u64) {
         terminal.wait("the first frame", |screen| screen.contains("Subject"));
         // every state on the way: the store must be in one at or after the last that was acknowledged
         let mut states = vec![model.clone()];
+        let (mut verbs, mut undone) = (Vec::new(), false);
         for _ in 0..random.next(6) {
             let verb = ["s", "e", "d", "u"][random.next(4) as usize];
             if verb == "u" && model.undo.is_empty() {
                 continue;
             }
+            if undone {
+                // what came back can be selected only once it is listed
+                terminal.wait_applied(verbs.len());
+                terminal.press("gg");
+            }
+            undone = verb == "u";
             terminal.send(format!("gg{verb}"));
+            verbs.push(verb);
             model.press(verb);
             states.push(model.clone());
         }
         // the moment of death is part of the seed, as far as a machine allows
         std::thread::sleep(Duration::from_micros(random.next(40_000)));
         let acknowledged = terminal.kill();
-        let context = format!("seed {seed}, kill {round}, {acknowledged} of {} changes acknowledged", states.len() - 1);
+        let context = format!("seed {seed}, kill {round}, {acknowledged} of {verbs:?} acknowledged");
         model = check(&home, &maildir, &states[acknowledged.min(states.len() - 1)..], &context);
     }
 }
@@ -105,7 +113,8 @@ fn check(home: &Home, maildir: &Maildir, states: &[Model], context: &str) -> Mod
     if left.len() == MESSAGES as usize {
         assert!(
             states.iter().any(|state| state.messages == left),
-            "{context}: the store is in no possible state: {left:?}\npossible: {states:?}"
+            "{context}: the store is in no possible state: {}",
+            differences(states, &left)
         );
     }
     let (code, _, errors) = home.run(&["sync"]);
