@@ -205,6 +205,10 @@ impl Intake {
         }
         self.common.out.send(WorkerEvent::Applied { label, done, asked, kind }).await;
         if let Some(account) = account {
+            if !changed.mailboxes.is_empty() {
+                self.lister_rests.store(false, Ordering::SeqCst);
+                self.common.out.touched().hurry.notify_one();
+            }
             self.common.out.changed(account, changed).await;
         }
         for account in self.running.keys().skip(1) {

@@ -27,6 +27,8 @@ pub struct Out {
 pub struct Touched {
     mailboxes: Mutex<BTreeSet<MailboxId>>,
     pub notify: Notify,
+    /// A user's own change is among them: the list must not wait for its turn.
+    pub hurry: Notify,
 }
 
 impl Touched {

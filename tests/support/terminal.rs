@@ -324,6 +324,15 @@ fn cells(count: u16) -> std::num::NonZero<u16> {
     std::num::NonZero::new(count).unwrap_or(std::num::NonZero::<u16>::MIN)
 }
 
+/// Asks again until `condition` holds, for what can't be waited on: another program's files, a server.
+pub fn until(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "never came: {what}");
+        std::thread::yield_now();
+    }
+}
+
 fn screen_text(parser: &vt100::Parser) -> String {
     let screen = parser.screen();
     let (_, columns) = screen.size();
