@@ -370,11 +370,11 @@ impl Intake {
     }
 
     fn probe(&self, account: config::Account, secret: Option<config::Secret>, config: PathBuf) {
-        let out = self.common.out.clone();
+        let (out, trace) = (self.common.out.clone(), self.common.trace.clone());
         self.spawn(async move {
             let account = Box::new(account);
-            let result = match accounts::probe(&account, secret).await {
-                Ok(()) => {
+            let result = match accounts::probe(&account, secret, trace).await {
+                Ok(_) => {
                     let add = tokio::task::spawn_blocking({
                         let account = account.clone();
                         move || config::write::add_account(&config, &account).map_err(|error| format!("{error:#}"))
