@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::choices::{Choice, Choices};
 use super::{Next, Overlay, folder, frame, middle};
-use crate::mail::MailboxId;
+use crate::mail::{MailboxId, nearest};
 use crate::ui::action::{self, ACTIONS, Action, Argument, Context, Contexts};
 use crate::ui::model::{Model, Out};
 use crate::ui::theme::Theme;
@@ -105,7 +105,7 @@ impl Command {
             (None, Some(Entry::Go(mailbox))) => go::mailbox(model, mailbox),
             (None, Some(Entry::Argument(action, text))) => run_with(model, action, &text, out),
             (None, None) => {
-                let near = action::nearest(name, action::names()).map_or(String::new(), |near| format!("; did you mean {near}?"));
+                let near = nearest(name, action::names()).map_or(String::new(), |near| format!("; did you mean {near}?"));
                 model.status.say(format!("No command is called \"{}\"{near}", update::shown(name)), out.now);
             }
         }
