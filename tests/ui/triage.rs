@@ -253,3 +253,13 @@ fn clicks_choose_rows_folders_and_hints() {
     app.click(3, row);
     assert!(app.screen().contains("work ▸ Archive"), "{}", app.screen());
 }
+
+#[test]
+fn a_tag_is_shown_after_the_subject() {
+    let mut app = app();
+    app.keys("j t");
+    app.text("+todo");
+    app.keys("enter");
+    let screen = app.screen();
+    assert!(screen.lines().any(|line| line.contains("two  +todo")), "{screen}");
+}

@@ -42,8 +42,11 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             }
         }
         WorkerEvent::Job(job) => {
-            if let JobState::Failed(why) = &job.state {
-                model.status.failed(format!("{}: {why}", job.label), out.now);
+            match &job.state {
+                JobState::Failed(why) => model.status.failed(format!("{}: {why}", job.label), out.now),
+                // What an account does by itself is not news; what the user asked for is.
+                JobState::Finished if job.account.is_none() => model.status.say(format!("Finished: {}", job.label), out.now),
+                _ => {}
             }
             model.status.job(job);
         }
