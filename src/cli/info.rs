@@ -5,7 +5,7 @@ use clap::CommandFactory;
 use super::args::{self, Cli};
 use super::exit::{CANT_CREATE, DATA, Failure, Outcome};
 use super::out;
-use crate::config::nearest::nearest;
+use crate::mail::nearest;
 use crate::paths::Paths;
 use crate::ui::action;
 

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod imap;
 pub mod maildir;
 pub mod net;
+pub mod utf7;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! Keeps the open listing fresh: a new request is computed at once (a bounded first window, then the whole),
-//! changes relist it at most four times a second. The newest request wins.
+//! changes of others relist it at most four times a second, the user's own at once. The newest request wins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,12 +48,24 @@ impl Lister {
                     Ok(()) => true,
                     Err(_) => return,
                 },
-                () = async { touched.notify.notified().await; sleep_until(not_before).await } => false,
+                () = async {
+                    touched.notify.notified().await;
+                    tokio::select! {
+                        () = sleep_until(not_before) => {}
+                        () = touched.hurried.notified() => {}
+                    }
+                } => false,
             };
-            let Some((_, listing)) = self.asked.borrow_and_update().clone() else { continue };
+            self.is_resting.store(false, Ordering::SeqCst);
+            let asked = self.asked.borrow_and_update().clone();
+            let is_own = touched.take_hurried();
             let mailboxes = touched.take();
+            let Some((_, listing)) = asked else { continue };
             if !is_new && !mailboxes.iter().any(|id| concerns(&listing, *id)) {
                 continue;
+            }
+            if is_own {
+                last = None;
             }
             if is_new {
                 last = None;
