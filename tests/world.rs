@@ -5,10 +5,12 @@
 
 #[path = "world/client.rs"]
 mod client;
+#[path = "world/history.rs"]
+mod history;
 #[path = "world/server.rs"]
 mod server;
 
-use client::{Mode, history};
+use history::{Mode, history};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -30,7 +32,8 @@ fn run_all(mode: Mode, seeds: u64) {
         let running: Vec<_> = (0..threads).map(run).collect();
         running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(failed.is_empty(), "{} histories failed; the first:\n{}", failed.len(), failed[0]);
+    let brief = || failed.iter().map(|why| why.lines().next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    assert!(failed.is_empty(), "{} histories failed:\n{}\n\nthe first:\n{}", failed.len(), brief(), failed[0]);
 }
 
 #[test]

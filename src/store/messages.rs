@@ -17,15 +17,19 @@ use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidVal
 /// What tells a message from others where the server has no identity: Message-ID, size, INTERNALDATE.
 type Likeness = (i64, i64, i64);
 
+/// A message with the number of the server's own identity of it.
+type Known = (NewMessage, Option<i64>);
+
+/// Lost in mailbox ?1, or in flight to it.
+const IS_AWAITED: &str = "((m.state = 2 AND m.mailbox = ?1) OR s.mailbox = ?1)";
+
 impl Work<'_> {
     pub fn add_messages(&mut self, mailbox: MailboxId, mut messages: Vec<NewMessage>) -> Result<Changed> {
         // newest first, as a first sync goes: indexes grow at their end and stay dense
         messages.sort_by(|a, b| b.key.cmp(&a.key));
         let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
-        let awaits = self.awaits(mailbox)?;
-        let doubles = if awaits { doubles(&messages) } else { HashSet::new() };
         let mut first_born = None;
-        for message in messages {
+        for (message, identity) in self.without_awaited(account, mailbox, messages)? {
             if self.memory.has_left(mailbox, &message.key) {
                 continue;
             }
@@ -33,20 +37,36 @@ impl Work<'_> {
                 self.see(id, mailbox, &message.flags)?;
                 continue;
             }
-            let identity = message.identity.as_deref().map(|identity| identity_hash(account, identity));
-            let row = if awaits { self.find_awaited(mailbox, &message, identity, &doubles)? } else { None };
-            match row {
-                Some(id) => self.found(id, mailbox, message, identity)?,
-                None => {
-                    let id = self.insert_message(account, mailbox, message, identity)?;
-                    first_born.get_or_insert(id);
-                }
-            }
+            let id = self.insert_message(account, mailbox, message, identity)?;
+            first_born.get_or_insert(id);
         }
         if let Some(first) = first_born {
             self.memory.birth(first.0);
         }
         Ok(std::mem::take(&mut self.changes).finish())
+    }
+
+    /// Gives new messages to the rows that are lost in this mailbox or in flight to it; the others come back,
+    /// with a number for the server's own identity of them. Of messages that are alike those go first that have
+    /// the flags of a lost row.
+    fn without_awaited(&mut self, account: AccountId, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<Vec<Known>> {
+        let identity = |message: &NewMessage| message.identity.as_deref().map(|identity| identity_hash(account, identity));
+        let mut rest: Vec<Known> = messages.into_iter().map(|message| (identity(&message), message)).map(|(id, m)| (m, id)).collect();
+        if !self.awaits(mailbox)? {
+            return Ok(rest);
+        }
+        let doubles = doubles(rest.iter().map(|(message, _)| message));
+        for flags_count in [true, false] {
+            for (message, identity) in std::mem::take(&mut rest) {
+                let is_new = !self.memory.has_left(mailbox, &message.key) && lookup::find_key(self.db, mailbox, &message.key)?.is_none();
+                let row = if is_new { self.find_awaited(mailbox, &message, identity, &doubles, flags_count)? } else { None };
+                match row {
+                    Some(id) => self.found(id, mailbox, message, identity)?,
+                    None => rest.push((message, identity)),
+                }
+            }
+        }
+        Ok(rest)
     }
 
     /// Some row is lost in this mailbox, or in flight to it.
@@ -57,43 +77,44 @@ impl Work<'_> {
         Ok(statement.query_row([mailbox.0], |row| row.get(0))?)
     }
 
-    /// The one row, lost in this mailbox or in flight to it, that this message is: by the server's own
-    /// identity, else by its likeness. Where two would do, none does.
+    /// A row that this message is: by the server's own identity, else by its likeness. Of lost rows that are alike any
+    /// will do, for they only differ in what is wanted of them: one with the same flags, else the oldest. One in flight
+    /// is taken only where nothing else could be meant, for it may still be where it was.
     fn find_awaited(
         &self,
         mailbox: MailboxId,
         message: &NewMessage,
         identity: Option<i64>,
         doubles: &HashSet<Likeness>,
+        flags_count: bool,
     ) -> Result<Option<MessageId>> {
-        const AWAITED: &str = "((m.state = 2 AND m.mailbox = ?1) OR s.mailbox = ?1)";
-        if let Some(content) = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten() {
-            let sql = format!("SELECT m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.content = ?2 AND {AWAITED} LIMIT 2");
-            if let Some(id) = self.only(&sql, (mailbox.0, content.0))? {
-                return Ok(Some(id));
-            }
-        }
         let likeness = likeness(message);
-        // without a Message-ID nothing tells two messages apart
-        if likeness.0 == 0 || doubles.contains(&likeness) {
-            return Ok(None);
+        let mut alike = Vec::new();
+        if let Some(content) = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten() {
+            let sql = format!("SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.content = ?2 AND {IS_AWAITED} ORDER BY m.id");
+            alike = self.awaited(&sql, (mailbox.0, content.0))?;
         }
-        let sql = format!(
-            "SELECT m.id FROM reference r JOIN message m ON m.thread = r.thread JOIN content c ON c.id = m.content \
-             LEFT JOIN sent s ON s.message = m.id WHERE r.hash = ?2 AND c.hash = ?2 AND c.size = ?3 AND m.received = ?4 \
-             AND (?5 IS NULL OR c.identity IS NULL OR c.identity = ?5) AND {AWAITED} LIMIT 2"
-        );
-        self.only(&sql, (mailbox.0, likeness.0, likeness.1, likeness.2, identity))
-    }
-
-    /// The id a query finds, if it finds exactly one.
-    fn only(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<MessageId>> {
-        let mut statement = self.db.prepare_cached(sql)?;
-        let ids: Vec<i64> = statement.query_map(params, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        Ok(match ids.as_slice() {
-            [one] => Some(MessageId(*one)),
+        // without a Message-ID nothing tells two messages apart
+        if alike.is_empty() && likeness.0 != 0 {
+            let sql = format!(
+                "SELECT {PLACED}, m.id FROM reference r JOIN message m ON m.thread = r.thread JOIN content c ON c.id = m.content \
+                 LEFT JOIN sent s ON s.message = m.id WHERE r.hash = ?2 AND c.hash = ?2 AND c.size = ?3 AND m.received = ?4 \
+                 AND (?5 IS NULL OR c.identity IS NULL OR c.identity = ?5) AND {IS_AWAITED} ORDER BY m.id"
+            );
+            alike = self.awaited(&sql, (mailbox.0, likeness.0, likeness.1, likeness.2, identity))?;
+        }
+        let lost = alike.iter().find(|(_, row)| row.state == State::Lost && (!flags_count || row.server == message.flags));
+        Ok(match (lost, alike.as_slice()) {
+            (Some((id, _)), _) => Some(*id),
+            (None, [(id, row)]) if row.state != State::Lost && !doubles.contains(&likeness) => Some(*id),
             _ => None,
         })
+    }
+
+    fn awaited(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<(MessageId, Placed)>> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| Ok((MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// A known row shows again: merges its flags, unless an answer is awaited.
@@ -318,7 +339,7 @@ fn likeness(message: &NewMessage) -> Likeness {
 }
 
 /// What more than one message of a batch looks like.
-fn doubles(messages: &[NewMessage]) -> HashSet<Likeness> {
+fn doubles<'m>(messages: impl Iterator<Item = &'m NewMessage>) -> HashSet<Likeness> {
     let mut seen = HashSet::new();
-    messages.iter().map(likeness).filter(|likeness| !seen.insert(*likeness)).collect()
+    messages.map(likeness).filter(|likeness| !seen.insert(*likeness)).collect()
 }

@@ -308,6 +308,16 @@ impl Action {
         ACTIONS.get(self as usize).unwrap_or(&ACTIONS[0])
     }
 
+    /// Its place in a list of all commands: what is done to mail, then where to go, then moving and typing.
+    pub fn order(self) -> u8 {
+        match self.spec().section {
+            table::TRIAGE | table::WRITE => 0,
+            table::MOVE | table::PANES | table::TYPE => 3,
+            table::GO => 2,
+            _ => 1,
+        }
+    }
+
     /// The action of a name.
     pub fn find(name: &str) -> Option<Self> {
         ACTIONS.iter().find(|spec| spec.name == name).map(|spec| spec.action)

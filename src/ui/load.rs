@@ -35,9 +35,7 @@ pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
     let page = model.page();
     model.list.keep_in_view(page);
     window(model, store, page)?;
-    let list = &mut model.list;
-    list.scrolled = i32::try_from(list.top as i64 - list.drawn_top as i64).unwrap_or(0);
-    list.drawn_top = list.top;
+    model.list.note_shift(page);
     Ok(())
 }
 

@@ -115,7 +115,9 @@ impl Intake {
 
     fn is_settled(&self) -> bool {
         self.under_way.load(Ordering::SeqCst) == 0
+            // in this order: the lister says that it works before it takes what was touched
             && self.lister_rests.load(Ordering::SeqCst)
+            && self.common.out.touched().is_empty()
             && self.running.values().all(|running| running.core.is_resting())
     }
 
@@ -206,8 +208,7 @@ impl Intake {
         self.common.out.send(WorkerEvent::Applied { label, done, asked, kind }).await;
         if let Some(account) = account {
             if !changed.mailboxes.is_empty() {
-                self.lister_rests.store(false, Ordering::SeqCst);
-                self.common.out.touched().hurry.notify_one();
+                self.common.out.touched().hurry();
             }
             self.common.out.changed(account, changed).await;
         }

@@ -52,14 +52,20 @@ impl Lister {
                     touched.notify.notified().await;
                     tokio::select! {
                         () = sleep_until(not_before) => {}
-                        () = touched.hurry.notified() => {}
+                        () = touched.hurried.notified() => {}
                     }
                 } => false,
             };
-            let Some((_, listing)) = self.asked.borrow_and_update().clone() else { continue };
+            self.is_resting.store(false, Ordering::SeqCst);
+            let asked = self.asked.borrow_and_update().clone();
+            let is_own = touched.take_hurried();
             let mailboxes = touched.take();
+            let Some((_, listing)) = asked else { continue };
             if !is_new && !mailboxes.iter().any(|id| concerns(&listing, *id)) {
                 continue;
+            }
+            if is_own {
+                last = None;
             }
             if is_new {
                 last = None;

@@ -48,7 +48,7 @@ fn count(push: &Push) -> usize {
 async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
     match error {
         RemoteError::Rejected(why) => {
-            let what = refused(core, &push);
+            let what = refused_sentence(core, &push);
             finish(core, push, PushEnd::Refused).await?;
             core.out.failed(what, why, "It was put back as the server has it.").await;
             Ok(())
@@ -80,7 +80,7 @@ fn pause(core: &Core, milliseconds: u64) {
 }
 
 /// A sentence for a refused push.
-fn refused(core: &Core, push: &Push) -> String {
+fn refused_sentence(core: &Core, push: &Push) -> String {
     let n = count(push);
     let messages = if n == 1 { "a message".to_owned() } else { format!("{n} messages") };
     let to = |to: MailboxId| core.lock().state.mailbox(to).map_or_else(|| "another mailbox".to_owned(), |known| known.name.clone());
@@ -204,23 +204,36 @@ async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, 
     let window = Window { low: uids().min().unwrap_or(1), high: uids().max().unwrap_or(u32::MAX) };
     let mut present: HashSet<Key> = remote.flags(source, window).await?.into_iter().map(|(key, _)| key).collect();
     let arrived = arrivals(core, remote, one, to, to_wire).await?;
+    let mut refused = None;
     if !remote.abilities().atomic_move {
         let half_done = copied(one, &present, &arrived);
-        if !half_done.is_empty() {
-            remote.delete(source, &half_done).await?;
-            half_done.iter().for_each(|key| {
-                present.remove(key);
-            });
+        let deleted = if half_done.is_empty() { Ok(()) } else { remote.delete(source, &half_done).await };
+        match deleted {
+            Ok(()) => present.retain(|key| !half_done.contains(key)),
+            // doing all of it again would only add more copies
+            Err(RemoteError::Rejected(why)) => refused = Some((half_done, why)),
+            Err(error) => return Err(error.into()),
         }
     }
-    add(core, to, arrived).await?;
-    let (still, moved): (Vec<_>, Vec<_>) = one.push.rows.iter().cloned().partition(|(_, key)| present.contains(key));
-    if !moved.is_empty() {
-        let done = moved.iter().map(|(_, key)| (key.clone(), None)).collect();
-        finish(core, Push { rows: moved, ..one.push.clone() }, PushEnd::Done(done)).await?;
+    let is_refused = |key: &Key| refused.as_ref().is_some_and(|(keys, _)| keys.contains(key));
+    let part = |pick: &dyn Fn(&Key) -> bool| {
+        let rows = one.push.rows.iter().filter(|(_, key)| pick(key)).cloned().collect();
+        Push { rows, ..one.push.clone() }
+    };
+    let moved = part(&|key| !present.contains(key));
+    let done = moved.rows.iter().map(|(_, key)| (key.clone(), None)).collect();
+    let ends = [
+        (part(&|key| present.contains(key) && !is_refused(key)), PushEnd::NotNow),
+        (part(&|key| present.contains(key) && is_refused(key)), PushEnd::Refused),
+        (moved, PushEnd::Done(done)),
+    ];
+    // only then: what stays must not be taken for what arrived
+    for (push, end) in ends.into_iter().filter(|(push, _)| !push.rows.is_empty()) {
+        finish(core, push, end).await?;
     }
-    if !still.is_empty() {
-        finish(core, Push { rows: still, ..one.push.clone() }, PushEnd::NotNow).await?;
+    add(core, to, arrived).await?;
+    if let Some((_, why)) = refused {
+        core.out.failed(refused_sentence(core, &one.push), why, "It is in both mailboxes now; delete the one you do not want.").await;
     }
     Ok(())
 }

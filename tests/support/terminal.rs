@@ -270,8 +270,18 @@ impl Terminal {
     pub fn kill(mut self) -> usize {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.applied()
+    }
+
+    /// How many `applied` events were written.
+    fn applied(&self) -> usize {
         let events = std::fs::read_to_string(&self.events).unwrap_or_default();
         events.lines().filter(|line| line.contains("\"event\":\"applied\"")).count()
+    }
+
+    /// Waits until so many changes were acknowledged.
+    pub fn wait_applied(&self, count: usize) {
+        until(&format!("{count} acknowledged changes"), || self.applied() >= count);
     }
 
     /// Closes the terminal under the program, as a lost connection does, and waits for its end.

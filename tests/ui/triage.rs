@@ -50,6 +50,15 @@ fn undo_brings_it_back_with_the_action_s_words() {
 }
 
 #[test]
+fn the_cursor_goes_to_what_undo_brought_back() {
+    let mut app = app();
+    app.keys("j e j u");
+    assert_eq!(app.subject(), "two");
+    app.keys("G u");
+    assert_eq!(app.subject(), "five", "nothing came back");
+}
+
+#[test]
 fn marks_ranges_and_counts_choose_what_a_verb_does() {
     let mut it = app();
     it.keys("j j x x e");

@@ -1,5 +1,5 @@
-//! A mail server in memory: mailboxes, uids, flags, with or without MOVE and COPYUID, that can cut a
-//! connection before or after any verb took effect, or never answer (the moment to crash the client).
+//! A mail server in memory: mailboxes, uids, flags, with or without MOVE and COPYUID, that can refuse, put
+//! off, cut a connection before or after any verb took effect, or never answer (the moment to crash the client).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -64,39 +64,61 @@ pub struct Trouble {
     pub cut_after: u64,
     pub crash: u64,
     pub not_now: u64,
+    pub refuse: u64,
 }
+
+/// What was said between all servers and all clients of a history, in order.
+pub type Log = Arc<Mutex<Vec<String>>>;
 
 #[derive(Debug)]
 pub struct Server {
+    /// Which of the servers of the history.
+    pub index: usize,
     pub mailboxes: BTreeMap<String, Mailbox>,
     pub has_move: bool,
     pub has_copyuid: bool,
     pub trouble: Trouble,
     pub random: Random,
     pub next_number: u64,
-    pub verbs: Vec<String>,
+    /// How often a message was put somewhere by a command whose answer never came.
+    pub unanswered: BTreeMap<u64, usize>,
+    /// How often a message was appended.
+    pub appended: BTreeMap<u64, usize>,
+    /// How often deleting a message was refused.
+    pub halves: BTreeMap<u64, usize>,
+    /// What commands put somewhere.
+    placed: Vec<u64>,
+    pub log: Log,
     /// Notified when a verb took effect and its answer will never come.
     pub crashed: Arc<Notify>,
 }
 
 pub type Shared = Arc<Mutex<Server>>;
 
+/// No history delivers as many to one server.
+pub const NUMBERS: u64 = 10_000;
+
 pub const NAMES: [&str; 4] = ["INBOX", "Archive", "Lists", "Trash"];
 
 impl Server {
-    pub fn new(seed: u64) -> Self {
-        let mut random = Random::new(seed);
+    pub fn new(seed: u64, index: usize, log: Log) -> Self {
+        let mut random = Random::new(seed ^ (index as u64) << 40);
         let mailboxes = NAMES.iter().enumerate();
         let mailboxes =
             mailboxes.map(|(n, name)| (name.to_string(), Mailbox { uid_validity: 100 + n as u32, uid_next: 1, messages: BTreeMap::new() }));
         let mut server = Self {
+            index,
             mailboxes: mailboxes.collect(),
             has_move: random.percent(60),
             has_copyuid: random.percent(60),
             trouble: Trouble::default(),
             random,
-            next_number: 1,
-            verbs: Vec::new(),
+            next_number: index as u64 * NUMBERS + 1,
+            unanswered: BTreeMap::new(),
+            appended: BTreeMap::new(),
+            halves: BTreeMap::new(),
+            placed: Vec::new(),
+            log,
             crashed: Arc::default(),
         };
         for _ in 0..server.random.below(12) + 3 {
@@ -114,7 +136,25 @@ impl Server {
         number
     }
 
-    /// Where a message is, as often as it is.
+    /// Perhaps the second half of a move.
+    fn note_half(&mut self, mailbox: &str, keys: &[Key]) {
+        let numbers = uids(keys).into_iter().filter_map(|uid| Some(self.mailboxes.get(mailbox)?.messages.get(&uid)?.number));
+        for number in numbers.collect::<Vec<_>>() {
+            *self.halves.entry(number).or_default() += 1;
+        }
+    }
+
+    fn note_unanswered(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            *self.unanswered.entry(*number).or_default() += 1;
+        }
+    }
+
+    pub fn say(&self, text: &str) {
+        self.log.lock().unwrap().push(format!("{} {text}", ["first:", "second:"][self.index]));
+    }
+
+    /// As often as the message is there.
     pub fn count(&self, number: u64) -> usize {
         self.mailboxes.values().flat_map(|mailbox| mailbox.messages.values()).filter(|message| message.number == number).count()
     }
@@ -160,6 +200,15 @@ fn uids(keys: &[Key]) -> Vec<u32> {
 }
 
 impl Connection {
+    /// The copy of a move is made; until its source is gone too nobody hears of it. What was unanswered before.
+    fn begin_second_half(&self, placed: usize) -> BTreeMap<u64, usize> {
+        let mut server = self.server.lock().unwrap();
+        let before = server.unanswered.clone();
+        let numbers = server.placed.get(placed..).unwrap_or_default().to_vec();
+        server.note_unanswered(&numbers);
+        before
+    }
+
     /// One verb: may be cut before or after its effect.
     async fn verb<T>(&mut self, name: &str, changes: bool, run: impl FnOnce(&mut Server) -> Result<T>) -> Result<T> {
         let (answer, crash) = {
@@ -170,27 +219,32 @@ impl Connection {
             }
             let trouble = server.trouble;
             if server.random.percent(trouble.cut_before) {
-                server.verbs.push(format!("{name}: cut before"));
+                server.say(&format!("{name}: cut before"));
                 self.dead = true;
                 return Err(offline());
             }
             if changes && server.random.percent(trouble.not_now) {
-                server.verbs.push(format!("{name}: not now"));
+                server.say(&format!("{name}: not now"));
                 return Err(RemoteError::NotNow("busy".into()));
             }
+            if changes && server.random.percent(trouble.refuse) {
+                server.say(&format!("{name}: refused"));
+                return Err(RemoteError::Rejected("no".into()));
+            }
+            let placed = server.placed.len();
             let answer = run(&mut server);
             let cut = server.random.percent(trouble.cut_after);
-            let crash = server.random.percent(trouble.crash);
-            server.verbs.push(format!(
-                "{name}{}",
-                if cut {
-                    ": cut after"
-                } else if crash {
-                    ": crash"
-                } else {
-                    ""
-                }
-            ));
+            let crash = !cut && server.random.percent(trouble.crash);
+            let end = match (cut, crash) {
+                (true, _) => ": cut after",
+                (_, true) => ": crash",
+                _ => "",
+            };
+            server.say(&format!("{name}{end}"));
+            if cut || crash {
+                let placed = server.placed.split_off(placed);
+                server.note_unanswered(&placed);
+            }
             if cut {
                 self.dead = true;
                 return Err(offline());
@@ -225,11 +279,15 @@ fn copy(server: &mut Server, mailbox: &str, keys: &[Key], to: &str) -> Result<Mo
     let has_copyuid = server.has_copyuid;
     let target = find(server, to)?;
     let present = uids(keys).into_iter().filter_map(|uid| source.messages.get(&uid).map(|message| (uid, message.clone())));
-    let moved = present.map(|(uid, message)| {
+    let present: Vec<(u32, Message)> = present.collect();
+    let numbers: Vec<u64> = present.iter().map(|(_, message)| message.number).collect();
+    let moved = present.into_iter().map(|(uid, message)| {
         let new = target.add(message);
         (Key::Uid(Uid(uid)), has_copyuid.then_some(Key::Uid(Uid(new))))
     });
-    Ok(moved.collect())
+    let moved = moved.collect();
+    server.placed.extend(numbers);
+    Ok(moved)
 }
 
 fn remove(server: &mut Server, mailbox: &str, keys: &[Key]) -> Result<()> {
@@ -349,10 +407,15 @@ impl Remote for Connection {
                 })
                 .await;
         }
+        let placed = self.server.lock().unwrap().placed.len();
         let moved = self.verb(&format!("copy {mailbox} {keys:?} {to}"), true, |server| copy(server, mailbox, keys, to)).await?;
+        let before = self.begin_second_half(placed);
         // the copy is made: a refusal of the second half must not look like a refusal of the whole
         let expunged = self.verb(&format!("expunge {mailbox} {keys:?}"), false, |server| remove(server, mailbox, keys)).await;
-        expunged.map(|()| moved)
+        expunged.map(|()| {
+            self.server.lock().unwrap().unanswered = before;
+            moved
+        })
     }
 
     async fn copy_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
@@ -365,14 +428,21 @@ impl Remote for Connection {
         let flags = flags.clone();
         self.verb(&format!("append {mailbox} {number:?}"), true, |server| {
             let has_copyuid = server.has_copyuid;
-            let uid = find(server, mailbox)?.add(Message { number: number.unwrap_or(0), flags });
+            let number = number.unwrap_or(0);
+            let uid = find(server, mailbox)?.add(Message { number, flags });
+            server.placed.push(number);
+            *server.appended.entry(number).or_default() += 1;
             Ok(has_copyuid.then_some(Key::Uid(Uid(uid))))
         })
         .await
     }
 
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
-        self.verb(&format!("delete {mailbox} {keys:?}"), true, |server| remove(server, mailbox, keys)).await
+        let deleted = self.verb(&format!("delete {mailbox} {keys:?}"), true, |server| remove(server, mailbox, keys)).await;
+        if matches!(deleted, Err(RemoteError::Rejected(_))) {
+            self.server.lock().unwrap().note_half(mailbox, keys);
+        }
+        deleted
     }
 
     async fn find(&mut self, mailbox: &str, rfc_message_id: &str) -> Result<Vec<Key>> {

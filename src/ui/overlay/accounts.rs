@@ -48,7 +48,9 @@ impl Accounts {
 
     pub fn draw(&self, model: &Model, theme: &Theme, now: &Now, area: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
         let keys = "r retry · e enter password · a add account · q close";
-        let place = middle(area, 100, area.height.saturating_sub(4).max(6));
+        // The accounts, and what is said about one of them.
+        let rows = u16::try_from(model.accounts.len()).unwrap_or(u16::MAX).saturating_add(9);
+        let place = middle(area, 100, rows.min(area.height.saturating_sub(4)).max(6));
         let inside = frame(buf, place, "accounts and health", keys, theme, model.settings.icons);
         let room = usize::from(inside.width.saturating_sub(2));
         let mut cursor = None;

@@ -10,6 +10,7 @@ use crate::mail::page::{Line, Meaning, Page};
 use crate::mail::{Address, DisplayText};
 use crate::ui::event::Now;
 use crate::ui::format::{date_full, size, width};
+use crate::ui::found::{self, Part};
 use crate::ui::model::{Focus, Model};
 use crate::ui::overlay::{messages::wrap, put};
 use crate::ui::theme::{Theme, Token};
@@ -128,11 +129,13 @@ fn waiting(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
 fn draw_page(model: &Model, theme: &Theme, now: &Now, page: &Page, place: Rect, buf: &mut Buffer) {
     let rows = rows(page, &model.preview);
     let top = model.preview.scroll.min(rows.len().saturating_sub(1));
+    let words = model.preview.find.clone().map_or_else(|| found::words(model, Part::Text), |find| vec![find]);
     for (y, row) in (place.y..place.bottom()).zip(rows.iter().skip(top)) {
         let line = Rect { y, height: 1, ..place };
         draw_row(model, theme, now, page, row, line, buf);
-        if let Some(find) = &model.preview.find {
-            highlight(theme, &row_text(page, row), find, line, offset(page, row), buf);
+        let text = Rect { x: line.x + offset(page, row).min(line.width), width: line.width - offset(page, row).min(line.width), ..line };
+        for word in &words {
+            found::tint(theme, &row_text(page, row), word, text, buf);
         }
     }
 }
@@ -239,21 +242,4 @@ fn meaning(theme: &Theme, meaning: Meaning) -> Style {
         style = style.add_modifier(Modifier::ITALIC);
     }
     style
-}
-
-/// Marks every place of `find` (lower case) in a row.
-fn highlight(theme: &Theme, text: &str, find: &str, line: Rect, offset: u16, buf: &mut Buffer) {
-    let lower = text.to_lowercase();
-    // Lower-casing may change lengths (İ); then places can't be told and nothing is marked.
-    if lower.len() != text.len() || find.is_empty() {
-        return;
-    }
-    for (at, found) in lower.match_indices(find) {
-        let (Some(before), Some(inside)) = (text.get(..at), text.get(at..at + found.len())) else { continue };
-        let x = line.x.saturating_add(offset).saturating_add(u16::try_from(width(before)).unwrap_or(u16::MAX));
-        if x < line.right() {
-            let wide = u16::try_from(width(inside)).unwrap_or(u16::MAX).min(line.right() - x);
-            buf.set_style(Rect { x, width: wide, ..line }.intersection(buf.area), theme.style(Token::Match));
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::mail::{MailboxId, MessageId, Scope};
+use crate::ui::action::Action;
 use crate::ui::event::{Effect, Leave};
 use crate::ui::model::{Model, Out};
 use crate::ui::overlay::Overlay;
@@ -84,6 +85,9 @@ fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], remo
     for id in added {
         list.leaving.remove(id);
     }
+    if std::mem::take(&mut model.taken_back) {
+        list.returned = added.iter().copied().collect();
+    }
     list.facts.clear();
     model.need.threads = !list.unfolded.is_empty();
     let gone: HashSet<MessageId> = removed.iter().copied().collect();
@@ -105,7 +109,11 @@ fn applied(model: &mut Model, label: &str, done: usize, asked: usize, kind: Appl
     let part = if done < asked { format!(" ({done} of {asked})") } else { String::new() };
     match kind {
         AppliedKind::Done => model.status.done(format!("{label}{part}"), out.now),
-        AppliedKind::Undone => model.status.say(format!("Undone: {label}{part}"), out.now),
+        AppliedKind::Undone => {
+            model.taken_back = true;
+            let redo = model.keymap.shown(model.context(), Action::Redo).map_or(String::new(), |key| format!("   {key} redo"));
+            model.status.say(format!("Undone: {label}{part}{redo}"), out.now);
+        }
         AppliedKind::Redone => model.status.done(format!("Again: {label}{part}"), out.now),
     }
 }
