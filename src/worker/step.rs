@@ -344,6 +344,8 @@ async fn flags<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, windo
 async fn finish(core: &Core, mailbox: MailboxId) -> Result<()> {
     with_progress(core, mailbox, |progress| progress.finish_due = false);
     let changed = core.writer.set_synced(mailbox, core.clock.wall()).await?;
+    // what waited for a lost row waits no longer
+    core.lock().state.dirty = true;
     core.out.changed(core.account, changed).await;
     core.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
     Ok(())
