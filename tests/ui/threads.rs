@@ -87,3 +87,16 @@ fn parentheses_walk_inside_the_thread() {
     app.keys(")");
     assert_eq!(app.subject(), "Re: plan again", "the thread ends here");
 }
+
+#[test]
+fn a_reply_that_repeats_its_subject_is_dim() {
+    let mut app = App::new((120, 40), vec![mail("Ada", "Re: plan").answers(1), mail("Priya", "plan")]);
+    app.keys("z a");
+    let buffer = app.buffer(postrider::config::Colors::None);
+    let dim = |y: u16| {
+        let row = (44..60).map(|x| &buffer[(x, y)]);
+        row.filter(|cell| cell.modifier.contains(ratatui::style::Modifier::DIM)).map(|cell| cell.symbol()).collect::<String>()
+    };
+    assert_eq!(dim(1), "");
+    assert!(dim(2).contains("Re:"), "{}", app.screen());
+}

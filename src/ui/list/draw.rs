@@ -46,6 +46,8 @@ struct Shown<'a> {
     marked: bool,
     reply: &'static str,
     selected: bool,
+    /// The row above says the same, in the same thread.
+    repeats: bool,
     summary: Option<&'a Summary>,
     row: Row,
 }
@@ -65,7 +67,9 @@ pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, cards: bool, b
         let y = place.y + n as u16 * step;
         let line = Rect { y, height: 1, ..place };
         let marked = list.marks.contains(&row.id) || range.as_ref().is_some_and(|range| range.contains(&at));
-        let shown = read(model, list, row, at == list.at(), marked);
+        let above = at.checked_sub(1).and_then(|above| list.rows.get(above));
+        let shown =
+            Shown { repeats: above.is_some_and(|above| repeats(list, above, row)), ..read(model, list, row, at == list.at(), marked) };
         if cards {
             card(model, theme, now, &shown, line, place.bottom(), buf);
         } else {
@@ -106,9 +110,28 @@ fn read<'a>(model: &Model, list: &'a List, row: &Row, selected: bool, marked: bo
         marked,
         reply,
         selected,
+        repeats: false,
         summary,
         row: *row,
     }
+}
+
+/// A reply below a row of its thread with the same subject.
+fn repeats(list: &List, above: &Row, row: &Row) -> bool {
+    let subject = |row: &Row| list.summaries.get(&row.id).map(|summary| without_reply(&summary.subject));
+    row.depth > 0 && above.thread == row.thread && subject(row).is_some() && subject(above) == subject(row)
+}
+
+/// The subject without "Re:".
+fn without_reply(subject: &str) -> &str {
+    let mut rest = subject.trim();
+    while let (Some(head), Some(tail)) = (rest.get(..3), rest.get(3..)) {
+        if !head.eq_ignore_ascii_case("re:") {
+            break;
+        }
+        rest = tail.trim_start();
+    }
+    rest
 }
 
 /// Sender, or where it was sent to in Sent and Drafts; with the count of a folded thread.
@@ -185,7 +208,8 @@ fn one_line(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, 
     let x = x + sender as u16 + indent.min(room) as u16;
     let folder_room = if room >= WITH_FOLDER && spans_folders(model) { FOLDER + 1 } else { 0 };
     let subject_room = room.saturating_sub(state + sender + indent + date_room + folder_room);
-    let used = put(buf, x, line.y, &subject(shown), subject_room, text);
+    let of_subject = if shown.repeats && !shown.unread { theme.style(Token::Dim) } else { text };
+    let used = put(buf, x, line.y, &subject(shown), subject_room, of_subject);
     put(buf, x + used, line.y, &tags(shown), subject_room.saturating_sub(usize::from(used)), theme.style(Token::Dim));
     if folder_room > 0 {
         let x = line.right().saturating_sub((date_room + FOLDER) as u16);
