@@ -285,7 +285,14 @@ async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys:
     let messages = remote.headers(&name, &keys).await?;
     add(core, mailbox, parse(messages).await?).await?;
     let asked: std::collections::HashSet<Key> = keys.into_iter().take(FETCH).collect();
-    with_progress(core, mailbox, |progress| progress.missing.retain(|key| !asked.contains(key)));
+    with_progress(core, mailbox, |progress| {
+        // they are the first, so that a long list is not gone through for every few of it
+        let first = progress.missing.iter().take_while(|key| asked.contains(key)).count();
+        progress.missing.drain(..first);
+        if first < asked.len() {
+            progress.missing.retain(|key| !asked.contains(key));
+        }
+    });
     Ok(())
 }
 
