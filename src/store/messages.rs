@@ -91,7 +91,9 @@ impl Work<'_> {
         let likeness = likeness(message);
         let mut alike = Vec::new();
         if let Some(content) = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten() {
-            let sql = format!("SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.content = ?2 AND {IS_AWAITED} ORDER BY m.id");
+            let sql = format!(
+                "SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.content = ?2 AND {IS_AWAITED} ORDER BY m.id"
+            );
             alike = self.awaited(&sql, (mailbox.0, content.0))?;
         }
         // without a Message-ID nothing tells two messages apart
