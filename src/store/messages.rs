@@ -51,7 +51,11 @@ impl Work<'_> {
     /// the flags of a lost row.
     fn without_awaited(&mut self, account: AccountId, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<Vec<Known>> {
         let identity = |message: &NewMessage| message.identity.as_deref().map(|identity| identity_hash(account, identity));
-        let mut rest: Vec<Known> = messages.into_iter().map(|message| (identity(&message), message)).map(|(id, m)| (m, id)).collect();
+        let with_identity = |message: NewMessage| {
+            let identity = identity(&message);
+            (message, identity)
+        };
+        let mut rest: Vec<Known> = messages.into_iter().map(with_identity).collect();
         if !self.awaits(mailbox)? {
             return Ok(rest);
         }

@@ -109,7 +109,7 @@ impl Work<'_> {
         let ask = match (wish, row.mailbox) {
             (Wish::Flags { add, remove }, Some(mailbox)) => Ask::Flags { mailbox, add, remove },
             (Wish::Move(to), Some(mailbox)) if !self.is_copied(id)? => Ask::Move { mailbox, to },
-            (Wish::Delete, Some(mailbox)) if !self.is_copied(id)? && !self.is_awaiting(after)? => Ask::Delete { mailbox },
+            (Wish::Delete, Some(mailbox)) if !self.is_needed(id)? && !self.is_awaiting(after)? => Ask::Delete { mailbox },
             (Wish::Place(to), _) => match self.source_of(copy_of, to)? {
                 Source::Here(from, key, mailbox) => {
                     source = Some((from, key));
@@ -128,6 +128,15 @@ impl Work<'_> {
         let mut statement = self.db.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM message m LEFT JOIN sent s ON s.message = m.id \
              WHERE m.copy_of = ?1 AND m.state = 0 AND m.wanted_mailbox IS NOT NULL AND coalesce(s.kind, 0) <> 6)",
+        )?;
+        Ok(statement.query_row([id.0], |row| row.get(0))?)
+    }
+
+    /// A message made from the row, perhaps for another account, is on no server yet: its bytes come from here.
+    fn is_needed(&self, id: MessageId) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM message m JOIN message l ON l.content = m.content LEFT JOIN sent s ON s.message = l.id \
+             WHERE m.id = ?1 AND l.id <> ?1 AND l.state = 0 AND l.wanted_mailbox IS NOT NULL AND coalesce(s.kind, 0) <> 6)",
         )?;
         Ok(statement.query_row([id.0], |row| row.get(0))?)
     }

@@ -11,7 +11,7 @@ use super::action::{Action, Context};
 use super::event::Now;
 use super::format::{count, cut, width};
 use super::model::Model;
-use super::overlay::put;
+use super::overlay::{Overlay, put};
 use super::theme::{Theme, Token};
 use crate::mail::DisplayText;
 use crate::worker::{Job, JobState, LinkState};
@@ -254,8 +254,14 @@ const FOOTERS: &[(Context, &[Action])] = &[
 pub fn hints(model: &Model, room: usize) -> Vec<(String, &'static str, Action)> {
     let context = model.context();
     let actions = FOOTERS.iter().find(|(known, _)| *known == context).map_or(&[][..], |(_, actions)| actions);
+    let form = matches!(model.overlays.last(), Some(Overlay::Form(_)));
+    let words = |action: Action| match action {
+        Action::Accept if form => "test and save",
+        Action::Complete if form => "next field",
+        action => action.spec().hint,
+    };
     let mut all: Vec<(String, &'static str, Action)> =
-        actions.iter().filter_map(|action| Some((model.keymap.shown(context, *action)?, action.spec().hint, *action))).collect();
+        actions.iter().filter_map(|action| Some((model.keymap.shown(context, *action)?, words(*action), *action))).collect();
     let len = |(key, words, _): &(String, &str, Action)| width(key) + width(words) + 3;
     let mut total: usize = all.iter().map(len).sum::<usize>().saturating_sub(2);
     while total > room && all.len() > 1 {

@@ -130,6 +130,11 @@ fn digit(key: Key) -> Option<u32> {
 
 /// A letter for the line; else one quiet sentence.
 fn unbound(model: &mut Model, context: Context, key: Key, chord: &[Key], out: &mut Out) {
+    if let Some(Overlay::Form(form)) = model.overlays.last_mut()
+        && form.choose(key)
+    {
+        return;
+    }
     if let Some(line) = model.overlays.last_mut().and_then(Overlay::line) {
         if line.key(key) {
             overlay::typed(model, out);

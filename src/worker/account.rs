@@ -96,6 +96,7 @@ impl<C: Connect> Supervisor<C> {
             let mut inner = self.core.lock();
             inner.is_online = false;
             inner.state.has_b = false;
+            inner.state.expects_b = false;
             inner.down = Some(why.to_owned());
             for raw in inner.raws.drain(..) {
                 let _ = raw.done.send(Err(why.to_owned()));
@@ -234,6 +235,7 @@ impl<C: Connect> Supervisor<C> {
             _ = stop.changed() => return,
         }
         let core = self.core.clone();
+        core.poke(|inner| inner.state.expects_b = true);
         let mut back_off = BackOff::new(self.seed ^ 0xb);
         let mut attempts = 0;
         while attempts < B_ATTEMPTS && !*stop.borrow() {
@@ -244,7 +246,7 @@ impl<C: Connect> Supervisor<C> {
                 _ = stop.changed() => return,
             };
             if let Ok(mut remote) = connected {
-                core.poke(|inner| inner.state.has_b = true);
+                core.poke(|inner| (inner.state.has_b, inner.state.expects_b) = (true, false));
                 let end = self.serve(&mut remote, Link::B, stop.clone(), None).await;
                 core.poke(|inner| inner.state.has_b = false);
                 core.rest(Link::B);
@@ -259,6 +261,10 @@ impl<C: Connect> Supervisor<C> {
                 }
             }
             attempts += 1;
+            if core.lock().state.expects_b {
+                core.poke(|inner| inner.state.expects_b = false);
+                core.rest(Link::B);
+            }
             tokio::select! {
                 () = sleep(back_off.next_pause()) => {}
                 _ = stop.changed() => return,

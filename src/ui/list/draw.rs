@@ -185,7 +185,8 @@ fn one_line(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, 
     let x = x + sender as u16 + indent.min(room) as u16;
     let folder_room = if room >= WITH_FOLDER && spans_folders(model) { FOLDER + 1 } else { 0 };
     let subject_room = room.saturating_sub(state + sender + indent + date_room + folder_room);
-    put(buf, x, line.y, &subject(shown), subject_room, text);
+    let used = put(buf, x, line.y, &subject(shown), subject_room, text);
+    put(buf, x + used, line.y, &tags(shown), subject_room.saturating_sub(usize::from(used)), theme.style(Token::Dim));
     if folder_room > 0 {
         let x = line.right().saturating_sub((date_room + FOLDER) as u16);
         put(buf, x, line.y, &folder(model, shown), FOLDER, theme.style(Token::Dim));
@@ -201,6 +202,14 @@ fn one_line(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, 
     }
     tint(model, theme, Part::Sender, &name, name_place, buf);
     tint(model, theme, Part::Subject, &subject(shown), Rect { x, width: subject_room as u16, ..line }, buf);
+}
+
+/// "  +todo +later", where there is room after the subject; what programs keep for themselves is left out.
+fn tags(shown: &Shown) -> String {
+    let Some(summary) = shown.summary else { return String::new() };
+    let words = summary.flags.keywords.iter().filter(|word| !word.starts_with('$'));
+    let tags: Vec<String> = words.map(|word| format!("+{}", DisplayText::new(word))).collect();
+    if tags.is_empty() { String::new() } else { format!("  {}", tags.join(" ")) }
 }
 
 /// Tints what is searched for in a text that was drawn.

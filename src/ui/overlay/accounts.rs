@@ -118,8 +118,10 @@ fn details(model: &Model, account: &Account, now: &Now) -> Vec<(String, Token)> 
         }
         Some(LinkState::BackOff { why, retry_at }) => {
             lines.push((DisplayText::capped(why, 400).into_string(), Token::Failed));
+            let soon = *retry_at - now.wall.timestamp().as_second() < 60;
             let when = date_full((*retry_at, offset(now)), &now.wall, model.settings.dates);
-            lines.push((format!("Tries again: {when}. r tries now. Saved mail can be read; changes are kept."), Token::Dim));
+            let when = if soon { " within a minute".to_owned() } else { format!(": {when}") };
+            lines.push((format!("Tries again{when}. r tries now. Saved mail can be read; changes are kept."), Token::Dim));
         }
         _ => {}
     }

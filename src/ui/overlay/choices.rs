@@ -16,6 +16,10 @@ use crate::ui::theme::{Theme, Token};
 /// Cells from an entry's label to the words about it.
 const ABOUT: usize = 20;
 
+/// Boxes narrower than this have room for short notes only.
+const NARROW: usize = 50;
+const SHORT: usize = 8;
+
 /// One entry; all its texts are clean.
 #[derive(Clone, Debug)]
 pub struct Choice<T> {
@@ -187,7 +191,8 @@ impl<T> Choices<T> {
         let key_column = self.entries.iter().map(|entry| width(&entry.key)).max().unwrap_or(0).min(10);
         put(buf, line.x + 2, line.y, &entry.key, key_column, theme.style(Token::Key));
         let at = 2 + if key_column > 0 { key_column + 2 } else { 0 };
-        let note = width(&entry.note).min(room / 2);
+        // In a narrow box the label comes before a long note.
+        let note = if room < NARROW && width(&entry.note) > SHORT { 0 } else { width(&entry.note).min(room / 2) };
         let label_room = room.saturating_sub(at + note + 1);
         put(buf, line.x + at.min(room) as u16, line.y, &entry.label, label_room, theme.style(Token::Text));
         let about = at + ABOUT.max(width(&entry.label) + 2);

@@ -164,9 +164,10 @@ impl Prompt {
         clear(buf, row);
         let note = self.note(model);
         let used = put(buf, row.x, row.y, &self.label, usize::from(row.width) / 2, theme.style(Token::Accent));
-        // The note has what the text leaves, and a third in any case.
+        // The note has what the text leaves, and a third in any case where there is room for both.
         let whole = usize::from(row.width.saturating_sub(used));
-        let note_width = width(&note).min(whole.saturating_sub(width(self.line.text()) + 3).max(usize::from(row.width) / 3));
+        let least = if row.width >= 80 { usize::from(row.width) / 3 } else { 0 };
+        let note_width = width(&note).min(whole.saturating_sub(width(self.line.text()) + 3).max(least));
         let room = whole.saturating_sub(note_width + 2);
         put(buf, row.right().saturating_sub(note_width as u16), row.y, &cut(&note, note_width), note_width, theme.style(Token::Dim));
         let cursor = self.line.draw(buf, row.x + used, row.y, room, theme);

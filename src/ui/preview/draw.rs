@@ -21,6 +21,8 @@ pub enum Row {
     Subject,
     /// From, to and date.
     People,
+    /// From, where it needs a row of its own; then [`Row::People`] has the rest.
+    Sender,
     Facts,
     Blank,
     /// A line of the page, by its place.
@@ -29,9 +31,16 @@ pub enum Row {
     Note(String),
 }
 
+/// Below this width the sender has a row to itself.
+const TWO_ROWS: u16 = 60;
+
 /// The rows of a page, with quotes folded or not.
 pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
-    let mut rows = vec![Row::Subject, Row::People];
+    let mut rows = vec![Row::Subject];
+    if page.view.width < TWO_ROWS {
+        rows.push(Row::Sender);
+    }
+    rows.push(Row::People);
     if !page.facts.is_empty() {
         rows.push(Row::Facts);
     }
@@ -71,7 +80,7 @@ pub fn row_text(page: &Page, row: &Row) -> String {
         Row::Subject => page.subject.as_str().to_owned(),
         Row::Text(n) => page.lines.get(*n).map(line_text).unwrap_or_default(),
         Row::Files(text) | Row::Note(text) => text.clone(),
-        Row::People | Row::Facts | Row::Blank => String::new(),
+        Row::Sender | Row::People | Row::Facts | Row::Blank => String::new(),
     }
 }
 
@@ -156,6 +165,9 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
             let subject = if page.subject.is_empty() { "(no subject)" } else { page.subject.as_str() };
             put(buf, line.x, line.y, subject, room, theme.style(Token::Heading));
         }
+        Row::Sender => {
+            put(buf, line.x, line.y, &senders(page), room, theme.style(Token::Text));
+        }
         Row::People => people(model, theme, now, page, line, buf),
         Row::Facts => {
             let facts: Vec<&str> = page.facts.iter().map(DisplayText::as_str).collect();
@@ -177,15 +189,23 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
 
 /// "Priya Raman <priya@…> → me, team@…" and the date at the right.
 fn people(model: &Model, theme: &Theme, now: &Now, page: &Page, line: Rect, buf: &mut Buffer) {
-    let date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
+    let mut date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
     let room = usize::from(line.width);
+    let narrow = page.view.width < TWO_ROWS;
+    if narrow && let Some(at) = date.find(" (") {
+        date.truncate(at);
+    }
     let date_room = width(&date).min(room / 2);
     let arrow = if model.settings.icons == Icons::Ascii { "->" } else { "→" };
-    let from: Vec<String> = page.from.iter().map(full).collect();
+    let from = if narrow { String::new() } else { format!("{} ", senders(page)) };
     let to: Vec<String> = page.to.iter().chain(&page.cc).map(|address| short(model, address)).collect();
-    let text = format!("{} {arrow} {}", from.join(", "), to.join(", "));
+    let text = format!("{from}{arrow} {}", to.join(", "));
     put(buf, line.x, line.y, &text, room.saturating_sub(date_room + 2), theme.style(Token::Text));
     put(buf, line.right().saturating_sub(date_room as u16 + 1), line.y, &date, date_room, theme.style(Token::Dim));
+}
+
+fn senders(page: &Page) -> String {
+    page.from.iter().map(full).collect::<Vec<_>>().join(", ")
 }
 
 fn full(address: &Address) -> String {

@@ -42,8 +42,11 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             }
         }
         WorkerEvent::Job(job) => {
-            if let JobState::Failed(why) = &job.state {
-                model.status.failed(format!("{}: {why}", job.label), out.now);
+            match &job.state {
+                JobState::Failed(why) => model.status.failed(format!("{}: {why}", job.label), out.now),
+                // What an account does by itself is not news; what the user asked for is.
+                JobState::Finished if job.account.is_none() => model.status.say(format!("Finished: {}", job.label), out.now),
+                _ => {}
             }
             model.status.job(job);
         }
@@ -56,11 +59,13 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         }
         WorkerEvent::Probed { account, result } => probed(model, &account, result, out),
         WorkerEvent::Failed { what, why, next } => {
-            // What was taken out before it was saved may have to come back.
+            // What was shown before it was saved may not have been: read it again.
             if !model.list.leaving.is_empty() {
                 model.list.leaving.clear();
                 model.asked = None;
             }
+            let known: Vec<MessageId> = model.list.summaries.keys().copied().collect();
+            model.list.stale.extend(known);
             let parts: Vec<String> = [what, why, next].into_iter().filter(|part| !part.trim().is_empty()).collect();
             model.status.failed(parts.join(". "), out.now);
         }
