@@ -149,13 +149,14 @@ impl<C: Connect> Supervisor<C> {
         let text = error.to_string();
         self.go_down(&text).await;
         let core = &self.core;
-        let is_refused = matches!(&error, StepError::Remote(RemoteError::BadLogin(_)));
+        let needs_user = matches!(&error, StepError::Remote(RemoteError::BadLogin(_) | RemoteError::NoSecret(_)));
+        let is_unknown = matches!(&error, StepError::Remote(RemoteError::NoSecret(_)));
         if core.take_success() {
             back_off.reset();
         }
         let pause = back_off.next_pause();
-        let state = if is_refused {
-            LinkState::SignIn { refused: Some(text) }
+        let state = if needs_user {
+            LinkState::SignIn { refused: (!is_unknown).then_some(text) }
         } else {
             let retry_at = core.clock.wall() + i64::try_from(pause.as_secs() + 1).unwrap_or(60);
             LinkState::BackOff { why: text, retry_at }
@@ -163,7 +164,7 @@ impl<C: Connect> Supervisor<C> {
         core.out.link(core.account, &core.name, state).await;
         let mut stop = self.stop.clone();
         tokio::select! {
-            () = sleep(pause), if !is_refused => {}
+            () = sleep(pause), if !needs_user => {}
             () = self.retry.notified() => back_off.reset(),
             _ = stop.changed() => {}
         }

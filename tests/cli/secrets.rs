@@ -87,6 +87,9 @@ fn commands_keep_the_password() {
             assert!(!leaks(ran.out.as_bytes()) && !leaks(ran.err.as_bytes()), "{arguments:?}: {} {}", ran.out, ran.err);
         }
     }
+    let id = world.json(&["list", "--json"])["messages"][0]["id"].to_string();
+    world.done(&[&flags[..], &["flag", &id, "+seen"]].concat());
+    world.done(&[&flags[..], &["sync"]].concat());
     let trace = std::fs::read_to_string(&log[1]).unwrap();
     assert!(trace.contains("[secret]"), "the trace holds the sign-in: {trace}");
     assert_kept(&world.home.path(""), &["log", "trace", "events", "mail.db"]);
