@@ -182,7 +182,7 @@ fn what_a_search_does_not_understand_is_underlined_and_told() {
     let mut app = app();
     app.keys("/");
     app.text("rack is:foo");
-    assert!(app.screen().contains("did you mean"), "{}", app.screen());
+    assert!(app.screen().contains("means nothing"), "{}", app.screen());
     let buffer = app.buffer(postrider::config::Colors::None);
     let row = &buffer.content[38 * 120..39 * 120];
     let underlined: String =
