@@ -62,7 +62,7 @@ pub fn sync(session: &Session, args: &args::Sync) -> Outcome {
 /// What a failure of a server means for a script.
 fn exit_code(error: &RemoteError) -> u8 {
     match error {
-        RemoteError::BadLogin(_) => NO_LOGIN,
+        RemoteError::BadLogin(_) | RemoteError::NoSecret(_) => NO_LOGIN,
         RemoteError::NotNow(_) => TRY_AGAIN,
         _ => UNAVAILABLE,
     }

@@ -1,7 +1,7 @@
 //! What servers say about messages: headers, flags, what is gone, and void uids. What each event does to a
 //! row is decided in `rows.rs`; here rows are found, and the answers that come too late are kept away.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, params};
 
@@ -13,9 +13,6 @@ use super::work::Work;
 use super::{Changed, Merged, Result, StoreError, Validity};
 use crate::mail::server::{NewMessage, Opened, Window};
 use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
-
-/// What tells a message from others where the server has no identity: Message-ID, size, INTERNALDATE.
-type Likeness = (i64, i64, i64);
 
 /// A message with the number of the server's own identity of it.
 type Known = (NewMessage, Option<i64>);
@@ -29,7 +26,7 @@ impl Work<'_> {
         messages.sort_by(|a, b| b.key.cmp(&a.key));
         let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
         let mut first_born = None;
-        for (message, identity) in self.without_awaited(account, mailbox, messages)? {
+        for (message, identity) in self.without_awaited(account, mailbox, messages, true)? {
             if self.memory.has_left(mailbox, &message.key) {
                 continue;
             }
@@ -49,24 +46,40 @@ impl Work<'_> {
     /// Gives new messages to the rows that are lost in this mailbox or in flight to it; the others come back,
     /// with a number for the server's own identity of them. Of messages that are alike those go first that have
     /// the flags of a lost row.
-    fn without_awaited(&mut self, account: AccountId, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<Vec<Known>> {
+    fn without_awaited(
+        &mut self,
+        account: AccountId,
+        mailbox: MailboxId,
+        messages: Vec<NewMessage>,
+        or_in_flight: bool,
+    ) -> Result<Vec<Known>> {
         let identity = |message: &NewMessage| message.identity.as_deref().map(|identity| identity_hash(account, identity));
-        let mut rest: Vec<Known> = messages.into_iter().map(|message| (identity(&message), message)).map(|(id, m)| (m, id)).collect();
+        let with_identity = |message: NewMessage| {
+            let identity = identity(&message);
+            (message, identity)
+        };
+        let mut rest: Vec<Known> = messages.into_iter().map(with_identity).collect();
         if !self.awaits(mailbox)? {
             return Ok(rest);
         }
-        let doubles = doubles(rest.iter().map(|(message, _)| message));
         for flags_count in [true, false] {
             for (message, identity) in std::mem::take(&mut rest) {
                 let is_new = !self.memory.has_left(mailbox, &message.key) && lookup::find_key(self.db, mailbox, &message.key)?.is_none();
-                let row = if is_new { self.find_awaited(mailbox, &message, identity, &doubles, flags_count)? } else { None };
+                let row = if is_new { self.find_awaited(mailbox, &message, identity, flags_count)? } else { None };
                 match row {
-                    Some(id) => self.found(id, mailbox, message, identity)?,
-                    None => rest.push((message, identity)),
+                    Some((id, state)) if or_in_flight || state == State::Lost => self.found(id, mailbox, message, identity)?,
+                    _ => rest.push((message, identity)),
                 }
             }
         }
         Ok(rest)
+    }
+
+    /// Gives messages to the rows that are lost here; the others come back.
+    pub fn find_lost(&mut self, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<(Changed, Vec<NewMessage>)> {
+        let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
+        let rest = self.without_awaited(account, mailbox, messages, false)?;
+        Ok((std::mem::take(&mut self.changes).finish(), rest.into_iter().map(|(message, _)| message).collect()))
     }
 
     /// Some row is lost in this mailbox, or in flight to it.
@@ -77,38 +90,41 @@ impl Work<'_> {
         Ok(statement.query_row([mailbox.0], |row| row.get(0))?)
     }
 
-    /// A row that this message is: by the server's own identity, else by its likeness. Of lost rows that are alike any
-    /// will do, for they only differ in what is wanted of them: one with the same flags, else the oldest. One in flight
-    /// is taken only where nothing else could be meant, for it may still be where it was.
+    /// A row that this message is: by the server's own identity, else by its likeness. Of several lost rows any will
+    /// do, first one with the same flags: nothing that we were told of them tells them apart, and to take none would
+    /// lose what is wanted of them. One in flight is taken only where nothing else could be meant, for it may still
+    /// be where it was.
     fn find_awaited(
         &self,
         mailbox: MailboxId,
         message: &NewMessage,
         identity: Option<i64>,
-        doubles: &HashSet<Likeness>,
         flags_count: bool,
-    ) -> Result<Option<MessageId>> {
-        let likeness = likeness(message);
+    ) -> Result<Option<(MessageId, State)>> {
         let mut alike = Vec::new();
         if let Some(content) = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten() {
             let sql = format!(
-                "SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.content = ?2 AND {IS_AWAITED} ORDER BY m.id"
+                "SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id \
+                 WHERE m.content = ?2 AND {IS_AWAITED} ORDER BY m.id"
             );
             alike = self.awaited(&sql, (mailbox.0, content.0))?;
         }
+        let hash = Links::of(&message.envelope).own;
         // without a Message-ID nothing tells two messages apart
-        if alike.is_empty() && likeness.0 != 0 {
+        if alike.is_empty() && hash != 0 {
             let sql = format!(
                 "SELECT {PLACED}, m.id FROM reference r JOIN message m ON m.thread = r.thread JOIN content c ON c.id = m.content \
                  LEFT JOIN sent s ON s.message = m.id WHERE r.hash = ?2 AND c.hash = ?2 AND c.size = ?3 AND m.received = ?4 \
-                 AND (?5 IS NULL OR c.identity IS NULL OR c.identity = ?5) AND {IS_AWAITED} ORDER BY m.id"
+                 AND (?5 IS NULL OR c.identity IS NULL OR c.identity = ?5) AND coalesce(c.subject, '') = ?6 AND c.date IS ?7 \
+                 AND {IS_AWAITED} ORDER BY m.id"
             );
-            alike = self.awaited(&sql, (mailbox.0, likeness.0, likeness.1, likeness.2, identity))?;
+            let (size, envelope) = (i64::try_from(message.size).unwrap_or(i64::MAX), &message.envelope);
+            alike = self.awaited(&sql, (mailbox.0, hash, size, message.received, identity, envelope.subject.as_str(), envelope.date))?;
         }
         let lost = alike.iter().find(|(_, row)| row.state == State::Lost && (!flags_count || row.server == message.flags));
         Ok(match (lost, alike.as_slice()) {
-            (Some((id, _)), _) => Some(*id),
-            (None, [(id, row)]) if row.state != State::Lost && !doubles.contains(&likeness) => Some(*id),
+            (Some((id, row)), _) => Some((*id, row.state)),
+            (None, [(id, row)]) if row.state != State::Lost => Some((*id, row.state)),
             _ => None,
         })
     }
@@ -334,14 +350,4 @@ impl Work<'_> {
         self.db.prepare_cached("UPDATE message SET after = NULL WHERE after = ?1")?.execute([id.0])?;
         Ok(is_any)
     }
-}
-
-fn likeness(message: &NewMessage) -> Likeness {
-    (Links::of(&message.envelope).own, i64::try_from(message.size).unwrap_or(i64::MAX), message.received)
-}
-
-/// What more than one message of a batch looks like.
-fn doubles<'m>(messages: impl Iterator<Item = &'m NewMessage>) -> HashSet<Likeness> {
-    let mut seen = HashSet::new();
-    messages.map(likeness).filter(|likeness| !seen.insert(*likeness)).collect()
 }

@@ -184,6 +184,8 @@ pub enum PushEnd {
     Refused,
     /// Not now: wanted stays, nothing is in flight any more.
     NotNow,
+    /// Flags whose answer was lost: what the server has now.
+    Looked(Vec<(Key, Flags)>),
 }
 
 /// A row whose push had no answer (cut, crash): the worker looks at the server and says which it was.

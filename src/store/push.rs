@@ -109,7 +109,8 @@ impl Work<'_> {
         let ask = match (wish, row.mailbox) {
             (Wish::Flags { add, remove }, Some(mailbox)) => Ask::Flags { mailbox, add, remove },
             (Wish::Move(to), Some(mailbox)) if !self.is_copied(id)? => Ask::Move { mailbox, to },
-            (Wish::Delete, Some(mailbox)) if !self.is_copied(id)? && !self.is_awaiting(after)? => Ask::Delete { mailbox },
+            (Wish::Delete, Some(mailbox)) if !self.is_needed(id)? && !self.is_awaiting(after)? => Ask::Delete { mailbox },
+            (Wish::Place(_), _) if self.is_out_of_reach(id)? => return Ok(None),
             (Wish::Place(to), _) => match self.source_of(copy_of, to)? {
                 Source::Here(from, key, mailbox) => {
                     source = Some((from, key));
@@ -130,6 +131,23 @@ impl Work<'_> {
              WHERE m.copy_of = ?1 AND m.state = 0 AND m.wanted_mailbox IS NOT NULL AND coalesce(s.kind, 0) <> 6)",
         )?;
         Ok(statement.query_row([id.0], |row| row.get(0))?)
+    }
+
+    /// A message made from the row, perhaps for another account, is on no server yet: its bytes come from here.
+    fn is_needed(&self, id: MessageId) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM message m JOIN message l ON l.content = m.content LEFT JOIN sent s ON s.message = l.id \
+             WHERE m.id = ?1 AND l.id <> ?1 AND l.state = 0 AND l.wanted_mailbox IS NOT NULL AND coalesce(s.kind, 0) <> 6)",
+        )?;
+        Ok(statement.query_row([id.0], |row| row.get(0))?)
+    }
+
+    /// The bytes of a local row are only where it is not known yet; they will be found, or given up, there.
+    fn is_out_of_reach(&self, id: MessageId) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT max(l.state = 2) AND NOT max(l.state = 1) FROM message m JOIN message l ON l.content = m.content WHERE m.id = ?1",
+        )?;
+        Ok(statement.query_row([id.0], |row| row.get(0))? && !self.has_bytes(id)?)
     }
 
     /// The other half of a move between accounts is not yet surely on its server.
@@ -212,6 +230,15 @@ impl Work<'_> {
                 PushEnd::NotNow => {
                     let mut after = before.clone();
                     after.not_now();
+                    self.save(*id, &before, &after)?;
+                }
+                PushEnd::Looked(present) => {
+                    let mut after = before.clone();
+                    match present.iter().find(|(key, _)| Some(key) == *old_key) {
+                        Some((_, flags)) => after.looked(flags),
+                        // gone, as the next comparison will find
+                        None => after.not_now(),
+                    }
                     self.save(*id, &before, &after)?;
                 }
             }
@@ -310,16 +337,14 @@ impl Work<'_> {
         asks.into_values().map(|(ask, chosen)| self.unresolved_push(account, ask, &chosen)).collect()
     }
 
-    /// What was asked for a row in flight. Flag changes can be asked again: nothing of them is in flight.
-    fn asked(&mut self, candidate: Candidate) -> Result<Option<(Ask, Chosen)>> {
+    /// What was asked for a row in flight.
+    fn asked(&self, candidate: Candidate) -> Result<Option<(Ask, Chosen)>> {
         let Candidate { id, row, copy_of, .. } = candidate;
         let mut source = None;
         let ask = match (row.sent.clone(), row.mailbox) {
-            (Some(Sent::Flags(_)), _) => {
-                let mut after = row.clone();
-                after.not_now();
-                self.save(id, &row, &after)?;
-                return Ok(None);
+            (Some(Sent::Flags(asked)), Some(mailbox)) => {
+                let (add, remove) = row.server.difference(&asked);
+                Ask::Flags { mailbox, add, remove }
             }
             (Some(Sent::Move(to)), Some(mailbox)) => Ask::Move { mailbox, to },
             (Some(Sent::Delete), Some(mailbox)) => Ask::Delete { mailbox },

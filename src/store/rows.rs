@@ -171,6 +171,17 @@ impl Placed {
         }
     }
 
+    /// What the server has of flags whose answer was lost: where it is as asked, it was our doing.
+    pub fn looked(&mut self, incoming: &Flags) {
+        if let Some(Sent::Flags(asked)) = self.sent.take() {
+            let (added, removed) = self.server.difference(&asked);
+            let asked_about = added.with(&removed);
+            let now = asked_about.without(&asked_about.without(incoming));
+            self.server = self.server.without(&asked_about).with(&now);
+        }
+        self.seen(incoming);
+    }
+
     /// The server shows it with these flags.
     pub fn seen(&mut self, incoming: &Flags) {
         self.wanted.flags = merge(&self.server, &self.wanted.flags, incoming);

@@ -274,6 +274,11 @@ impl Writer {
         self.sync_job(move |work| work.add_messages(mailbox, messages))
     }
 
+    /// Gives messages that came to the rows that are lost here; the others come back.
+    pub fn find_lost(&self, mailbox: MailboxId, messages: Vec<NewMessage>) -> Pending<(Changed, Vec<NewMessage>)> {
+        self.sync_job(move |work| work.find_lost(mailbox, messages))
+    }
+
     /// Keys and flags of everything in the window, asked for at [`Writer::clock`] `asked_at`.
     pub fn merge_flags(&self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Pending<Merged> {
         self.sync_job(move |work| work.merge_flags(mailbox, window, present, asked_at))
@@ -298,7 +303,7 @@ impl Writer {
         self.sync_job(move |work| work.add_bodies(mailbox, &bodies, &texts))
     }
 
-    /// Adds up to `limit` messages to the search index; how many are left.
+    /// Adds up to `limit` messages to the search index; how many are left, counted up to 1,000.
     pub fn index_some(&self, limit: usize) -> Pending<usize> {
         self.sync_job(move |work| work.index_some(limit))
     }
@@ -328,8 +333,7 @@ impl Writer {
         self.sync_job(move |work| work.end_push(&push, end))
     }
 
-    /// Rows in flight whose answer never came. Flag changes are simply asked again; for the rest the caller
-    /// looks at the server and then calls [`Writer::end_push`]. Only while no push of the account is running.
+    /// Rows in flight whose answer never came. The caller looks at the server and then calls [`Writer::end_push`]. Only while no push of the account is running.
     pub fn unresolved(&self, account: AccountId) -> Pending<Vec<Unresolved>> {
         self.sync_job(move |work| work.unresolved(account))
     }

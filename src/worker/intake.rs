@@ -177,7 +177,7 @@ impl Intake {
     async fn apply(&mut self, change: Change, label: String) {
         match self.common.writer.apply(change, label.clone()).await {
             Ok(applied) => self.applied(applied, AppliedKind::Done).await,
-            Err(error) => self.store_failed(&label, &error).await,
+            Err(error) => self.store_failed(&format!("Not saved: {label}"), &error).await,
         }
     }
 

@@ -1,5 +1,5 @@
 //! Keeps the open listing fresh: a new request is computed at once (a bounded first window, then the whole),
-//! changes of others relist it at most four times a second, the user's own at once. The newest request wins.
+//! changes of others relist it as often as that is cheap, the user's own at once. The newest request wins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,10 @@ use crate::mail::{Listing, Row, Scope};
 
 /// Rows of the first window: more than any screen shows.
 const FIRST: usize = 200;
-/// Time between two listings that changes cause.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Time between two listings that changes cause: at least a frame; else so many times what the last one took,
+/// so that an empty mailbox shows its first page at once and a huge one costs a small share of the time.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(16), Duration::from_millis(250));
+const SHARE: u32 = 12;
 
 /// A request with its number, so that asking twice for the same is answered twice.
 pub type Asked = Option<(u64, Listing)>;
@@ -74,8 +76,9 @@ impl Lister {
                     continue;
                 }
             }
-            not_before = Instant::now() + PAUSE;
+            let begun = Instant::now();
             self.whole(listing, &mut last).await;
+            not_before = begun + pause(begun.elapsed());
         }
     }
 
@@ -103,6 +106,11 @@ impl Lister {
     async fn tell(&self, listing: Listing, rows: Arc<[Row]>, whole: bool) {
         self.out.send(WorkerEvent::Listed { listing, rows, whole }).await;
     }
+}
+
+/// How long after the beginning of a listing that took so long the next may begin.
+fn pause(took: Duration) -> Duration {
+    (took * SHARE).clamp(PAUSE.0, PAUSE.1)
 }
 
 /// Whether changes in this mailbox can change the listing.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::core::Core;
 use super::step::{StepError, add, parse};
 use crate::mail::server::{Moved, NewMessage, Window};
-use crate::mail::{Key, MailboxId};
+use crate::mail::{Flags, Key, MailboxId};
 use crate::remote::{Remote, RemoteError};
 use crate::store::{Push, PushEnd, PushKind, Unresolved};
 
@@ -51,6 +51,12 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
             let what = refused_sentence(core, &push);
             finish(core, push, PushEnd::Refused).await?;
             core.out.failed(what, why, "It was put back as the server has it.").await;
+            Ok(())
+        }
+        // "no" to some of many: what of it was done is looked up before it is asked again
+        RemoteError::NotNow(_) if matches!(push.kind, PushKind::Flags { .. }) => {
+            core.lock().state.unresolved = true;
+            pause(core, NOT_NOW);
             Ok(())
         }
         RemoteError::NotNow(_) => {
@@ -121,7 +127,7 @@ fn look_again(core: &Core, mailbox: MailboxId, reopen: bool) {
 async fn finish(core: &Core, push: Push, end: PushEnd) -> Result<()> {
     let lost = match &end {
         PushEnd::Done(moved) => target(&push).filter(|_| has_lost(&push, moved)),
-        PushEnd::Refused | PushEnd::NotNow => None,
+        PushEnd::Refused | PushEnd::NotNow | PushEnd::Looked(_) => None,
     };
     let changed = core.writer.end_push(push, end).await?;
     if let Some(target) = lost {
@@ -189,21 +195,41 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
 async fn resolve_one<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved) -> Result<()> {
     core.lock().open_on_a = Some(one.push.mailbox);
     match &one.push.kind {
-        // repeating these does no harm
-        PushKind::Flags { .. } | PushKind::Delete => finish(core, one.push.clone(), PushEnd::NotNow).await,
+        PushKind::Flags { .. } => {
+            let present = present(remote, &one.push).await?;
+            finish(core, one.push.clone(), PushEnd::Looked(present)).await
+        }
+        PushKind::Delete => resolve_delete(core, remote, &one.push).await,
         PushKind::Move { to, to_wire } => resolve_move(core, remote, one, *to, to_wire).await,
         PushKind::Copy { to, to_wire, .. } => resolve_new(core, remote, one, *to, to_wire).await,
         PushKind::Append { .. } => resolve_new(core, remote, one, one.push.mailbox, &one.push.wire_name).await,
     }
 }
 
+/// What is there of the rows of a push, and perhaps of others around them.
+async fn present<R: Remote>(remote: &mut R, push: &Push) -> Result<Vec<(Key, Flags)>> {
+    let uids = || push.rows.iter().filter_map(|(_, key)| key.uid()).map(|uid| uid.0);
+    let window = Window { low: uids().min().unwrap_or(1), high: uids().max().unwrap_or(u32::MAX) };
+    Ok(remote.flags(&push.wire_name, window).await?)
+}
+
+/// What is gone was deleted: else a row that the user wants back would seem to be there.
+async fn resolve_delete<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> Result<()> {
+    let present: HashSet<Key> = present(remote, push).await?.into_iter().map(|(key, _)| key).collect();
+    let (still, gone): (Vec<_>, Vec<_>) = push.rows.iter().cloned().partition(|(_, key)| present.contains(key));
+    for (rows, end) in [(gone, PushEnd::Done(Vec::new())), (still, PushEnd::NotNow)] {
+        if !rows.is_empty() {
+            finish(core, Push { rows, ..push.clone() }, end).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Moved is what left the source; where a move is copy and delete, a copy that arrived only lacks the delete.
 async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
     let source = one.push.wire_name.as_str();
-    let uids = || one.push.rows.iter().filter_map(|(_, key)| key.uid()).map(|uid| uid.0);
-    let window = Window { low: uids().min().unwrap_or(1), high: uids().max().unwrap_or(u32::MAX) };
-    let mut present: HashSet<Key> = remote.flags(source, window).await?.into_iter().map(|(key, _)| key).collect();
-    let arrived = arrivals(core, remote, one, to, to_wire).await?;
+    let mut present: HashSet<Key> = present(remote, &one.push).await?.into_iter().map(|(key, _)| key).collect();
+    let arrived = own_arrivals(core, remote, one, to, to_wire).await?;
     let mut refused = None;
     if !remote.abilities().atomic_move {
         let half_done = copied(one, &present, &arrived);
@@ -253,7 +279,7 @@ fn copied(one: &Unresolved, present: &HashSet<Key>, arrived: &[NewMessage]) -> V
 /// A copy or an appended message that arrived is done; what is not there is done again. Each arrival counts
 /// for one row, so equal messages copied together are not copied twice.
 async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
-    let arrived = arrivals(core, remote, one, to, to_wire).await?;
+    let arrived = own_arrivals(core, remote, one, to, to_wire).await?;
     let mut left: Vec<(&str, &Key)> =
         arrived.iter().filter_map(|message| Some((message.envelope.rfc_message_id.as_deref()?, &message.key))).collect();
     let mut take = |id: Option<&str>| {
@@ -279,6 +305,14 @@ async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, t
         finish(core, push, end).await?;
     }
     add(core, to, arrived).await
+}
+
+/// [`arrivals`] without those that earlier pushes put there.
+async fn own_arrivals<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<Vec<NewMessage>> {
+    let arrived = arrivals(core, remote, one, to, to_wire).await?;
+    let (changed, rest) = core.writer.find_lost(to, arrived).await?;
+    core.out.changed(core.account, changed).await;
+    Ok(rest)
 }
 
 /// Messages in the target that we do not know yet: all newer ones, or, where it was never opened, those with

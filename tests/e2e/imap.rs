@@ -26,7 +26,7 @@ impl World {
         let home = Home::new();
         home.configure(&format!(
             "[accounts.work]\naddress = \"ada@example.org\"\nname = \"Ada\"\n[accounts.work.imap]\nhost = \"{HOST}\"\nport = {}\nsecurity = \"tls\"\n\
-             username = \"ada\"\npassword = \"{PASSWORD}\"\nca_file = \"{}\"\n",
+             username = \"ada\"\npassword = \"{PASSWORD}\"\nca_file = \"{}\"\n[ui]\nmark_read = \"never\"\n",
             dovecot.imaps_port,
             dovecot.ca_file().display()
         ));

@@ -30,7 +30,7 @@ pub struct App {
     pub requests: Vec<Request>,
     pub effects: Vec<Effect>,
     /// How many of the requests have been answered.
-    answered: usize,
+    pub answered: usize,
     /// Where labels of undone changes come from.
     pub writer: Writer,
     reader: Reader,

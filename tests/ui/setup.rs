@@ -132,7 +132,7 @@ fn a_refused_sign_in_is_a_badge_and_the_password_is_typed_in_accounts() {
     app.event(Event::Worker(WorkerEvent::Link { account, state: LinkState::SignIn { refused } }));
     assert!(app.screen().contains("work: sign-in refused (gA)") && app.screen().contains("one"), "{}", app.screen());
     app.keys("g A");
-    assert!(app.screen().contains("The server said: NO [AUTHENTICATIONFAILED]"), "{}", app.screen());
+    assert!(app.screen().contains("Sign-in failed: NO [AUTHENTICATIONFAILED]"), "{}", app.screen());
     assert!(!app.screen().contains('\x1b'));
     app.keys("e");
     app.text("hunter2");

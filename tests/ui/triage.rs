@@ -2,8 +2,8 @@
 
 use postrider::config::{AfterTriage, Preset};
 use postrider::mail::{Change, FlagBits};
-use postrider::ui::event::{Effect, Leave};
-use postrider::worker::Request;
+use postrider::ui::event::{Effect, Event, Leave};
+use postrider::worker::{Request, WorkerEvent};
 
 use crate::app::{App, Mail, mail, preset};
 
@@ -35,6 +35,20 @@ fn archive_removes_the_row_at_once_and_the_cursor_goes_to_the_next() {
     app.settle();
     assert_eq!(app.stored("Archive"), ["two"]);
     assert!(app.screen().contains("Archived 1 message   u undo"), "{}", app.screen());
+}
+
+#[test]
+fn what_was_shown_but_not_saved_is_shown_as_it_is() {
+    let mut app = app();
+    app.burst("s j e");
+    app.load();
+    assert!(app.screen().contains('⚑') && !app.screen().contains(" two "), "{}", app.screen());
+    let unanswered = app.requests.len();
+    let (what, why, next) = ("Not saved".to_owned(), "the disk is full".to_owned(), String::new());
+    app.event(Event::Worker(WorkerEvent::Failed { what, why, next }));
+    app.answered = unanswered;
+    app.settle();
+    assert!(!app.screen().contains('⚑') && app.screen().contains(" two "), "{}", app.screen());
 }
 
 #[test]

@@ -123,9 +123,15 @@ impl Client {
         waits.min().map(|milliseconds| Duration::from_millis(milliseconds + 1))
     }
 
-    fn is_bringing(&self) -> bool {
-        self.accounts.iter().any(|account| !account.core.lock().bringing.is_empty() && account.core.lock().raws.is_empty())
-            && self.accounts.iter().all(|account| account.core.lock().raws.is_empty())
+    /// Lets what was fetched for another account arrive there, so that histories don't depend on threads.
+    async fn let_bytes_arrive(&self) {
+        let count = |of: fn(&Core) -> usize| self.accounts.iter().map(|account| of(&account.core)).sum::<usize>();
+        loop {
+            tokio::task::yield_now().await;
+            if count(|core| core.lock().bringing.len()) == count(|core| core.lock().raws.len()) {
+                return;
+            }
+        }
     }
 }
 
@@ -160,13 +166,9 @@ pub async fn sync(mut client: Client, random: &mut Random, fresh: bool, steps: u
                     break;
                 }
             }
+            client.let_bytes_arrive().await;
         }
         if !is_resting {
-            continue;
-        }
-        // bytes on their way from one account to the other
-        tokio::task::yield_now().await;
-        if client.is_bringing() {
             continue;
         }
         match client.next_time() {

@@ -169,7 +169,9 @@ impl Session {
         let done = self
             .run(commands, |response, too_deep| match response {
                 Response::Fetch(mut fetch) => {
-                    let Some(uid) = fetch.uid.filter(|_| wanted(&fetch)) else { return false };
+                    // "n:*" names the newest message even where its uid is below n (RFC 9051 6.4.9): an answer
+                    // all the same, no news
+                    let Some(uid) = fetch.uid.filter(|_| wanted(&fetch)) else { return fetch.body.is_some() };
                     if fetch.damaged {
                         tracing::debug!(uid, "a message whose answer could only be read in part");
                     }

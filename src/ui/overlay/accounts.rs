@@ -107,7 +107,7 @@ fn details(model: &Model, account: &Account, now: &Now) -> Vec<(String, Token)> 
             lines.push(("Saved mail can be read; changes are kept and pushed later.".to_owned(), Token::Dim));
         }
         Some(LinkState::SignIn { refused: Some(text) }) => {
-            lines.push((format!("The server said: {}", DisplayText::capped(text, 400)), Token::Failed));
+            lines.push((format!("Sign-in failed: {}", DisplayText::capped(text, 400)), Token::Failed));
             lines.push((
                 "It is not tried again by itself. e enters a new password; many providers want an app password.".to_owned(),
                 Token::Text,

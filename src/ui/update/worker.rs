@@ -59,11 +59,13 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         }
         WorkerEvent::Probed { account, result } => probed(model, &account, result, out),
         WorkerEvent::Failed { what, why, next } => {
-            // What was taken out before it was saved may have to come back.
+            // What was shown before it was saved may not have been: read it again.
             if !model.list.leaving.is_empty() {
                 model.list.leaving.clear();
                 model.asked = None;
             }
+            let known: Vec<MessageId> = model.list.summaries.keys().copied().collect();
+            model.list.stale.extend(known);
             let parts: Vec<String> = [what, why, next].into_iter().filter(|part| !part.trim().is_empty()).collect();
             model.status.failed(parts.join(". "), out.now);
         }
