@@ -113,7 +113,9 @@ fn history(home: &Home, seed: u64, held: Held) {
     let mut model = Model::new();
     for round in 0..KILLS_EACH {
         let mut terminal = Terminal::start_with(home, &[], 100, 30, &[("POSTRIDER_NOW", NOON_TEXT)]);
-        terminal.wait("the first frame", |screen| screen.contains("Subject"));
+        terminal.wait("the list and the mailboxes that the verbs need", |screen| {
+            ["Subject", "Archive", "Trash"].iter().all(|word| screen.contains(word))
+        });
         // every state on the way: the store must be in one at or after the last that was acknowledged
         let mut states = vec![model.clone()];
         let (mut verbs, mut undone) = (Vec::new(), false);
