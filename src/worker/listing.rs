@@ -120,3 +120,16 @@ fn concerns(listing: &Listing, mailbox: crate::mail::MailboxId) -> bool {
         Scope::Account(_) | Scope::All => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cheap_is_listed_again_soon_and_nothing_waits_long() {
+        let ms = Duration::from_millis;
+        for (took, expect) in [(ms(0), ms(16)), (ms(1), ms(16)), (ms(10), ms(120)), (ms(21), ms(250)), (ms(5_000), ms(250))] {
+            assert_eq!(pause(took), expect, "{took:?}");
+        }
+    }
+}

@@ -169,9 +169,7 @@ impl Session {
         let done = self
             .run(commands, |response, too_deep| match response {
                 Response::Fetch(mut fetch) => {
-                    // "n:*" names the newest message even where its uid is below n (RFC 9051 6.4.9): an answer
-                    // all the same, no news
-                    let Some(uid) = fetch.uid.filter(|_| wanted(&fetch)) else { return fetch.body.is_some() };
+                    let Some(uid) = fetch.uid.filter(|_| wanted(&fetch)) else { return false };
                     if fetch.damaged {
                         tracing::debug!(uid, "a message whose answer could only be read in part");
                     }
