@@ -56,6 +56,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
             EventLog::open(file).map_err(|error| Failure::new(CANT_CREATE, format!("{} can't be opened: {error}", file.display())))?
         }
     };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let session = Session { global: cli.global, paths, clock, events };
     match &cli.command {
         None => reader::open(&session),

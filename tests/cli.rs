@@ -3,8 +3,24 @@
 
 #[path = "cli/home.rs"]
 mod home;
+#[cfg(feature = "servers")]
+#[path = "cli/imap.rs"]
+mod imap;
 #[path = "cli/mail.rs"]
 mod mail;
+#[cfg(feature = "servers")]
+#[allow(dead_code)]
+#[path = "support/second_client.rs"]
+mod second_client;
+#[cfg(feature = "servers")]
+#[path = "cli/secrets.rs"]
+mod secrets;
+#[cfg(feature = "servers")]
+#[allow(dead_code)]
+mod servers;
+#[cfg(feature = "servers")]
+#[path = "support/mod.rs"]
+mod support;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

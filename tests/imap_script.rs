@@ -216,6 +216,32 @@ async fn what_a_server_adds_unasked_is_a_hint_and_no_message() {
 }
 
 #[tokio::test]
+async fn the_last_message_that_an_open_window_always_brings_is_no_hint() {
+    let rest = "C: UID FETCH 90:* (UID FLAGS INTERNALDATE RFC822.SIZE *
+        S: * 13 EXISTS
+        S: * 3 EXPUNGE
+        S: $ OK done
+        C: UID FETCH 90:* (UID FLAGS)
+        S: * 12 FETCH (UID 77 FLAGS (\\Seen))
+        S: $ OK done
+        C: UID FETCH 90:* (UID FLAGS INTERNALDATE RFC822.SIZE *
+        S: * 12 FETCH (UID 77 FLAGS (\\Seen))
+        S: $ OK done
+        C: IDLE
+        S: + go on
+        HANG";
+    let (mut remote, _server) = connected("IDLE", rest).await;
+    let window = Window { low: 90, high: u32::MAX };
+    assert_eq!(remote.headers_in("INBOX", window).await.unwrap(), []);
+    assert_eq!(remote.wait("INBOX", Arc::new(Notify::new())).await.unwrap(), Hint::Changed, "EXISTS is news");
+    assert_eq!(remote.flags("INBOX", window).await.unwrap(), []);
+    assert_eq!(remote.headers_in("INBOX", window).await.unwrap(), []);
+    let stop = Arc::new(Notify::new());
+    stop.notify_one();
+    assert_eq!(remote.wait("INBOX", stop).await.unwrap(), Hint::Nothing);
+}
+
+#[tokio::test]
 async fn move_falls_back_to_copy_and_an_exact_expunge() {
     let fallback = "C: UID COPY 1:3 \"Archive\"
         S: $ OK [COPYUID 9 1,3 11,13] copied

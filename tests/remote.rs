@@ -13,22 +13,9 @@ mod verbs;
 #[path = "remote/waiting.rs"]
 mod waiting;
 
-use std::sync::{Arc, Mutex, Weak};
-
 use postrider::config::{Credentials, Keep, Secret, Security, Server};
 use postrider::remote::imap::Account;
 use servers::dovecot::{Dovecot, HOST, PASSWORD};
-
-/// One server for all tests that do not stop it; each test has its own user. The last one to leave stops it.
-fn shared() -> Arc<Dovecot> {
-    static SERVER: Mutex<Weak<Dovecot>> = Mutex::new(Weak::new());
-    let mut server = SERVER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    server.upgrade().unwrap_or_else(|| {
-        let started = Arc::new(Dovecot::start());
-        *server = Arc::downgrade(&started);
-        started
-    })
-}
 
 /// The configuration of a user at a server.
 fn server(dovecot: &Dovecot, user: &str, security: Security) -> Server {

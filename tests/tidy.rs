@@ -23,7 +23,6 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates, and the paths under `src` that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("ratatui", &["ui", "main.rs", "reader.rs"]),
-    ("crossterm", &["ui", "main.rs", "reader.rs"]),
     ("rusqlite", &["store"]),
     ("html2text", &["mime"]),
     ("mail_parser", &["mime"]),
@@ -203,6 +202,56 @@ fn nothing_prints_or_gives_up_where_it_must_not() {
 fn the_page_of_keys_is_made_from_the_table() {
     let page = std::fs::read_to_string(root().join("docs/keys.md")).unwrap_or_default();
     assert!(page == postrider::ui::action::markdown(), "docs/keys.md differs: cargo run -- keys --markdown > docs/keys.md");
+}
+
+/// The crates of a table of Cargo.toml.
+fn dependencies(table: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    manifest[table].as_table().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn every_dependency_has_its_reason_and_every_reason_its_dependency() {
+    let page = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
+    let (_, section) = page.split_once("## Dependencies").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).skip(1);
+    let told: Vec<&str> = rows.flat_map(|cell| cell.split(", ")).map(|name| name.split(" (").next().unwrap_or_default()).collect();
+    let mut used = dependencies("dependencies");
+    let mut told_sorted = told.clone();
+    used.sort();
+    told_sorted.sort_unstable();
+    assert_eq!(used, told_sorted, "the table in docs/design.md and Cargo.toml");
+    for name in dependencies("dev-dependencies") {
+        assert!(section.contains(&name), "docs/design.md has no word of {name}");
+    }
+}
+
+/// A dependency that no line names is dead weight.
+#[test]
+fn every_dependency_is_used() {
+    let code: String = sources().into_iter().map(|source| source.whole).collect();
+    for name in dependencies("dependencies") {
+        assert!(code.contains(&format!("{}::", name.replace('-', "_"))), "no source file names {name}");
+    }
+}
+
+/// Every link of a page to a file of the project leads to one.
+#[test]
+fn links_in_the_pages_lead_somewhere() {
+    let mut pages = vec![root().join("README.md")];
+    pages.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut wrong = Vec::new();
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+            if !page.parent().unwrap().join(target).exists() {
+                wrong.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

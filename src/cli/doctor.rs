@@ -14,7 +14,8 @@ use super::out;
 use super::session::Session;
 use crate::config::{Account, Config, Credentials, Incoming, Security, Server};
 use crate::mail::DisplayText;
-use crate::remote::net::{Connector, Trust};
+use crate::remote::net::{Connector, Trace, Trust};
+use crate::worker;
 
 /// One thing looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ impl Check {
 
 /// `postrider doctor`.
 pub fn run(session: &Session, json: bool) -> Outcome {
+    let trace = net::options(session)?.trace;
     let mut checks = Vec::new();
     let config = configuration(session, &mut checks);
     folders(session, &mut checks);
@@ -41,7 +43,7 @@ pub fn run(session: &Session, json: bool) -> Outcome {
         Ok(runtime) => {
             let chosen = |account: &&Account| session.global.account.as_ref().is_none_or(|name| *name == account.name);
             for account in config.iter().flat_map(|config| &config.accounts).filter(chosen) {
-                checks.extend(runtime.block_on(account_checks(session, account)));
+                checks.extend(runtime.block_on(account_checks(session, account, trace.clone())));
             }
             runtime.shutdown_timeout(Duration::from_millis(100));
         }
@@ -132,10 +134,10 @@ fn terminal(variable: impl Fn(&str) -> Option<String>) -> Check {
     Check::new("terminal", usable, said.join("; "))
 }
 
-async fn account_checks(session: &Session, account: &Account) -> Vec<Check> {
+async fn account_checks(session: &Session, account: &Account, trace: Option<Trace>) -> Vec<Check> {
     let name = |what: &str| format!("{} {what}", account.name);
     match &account.incoming {
-        Incoming::Imap(server) => server_checks(session, account, server).await,
+        Incoming::Imap(server) => server_checks(session, account, server, trace).await,
         Incoming::Pop3(_) => vec![Check::new(name("mail"), false, "POP3 is still to come")],
         Incoming::None => vec![Check::new(name("mail"), false, "no mail can be read as the configuration stands")],
         Incoming::Maildir(path) => {
@@ -146,7 +148,7 @@ async fn account_checks(session: &Session, account: &Account) -> Vec<Check> {
     }
 }
 
-async fn server_checks(session: &Session, account: &Account, server: &Server) -> Vec<Check> {
+async fn server_checks(session: &Session, account: &Account, server: &Server, trace: Option<Trace>) -> Vec<Check> {
     let name = |what: &str| format!("{} {what}", account.name);
     let mut checks = vec![Check::new(name("password"), true, secret_source(&server.credentials))];
     if session.global.offline {
@@ -183,17 +185,17 @@ async fn server_checks(session: &Session, account: &Account, server: &Server) ->
         }
         checks.push(Check::new(name("TLS"), true, format!("the certificate is valid ({})", took(started))));
     }
-    checks.extend(sign_in(account, server, &name).await);
+    checks.extend(sign_in(account, server, trace, &name).await);
     checks
 }
 
 /// Signs in and tells what the server can do; a password that is only asked for is not asked for here.
-async fn sign_in(account: &Account, server: &Server, name: &impl Fn(&str) -> String) -> Vec<Check> {
+async fn sign_in(account: &Account, server: &Server, trace: Option<Trace>, name: &impl Fn(&str) -> String) -> Vec<Check> {
     if matches!(server.credentials, Credentials::Ask) {
         return vec![Check::new(name("sign-in"), true, "not tried: the password is asked for when the reader opens")];
     }
     let started = Instant::now();
-    match net::try_out(account, None, None).await {
+    match worker::probe(account, None, trace).await {
         Err(error) => vec![Check::new(name("sign-in"), false, error.to_string())],
         Ok(can) => {
             let has = |is: bool, yes: &str, no: &str| if is { yes } else { no }.to_owned();

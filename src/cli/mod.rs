@@ -78,6 +78,6 @@ fn other(words: &[String]) -> Outcome {
     }
     let command = args::Cli::command();
     let known = command.get_subcommands().map(clap::Command::get_name);
-    let near = crate::config::nearest::nearest(word, known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+    let near = crate::mail::nearest(word, known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
     Err(Failure::new(USAGE, format!("there is no command {word:?}{near} (`postrider help` lists them)")))
 }

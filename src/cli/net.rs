@@ -7,10 +7,10 @@ use super::args;
 use super::exit::{CANT_CREATE, Failure, IO, NO_LOGIN, Outcome, TRY_AGAIN, UNAVAILABLE};
 use super::out::{cell, columns, say};
 use super::session::Session;
-use crate::config::{Account, Incoming, Secret};
+use crate::config::{Account, Secret};
 use crate::mail::DisplayText;
+use crate::remote::RemoteError;
 use crate::remote::net::Trace;
-use crate::remote::{Abilities, Connect, Remote, RemoteError, imap, maildir};
 use crate::worker::{self, JobState, Options, SyncOptions, WorkerEvent};
 
 /// How the worker runs in this session.
@@ -62,7 +62,7 @@ pub fn sync(session: &Session, args: &args::Sync) -> Outcome {
 /// What a failure of a server means for a script.
 fn exit_code(error: &RemoteError) -> u8 {
     match error {
-        RemoteError::BadLogin(_) => NO_LOGIN,
+        RemoteError::BadLogin(_) | RemoteError::NoSecret(_) => NO_LOGIN,
         RemoteError::NotNow(_) => TRY_AGAIN,
         _ => UNAVAILABLE,
     }
@@ -106,38 +106,12 @@ impl Progress {
     }
 }
 
-/// Connects and signs in as the account would, and tells what the other side can do.
-pub async fn try_out(account: &Account, secret: Option<Secret>, trace: Option<Trace>) -> Result<Abilities, RemoteError> {
-    match &account.incoming {
-        Incoming::Imap(server) => {
-            let mut imap = imap::Account::new(&account.name, server.clone());
-            if let Some(trace) = trace {
-                imap = imap.with_trace(trace);
-            }
-            if let Some(secret) = secret {
-                imap.set_secret(secret);
-            }
-            abilities(imap).await
-        }
-        Incoming::Maildir(root) => abilities(maildir::Account { root: root.clone() }).await,
-        Incoming::Pop3(_) => Err(RemoteError::Rejected("POP3 is still to come".to_owned())),
-        Incoming::None => Err(RemoteError::Rejected("the account names no server and no Maildir that can be used".to_owned())),
-    }
-}
-
-async fn abilities(connect: impl Connect) -> Result<Abilities, RemoteError> {
-    let remote = connect.connect(None).await?;
-    let abilities = remote.abilities();
-    remote.close().await;
-    Ok(abilities)
-}
-
 /// Signs in before an account is saved; exit code 77 where the server refuses the password.
 pub fn probe(session: &Session, account: &Account, secret: Option<Secret>) -> Result<(), Failure> {
     let trace = options(session)?.trace;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(IO, format!("no threads for the network: {error}")))?;
-    let tried = runtime.block_on(try_out(account, secret, trace));
+    let tried = runtime.block_on(worker::probe(account, secret, trace));
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
     tried
         .map(drop)

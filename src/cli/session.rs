@@ -6,10 +6,9 @@ use super::args::Global;
 use super::exit::{CANT_CREATE, CONFIG, DATA, Failure};
 use super::out::say;
 use crate::clock::Clock;
-use crate::config::nearest::nearest;
 use crate::config::{self, Account, Config};
 use crate::events::EventLog;
-use crate::mail::{AccountId, Mailbox, Role, Scope};
+use crate::mail::{AccountId, Mailbox, Role, Scope, nearest};
 use crate::paths::{Paths, private_folder};
 use crate::store::{self, Reader, Writer};
 

@@ -6,9 +6,8 @@ use super::exit::{CONFIG, DATA, Failure, Outcome, USAGE};
 use super::net;
 use super::out::say;
 use super::session::{Names, Session};
-use crate::config::nearest::nearest;
 use crate::mail::flags::FLAG_NAMES;
-use crate::mail::{AccountId, Change, FlagBits, Flags, Keywords, MessageId, Role, Summary};
+use crate::mail::{AccountId, Change, FlagBits, Flags, Keywords, MessageId, Role, Summary, nearest};
 use crate::store::Reader;
 
 /// `postrider flag ID… +seen -flagged`.

@@ -8,8 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Finding;
 use super::keys::{CONTEXTS, Key, Kind, TABLES, Table};
-use super::nearest::nearest;
-use crate::mail::DisplayText;
+use crate::mail::{DisplayText, nearest};
 
 /// A checked value.
 #[derive(Clone, PartialEq, Eq)]

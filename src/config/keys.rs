@@ -70,9 +70,9 @@ const fn other(name: &'static str, kind: Kind, default: &'static str, example: &
 const ACCOUNT: &[Key] = &[
     key("address", Kind::Text, "", "\"ada@example.org\"", "Your address."),
     key("name", Kind::Text, "", "\"Ada Lovelace\"", "Your name as others see it."),
-    key("signature", Kind::Text, "", "\"Ada\"", "What stands under your mail."),
+    key("signature", Kind::Text, "", "\"Ada\"", "What stands under your mail (writing is still to come)."),
     other("signature_file", Kind::Path, "", "\"signature.txt\"", "The same from a file."),
-    other("authserv_id", Kind::Text, "", "\"mx.example.org\"", "The server whose Authentication-Results are believed."),
+    other("authserv_id", Kind::Text, "", "\"mx.example.org\"", "The server whose Authentication-Results are believed (still to come)."),
 ];
 
 const IMAP_HOST: &[Key] = &[
@@ -230,7 +230,13 @@ const UI: &[Key] = &[
     ),
     key("hints", Kind::Bool, "true", "true", "Show the row of keys at the bottom."),
     key("dates", Kind::OneOf(&["relative", "iso"]), "\"relative\"", "\"relative\"", "Dates in lists."),
-    key("motion", Kind::OneOf(&["auto", "off"]), "\"auto\"", "\"auto\"", "\"off\" puts words in place of moving signs."),
+    key(
+        "motion",
+        Kind::OneOf(&["auto", "off"]),
+        "\"auto\"",
+        "\"auto\"",
+        "\"off\" puts words in place of moving signs (still to come: nothing moves yet).",
+    ),
     key("ambiguous_width", Kind::Int(1, 2), "1", "1", "Cells your terminal gives to characters of ambiguous width."),
     key("mouse", Kind::Bool, "true", "true", "Click and wheel; false leaves the mouse to the terminal."),
     key(
@@ -330,7 +336,7 @@ pub const TABLES: &[Table] = &[
         doc: "OAuth2 for POP3 (still to come).",
         keys: &[OAUTH2],
     },
-    Table { path: "send", example: "send", live: true, doc: "Sending.", keys: &[SEND] },
+    Table { path: "send", example: "send", live: true, doc: "Sending (still to come).", keys: &[SEND] },
     Table { path: "ui", example: "ui", live: true, doc: "The screen. What stands here are the defaults.", keys: &[UI] },
     Table {
         path: "keys.*",

@@ -5,7 +5,6 @@ mod build;
 mod check;
 pub mod keys;
 pub mod load;
-pub mod nearest;
 pub mod render;
 pub mod secret;
 pub mod write;

@@ -2,6 +2,8 @@
 //! in: has: is: before: after:`, `-` before a term to leave it out, "quotes" for phrases. Parsing never
 //! fails: what can't be understood is a [`Problem`] and the rest is searched.
 
+use super::nearest;
+
 /// A parsed query; equal queries are equal listings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Query {
@@ -154,8 +156,8 @@ fn parse_term(token: &Token, now: &jiff::Zoned) -> Result<Term, String> {
         Some(key) if value.starts_with("//") => Test::Any(format!("{key}:{value}")),
         Some(key) => {
             let Some((_, make)) = KEYS.iter().find(|(known, _)| known == key) else {
-                let nearest = nearest(key, KEYS.iter().map(|(known, _)| *known));
-                return Err(format!("“{key}:” is not a key; did you mean “{nearest}:”? For the word itself write \"{key}:{value}\""));
+                let instead = instead(key, KEYS.iter().map(|(known, _)| *known), |known| format!("{known}:"));
+                return Err(format!("“{key}:” is not a key; {instead} For the word itself write \"{key}:{value}\""));
             };
             if value.is_empty() {
                 return Err(format!("nothing follows “{key}:”"));
@@ -170,9 +172,10 @@ fn find_word(key: &str, known: &[(&str, Test)], value: &str) -> Result<Test, Str
     let value = value.to_lowercase();
     match known.iter().find(|(word, _)| *word == value) {
         Some((_, test)) => Ok(test.clone()),
-        None => {
-            Err(format!("“{key}:{value}” means nothing; did you mean “{key}:{}”?", nearest(&value, known.iter().map(|(word, _)| *word))))
-        }
+        None => Err(format!(
+            "“{key}:{value}” means nothing; {}",
+            instead(&value, known.iter().map(|(word, _)| *word), |word| format!("{key}:{word}"))
+        )),
     }
 }
 
@@ -216,26 +219,12 @@ fn span_before(value: &str, today: jiff::civil::Date) -> Option<jiff::civil::Dat
     today.checked_sub(span.ok()?).ok()
 }
 
-/// The known word with the fewest edits to `word`; the first of several.
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
-    known.min_by_key(|candidate| edits(word, candidate)).unwrap_or_default()
-}
-
-/// Levenshtein distance.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (line, from) in a.chars().enumerate() {
-        let mut next = vec![line + 1];
-        for (at, to) in b.iter().enumerate() {
-            let old = |at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
-            let change = old(at) + usize::from(from != *to);
-            let left = next.last().copied().unwrap_or_default();
-            next.push(change.min(old(at + 1) + 1).min(left + 1));
-        }
-        row = next;
+/// What to write instead of `wrong`: the nearest of `known`, written out by `shape`, else all of them.
+fn instead<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone, shape: impl Fn(&str) -> String) -> String {
+    match nearest(wrong, known.clone()) {
+        Some(near) => format!("did you mean “{}”?", shape(near)),
+        None => format!("there are {}.", known.map(shape).collect::<Vec<_>>().join(" ")),
     }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl Secrets {
     /// The secret, from memory or from where the configuration says.
     ///
     /// # Errors
-    /// [`RemoteError::BadLogin`] where there is none: the user has to do something.
+    /// [`RemoteError::NoSecret`] where the user is to be asked, [`RemoteError::BadLogin`] where a command prints none.
     pub async fn get(&self) -> Result<Given> {
         let kind = self.kind();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -80,7 +80,7 @@ impl Secrets {
             Credentials::Password(secret) => secret.clone(),
             Credentials::PasswordCommand(argv) => self.run("password_command", argv).await?,
             Credentials::TokenCommand(argv) => self.run("token_command", argv).await?,
-            Credentials::Ask => return Err(RemoteError::BadLogin(format!("account {} needs a password", self.account))),
+            Credentials::Ask => return Err(RemoteError::NoSecret(format!("account {} needs a password", self.account))),
         };
         self.set(secret.clone());
         Ok(Given { secret, kind })
@@ -172,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn an_account_that_asks_has_no_secret_until_one_is_typed() {
         let secrets = Secrets::new("home", Credentials::Ask);
-        assert!(matches!(secrets.get().await, Err(RemoteError::BadLogin(text)) if text.contains("needs a password")));
+        assert!(matches!(secrets.get().await, Err(RemoteError::NoSecret(text)) if text.contains("needs a password")));
         secrets.set(Secret::new("typed"));
         assert_eq!(secrets.get().await.unwrap().secret.expose(), "typed");
         assert!(!format!("{secrets:?}").contains("typed"));

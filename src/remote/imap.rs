@@ -22,7 +22,6 @@ pub mod session;
 pub mod set;
 mod signin;
 pub mod structure;
-pub mod utf7;
 pub mod value;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod imap;
 pub mod maildir;
 pub mod net;
+pub mod utf7;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub enum RemoteError {
     /// Sign-in refused: ask the user, do not repeat.
     #[error("{0}")]
     BadLogin(String),
+    /// No secret is known yet; the server was not asked: ask the user.
+    #[error("{0}")]
+    NoSecret(String),
     /// The mailbox is gone or its uid_validity changed: look again.
     #[error("{0}")]
     Gone(String),
@@ -48,7 +52,7 @@ pub enum RemoteError {
 impl RemoteError {
     /// The connection can't be used any more.
     pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::Offline(_) | Self::Untrusted(_) | Self::BadLogin(_) | Self::Protocol(_))
+        matches!(self, Self::Offline(_) | Self::Untrusted(_) | Self::BadLogin(_) | Self::NoSecret(_) | Self::Protocol(_))
     }
 }
 

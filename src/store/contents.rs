@@ -91,7 +91,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Adds headers not yet indexed, at most `limit`; how many are left.
+    /// Adds headers not yet indexed, at most `limit`; how many are left, counted up to 1,000.
     pub fn index_some(&mut self, limit: usize) -> Result<usize> {
         let mut statement = self.db.prepare_cached("SELECT id FROM content WHERE indexed = 0 ORDER BY id LIMIT ?1")?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -99,7 +99,8 @@ impl Work<'_> {
         for id in ids {
             self.index(ContentId(id), None)?;
         }
-        let mut statement = self.db.prepare_cached("SELECT count(*) FROM content WHERE indexed = 0")?;
+        // counted only so far: a count of all would cost more than the batch
+        let mut statement = self.db.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM content WHERE indexed = 0 LIMIT 1000)")?;
         Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(|left| usize::try_from(left).unwrap_or_default())?)
     }
 

@@ -303,7 +303,7 @@ impl Writer {
         self.sync_job(move |work| work.add_bodies(mailbox, &bodies, &texts))
     }
 
-    /// Adds up to `limit` messages to the search index; how many are left.
+    /// Adds up to `limit` messages to the search index; how many are left, counted up to 1,000.
     pub fn index_some(&self, limit: usize) -> Pending<usize> {
         self.sync_job(move |work| work.index_some(limit))
     }

@@ -308,6 +308,16 @@ impl Action {
         ACTIONS.get(self as usize).unwrap_or(&ACTIONS[0])
     }
 
+    /// Its place in a list of all commands: what is done to mail, then where to go, then moving and typing.
+    pub fn order(self) -> u8 {
+        match self.spec().section {
+            table::TRIAGE | table::WRITE => 0,
+            table::MOVE | table::PANES | table::TYPE => 3,
+            table::GO => 2,
+            _ => 1,
+        }
+    }
+
     /// The action of a name.
     pub fn find(name: &str) -> Option<Self> {
         ACTIONS.iter().find(|spec| spec.name == name).map(|spec| spec.action)
@@ -317,32 +327,6 @@ impl Action {
 /// All names, in the table's order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|spec| spec.name)
-}
-
-/// The known name nearest to a misspelt one, for messages; None where nothing is near.
-pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 2 + wrong.chars().count() / 5;
-    known.into_iter().map(|name| (distance(wrong, name), name)).filter(|(far, _)| *far <= limit).min().map(|(_, name)| name)
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (y, slot) in b.iter().zip(row.iter_mut().skip(1)) {
-            let cost = diagonal + usize::from(x != *y);
-            diagonal = *slot;
-            left = cost.min(left + 1).min(diagonal + 1);
-            *slot = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -364,12 +348,5 @@ mod tests {
             assert!(spec.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", spec.name);
             assert!(spec.doc.ends_with('.') && spec.doc.chars().next().is_some_and(char::is_uppercase), "{}", spec.name);
         }
-    }
-
-    #[test]
-    fn the_nearest_name_is_offered_only_when_near() {
-        assert_eq!(nearest("archiv", names()), Some("archive"));
-        assert_eq!(nearest("rchive-thred", names()), Some("archive-thread"));
-        assert_eq!(nearest("zzzzzzzz", names()), None);
     }
 }

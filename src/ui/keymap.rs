@@ -4,6 +4,7 @@
 use super::action::{self, ACTIONS, Action, CONTEXTS, Context, PREFIXES};
 use super::input::{Code, Key};
 use crate::config::{Finding, KeyBinding, Preset};
+use crate::mail::nearest;
 
 /// What a key sequence means in a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +162,7 @@ pub fn prefix_label(keys: &[Key]) -> &'static str {
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    match action::nearest(name, known) {
+    match nearest(name, known) {
         Some(near) => format!("no {what} is called \"{name}\"; did you mean \"{near}\"?"),
         None => format!("no {what} is called \"{name}\""),
     }

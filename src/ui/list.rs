@@ -27,6 +27,13 @@ pub struct ThreadFacts {
     pub has_attachment: bool,
 }
 
+/// Rows of the window from `from` on moved up by so many (negative: down).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    pub from: usize,
+    pub by: i32,
+}
+
 /// The list pane.
 #[derive(Debug, Default)]
 pub struct List {
@@ -49,10 +56,12 @@ pub struct List {
     pub leaving: HashSet<MessageId>,
     /// Kept unread until the cursor leaves it.
     pub pinned: Option<MessageId>,
-    /// `top` at the last frame, for the scroll hint.
-    pub drawn_top: usize,
-    /// Rows that the list moved by since the last frame.
-    pub scrolled: i32,
+    /// The rows in view at the last frame, for the scroll hint.
+    drawn: Vec<MessageId>,
+    /// How rows in view moved since then.
+    pub shift: Option<Shift>,
+    /// Brought back by undo: the cursor goes to the first of them once it is a row.
+    pub returned: HashSet<MessageId>,
 }
 
 impl List {
@@ -110,6 +119,9 @@ impl List {
             self.rows.edit(|rows| rows.retain(|row| !leaving.contains(&row.id)));
         }
         self.splice();
+        if self.select_returned() {
+            return;
+        }
         let at = self.at;
         let thread = selected.map(|row| row.thread);
         if let Some(id) = self.cursor
@@ -120,6 +132,23 @@ impl List {
         } else if self.cursor.is_none() {
             self.go(0);
         }
+    }
+
+    /// Puts the cursor on what undo brought back; false where none of it is a row.
+    fn select_returned(&mut self) -> bool {
+        let found = if self.returned.is_empty() { None } else { self.rows.iter().position(|row| self.returned.contains(&row.id)) };
+        if let Some(at) = found {
+            self.returned.clear();
+            self.go(at);
+        }
+        found.is_some()
+    }
+
+    /// Notes the rows in view, and how they moved since the last time.
+    pub fn note_shift(&mut self, height: usize) {
+        let now: Vec<MessageId> = self.rows.slice(self.top..(self.top + height).min(self.rows.len())).iter().map(|row| row.id).collect();
+        self.shift = shift(&self.drawn, &now);
+        self.drawn = now;
     }
 
     /// Puts the members of unfolded threads in the place of their rows.
@@ -290,6 +319,17 @@ impl List {
             self.go(at);
         }
     }
+}
+
+/// From the first row that differs: it was further down before, or what stood there is further down now.
+fn shift(old: &[MessageId], new: &[MessageId]) -> Option<Shift> {
+    let from = old.iter().zip(new).position(|(old, new)| old != new)?;
+    let down = |rows: &[MessageId], id: Option<&MessageId>| {
+        let at = rows.iter().position(|row| Some(row) == id)?;
+        i32::try_from(at.checked_sub(from)?).ok().filter(|by| *by > 0)
+    };
+    let up = down(old, new.get(from)).map(|by| Shift { from, by });
+    up.or_else(|| down(new, old.get(from)).map(|by| Shift { from, by: -by }))
 }
 
 #[cfg(test)]

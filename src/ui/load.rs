@@ -35,9 +35,7 @@ pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
     let page = model.page();
     model.list.keep_in_view(page);
     window(model, store, page)?;
-    let list = &mut model.list;
-    list.scrolled = i32::try_from(list.top as i64 - list.drawn_top as i64).unwrap_or(0);
-    list.drawn_top = list.top;
+    model.list.note_shift(page);
     Ok(())
 }
 
@@ -119,8 +117,10 @@ fn unfold(model: &mut Model, store: &impl Source) -> Result<()> {
 fn members(model: &Model, store: &impl Source, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
     let mut members = store.thread_rows(listing, thread)?;
     members.retain(|row| !model.list.leaving.contains(&row.id));
-    for row in &mut members {
+    for (n, row) in members.iter_mut().enumerate() {
         row.count = 1;
+        // What it answers may be in another folder; it is no thread of its own for that.
+        row.depth = if n > 0 { row.depth.max(1) } else { row.depth };
     }
     Ok(members)
 }

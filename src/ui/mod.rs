@@ -10,6 +10,7 @@ pub mod crash;
 pub mod event;
 pub mod folders;
 pub mod format;
+mod found;
 mod go;
 pub mod input;
 pub mod keymap;

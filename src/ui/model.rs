@@ -135,6 +135,8 @@ pub struct Model {
     /// When the last event came; the past moment that `wake` names when work is ready.
     pub clock: Instant,
     pub last_click: Option<(Instant, u16, u16)>,
+    /// Something was just taken back: what comes into the list now is where the cursor goes.
+    pub taken_back: bool,
     /// `load` was run, so that the mailboxes are known.
     pub loaded: bool,
 }
@@ -179,6 +181,7 @@ impl Model {
             asked: None,
             clock: started,
             last_click: None,
+            taken_back: false,
             loaded: false,
             mailboxes: Vec::new(),
             accounts,

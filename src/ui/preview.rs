@@ -20,8 +20,8 @@ const REST: Duration = Duration::from_millis(120);
 const BLANK: Duration = Duration::from_millis(150);
 /// Pages kept, so that going back shows them at once.
 const KEPT: usize = 12;
-/// Measure of running text, in cells.
-pub const MEASURE: u16 = 72;
+/// Measure of running text, in cells: a line of 72 fits with its quote bars.
+pub const MEASURE: u16 = 78;
 
 /// A rendered page, or the sentence why there is none.
 pub type Rendered = Result<Arc<Page>, String>;
@@ -97,7 +97,7 @@ impl Preview {
     }
 
     fn view(&self, width: u16) -> View {
-        let width = if self.wrap { width.min(MEASURE) } else { width };
+        let width = if self.wrap && !self.source { width.min(MEASURE) } else { width };
         View { width: width.max(10), all_headers: self.all_headers, other_alternative: self.other, source: self.source }
     }
 

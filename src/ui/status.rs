@@ -11,7 +11,7 @@ use super::action::{Action, Context};
 use super::event::Now;
 use super::format::{count, cut, width};
 use super::model::Model;
-use super::overlay::put;
+use super::overlay::{Overlay, put};
 use super::theme::{Theme, Token};
 use crate::mail::DisplayText;
 use crate::worker::{Job, JobState, LinkState};
@@ -185,6 +185,11 @@ pub fn draw(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
     put(buf, place.x + used + more, place.y, &undo, left_room.saturating_sub((used + more) as usize), theme.style(Token::Dim));
 }
 
+/// "archives", "trashes".
+fn third_person(verb: &str) -> String {
+    format!("{verb}{}", if verb.ends_with('h') { "es" } else { "s" })
+}
+
 /// "3 marked, 2 off screen", with what the verbs would do.
 fn marked_words(model: &Model) -> Option<String> {
     if model.list.marks.is_empty() && model.list.visual.is_none() {
@@ -194,7 +199,7 @@ fn marked_words(model: &Model) -> Option<String> {
     let off = if off > 0 { format!(", {off} off screen") } else { String::new() };
     let verbs: Vec<String> = [Action::Archive, Action::Trash, Action::Move]
         .into_iter()
-        .filter_map(|action| Some(format!("{} {}s {marked}", model.keymap.shown(Context::List, action)?, action.spec().hint)))
+        .filter_map(|action| Some(format!("{} {} {marked}", model.keymap.shown(Context::List, action)?, third_person(action.spec().hint))))
         .collect();
     Some(format!("{marked} marked{off}: {}", verbs.join("  ")))
 }
@@ -207,12 +212,12 @@ const FOOTERS: &[(Context, &[Action])] = &[
             Action::Open,
             Action::Archive,
             Action::Trash,
-            Action::Mark,
-            Action::Move,
-            Action::Star,
             Action::Search,
-            Action::Undo,
             Action::GoFolder,
+            Action::Undo,
+            Action::Move,
+            Action::Mark,
+            Action::Star,
             Action::Command,
             Action::Help,
         ],
@@ -249,8 +254,14 @@ const FOOTERS: &[(Context, &[Action])] = &[
 pub fn hints(model: &Model, room: usize) -> Vec<(String, &'static str, Action)> {
     let context = model.context();
     let actions = FOOTERS.iter().find(|(known, _)| *known == context).map_or(&[][..], |(_, actions)| actions);
+    let form = matches!(model.overlays.last(), Some(Overlay::Form(_)));
+    let words = |action: Action| match action {
+        Action::Accept if form => "test and save",
+        Action::Complete if form => "next field",
+        action => action.spec().hint,
+    };
     let mut all: Vec<(String, &'static str, Action)> =
-        actions.iter().filter_map(|action| Some((model.keymap.shown(context, *action)?, action.spec().hint, *action))).collect();
+        actions.iter().filter_map(|action| Some((model.keymap.shown(context, *action)?, words(*action), *action))).collect();
     let len = |(key, words, _): &(String, &str, Action)| width(key) + width(words) + 3;
     let mut total: usize = all.iter().map(len).sum::<usize>().saturating_sub(2);
     while total > room && all.len() > 1 {

@@ -191,7 +191,7 @@ impl Palette {
             Token::SelectedDim => style.bg(self.faint_tint),
             Token::Code => style.fg(self.code),
             Token::Quote(level) => style.fg(quote(self.quotes, level)),
-            Token::Match => style.add_modifier(Modifier::REVERSED),
+            Token::Match => style.fg(self.yellow).add_modifier(Modifier::UNDERLINED),
             Token::Key => style.fg(self.accent).add_modifier(Modifier::BOLD),
         }
     }
@@ -208,6 +208,7 @@ fn sixteen(token: Token) -> Style {
         Token::Done | Token::Added => style.fg(Color::Green),
         Token::Link => style.fg(Color::Blue).add_modifier(Modifier::UNDERLINED),
         Token::Marked => style.fg(Color::Magenta),
+        Token::Match => style.fg(Color::Yellow).add_modifier(Modifier::UNDERLINED),
         Token::Quote(level) => style.fg(quote([Color::Cyan, Color::Yellow, Color::Magenta], level)),
         _ => attributes(token),
     }

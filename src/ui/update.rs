@@ -82,6 +82,9 @@ fn paste(model: &mut Model, text: &str, out: &mut Out) {
 
 /// One key: a count, a part of a chord, an action, or a letter of a line.
 fn press(model: &mut Model, key: Key, out: &mut Out) {
+    // Only what comes before the next key belongs to the last one.
+    model.taken_back = false;
+    model.list.returned.clear();
     let context = model.context();
     let typing = context.is_typing();
     if let (false, true, Some(digit)) = (typing, model.pressed.chord.is_empty(), digit(key))
@@ -127,15 +130,36 @@ fn digit(key: Key) -> Option<u32> {
 
 /// A letter for the line; else one quiet sentence.
 fn unbound(model: &mut Model, context: Context, key: Key, chord: &[Key], out: &mut Out) {
+    if let Some(Overlay::Form(form)) = model.overlays.last_mut()
+        && form.choose(key)
+    {
+        return;
+    }
     if let Some(line) = model.overlays.last_mut().and_then(Overlay::line) {
         if line.key(key) {
             overlay::typed(model, out);
         }
         return;
     }
+    let keys = shown(&show_keys(chord));
+    if let Some((action, place)) = bound_beside(model, context, chord) {
+        return model.status.say(format!("{keys} ({}) works in the {}", action.spec().hint, place.words()), out.now);
+    }
     let elsewhere = model.keymap.elsewhere(context, chord).map_or(String::new(), |hint| format!(" ({hint})"));
     let help = model.keymap.shown(context, Action::Help).unwrap_or_default();
-    model.status.say(format!("{} is not bound here; {help} shows keys{elsewhere}", shown(&show_keys(chord))), out.now);
+    model.status.say(format!("{keys} is not bound here; {help} shows keys{elsewhere}"), out.now);
+}
+
+/// What the keys mean in another pane of the main view.
+fn bound_beside(model: &Model, context: Context, chord: &[Key]) -> Option<(Action, Context)> {
+    const PANES: [Context; 4] = [Context::List, Context::Reader, Context::Preview, Context::Folders];
+    if !PANES.contains(&context) {
+        return None;
+    }
+    PANES.into_iter().find_map(|pane| match model.keymap.find(pane, chord) {
+        Found::Action(action) => Some((action, pane)),
+        _ => None,
+    })
 }
 
 /// Text of the user's or a server's, cleaned for a notice.

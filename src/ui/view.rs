@@ -51,9 +51,11 @@ pub fn view(model: &Model, theme: &Theme, now: &Now, buf: &mut Buffer) -> Drawn 
 /// The list's rows moved since the last frame.
 fn scroll(model: &Model, layout: &Layout) -> Option<Scroll> {
     let place = layout.list.filter(|_| model.overlays.is_empty())?;
-    let rows = model.list.scrolled.checked_mul(if layout.cards { 2 } else { 1 })?;
-    let by = i16::try_from(rows).ok().filter(|by| *by != 0 && by.unsigned_abs() < place.height)?;
-    Some(Scroll { top: place.y, bottom: place.bottom(), by })
+    let shift = model.list.shift?;
+    let height = if layout.cards { 2 } else { 1 };
+    let top = place.y.checked_add(u16::try_from(shift.from).ok()?.checked_mul(height)?)?;
+    let by = i16::try_from(shift.by).ok()?.checked_mul(i16::try_from(height).ok()?)?;
+    (top < place.bottom() && by.unsigned_abs() < place.bottom() - top).then_some(Scroll { top, bottom: place.bottom(), by })
 }
 
 /// "Work ▸ Inbox   4 unread of 60"; a search tells its words.
@@ -64,7 +66,9 @@ fn top(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
     let (title, counts) = match (model.mailbox(), &model.list.listing) {
         (Some(mailbox), _) => {
             let name = DisplayText::new(&mailbox.name);
-            let counts = if narrow {
+            let counts = if model.reading {
+                format!("{} of {}", count(model.list.at() as u64 + 1), count(model.list.rows.len() as u64))
+            } else if narrow {
                 format!("{}/{}", count(u64::from(mailbox.unread)), count(u64::from(mailbox.total)))
             } else {
                 format!("{} unread of {}", count(u64::from(mailbox.unread)), count(u64::from(mailbox.total)))

@@ -96,6 +96,7 @@ impl<C: Connect> Supervisor<C> {
             let mut inner = self.core.lock();
             inner.is_online = false;
             inner.state.has_b = false;
+            inner.state.expects_b = false;
             inner.down = Some(why.to_owned());
             for raw in inner.raws.drain(..) {
                 let _ = raw.done.send(Err(why.to_owned()));
@@ -148,14 +149,15 @@ impl<C: Connect> Supervisor<C> {
         let text = error.to_string();
         self.go_down(&text).await;
         let core = &self.core;
-        let is_refused = matches!(&error, StepError::Remote(RemoteError::BadLogin(_)));
+        let needs_user = matches!(&error, StepError::Remote(RemoteError::BadLogin(_) | RemoteError::NoSecret(_)));
+        let is_unknown = matches!(&error, StepError::Remote(RemoteError::NoSecret(_)));
         if core.take_success() {
             back_off.reset();
         }
         let pause = back_off.next_pause();
-        core.lock().is_refused = is_refused;
-        let state = if is_refused {
-            LinkState::SignIn { refused: Some(text) }
+        core.lock().is_refused = needs_user;
+        let state = if needs_user {
+            LinkState::SignIn { refused: (!is_unknown).then_some(text) }
         } else {
             let retry_at = core.clock.wall() + i64::try_from(pause.as_secs() + 1).unwrap_or(60);
             LinkState::BackOff { why: text, retry_at }
@@ -163,7 +165,7 @@ impl<C: Connect> Supervisor<C> {
         core.out.link(core.account, &core.name, state).await;
         let mut stop = self.stop.clone();
         tokio::select! {
-            () = sleep(pause), if !is_refused => {}
+            () = sleep(pause), if !needs_user => {}
             () = self.retry.notified() => back_off.reset(),
             _ = stop.changed() => {}
         }
@@ -235,6 +237,7 @@ impl<C: Connect> Supervisor<C> {
             _ = stop.changed() => return,
         }
         let core = self.core.clone();
+        core.poke(|inner| inner.state.expects_b = true);
         let mut back_off = BackOff::new(self.seed ^ 0xb);
         let mut attempts = 0;
         while attempts < B_ATTEMPTS && !*stop.borrow() {
@@ -245,7 +248,7 @@ impl<C: Connect> Supervisor<C> {
                 _ = stop.changed() => return,
             };
             if let Ok(mut remote) = connected {
-                core.poke(|inner| inner.state.has_b = true);
+                core.poke(|inner| (inner.state.has_b, inner.state.expects_b) = (true, false));
                 let end = self.serve(&mut remote, Link::B, stop.clone(), None).await;
                 core.poke(|inner| inner.state.has_b = false);
                 core.rest(Link::B);
@@ -260,6 +263,10 @@ impl<C: Connect> Supervisor<C> {
                 }
             }
             attempts += 1;
+            if core.lock().state.expects_b {
+                core.poke(|inner| inner.state.expects_b = false);
+                core.rest(Link::B);
+            }
             tokio::select! {
                 () = sleep(back_off.next_pause()) => {}
                 _ = stop.changed() => return,

@@ -17,7 +17,7 @@ use crate::mail::mailbox::Role;
 use crate::mail::server::RemoteMailbox;
 use crate::mail::{AccountId, MailboxId};
 use crate::remote::net::Trace;
-use crate::remote::{Connect, RemoteError, imap, maildir};
+use crate::remote::{Abilities, Connect, Remote, RemoteError, imap, maildir};
 use crate::store::{StoreError, Writer};
 
 /// What all accounts share.
@@ -163,25 +163,28 @@ pub fn imap_account(name: &str, server: &Server, trace: Option<Trace>) -> imap::
     }
 }
 
-/// Signs in as this account would and says whether the server accepted.
-pub async fn probe(account: &config::Account, secret: Option<Secret>) -> Result<(), RemoteError> {
+/// Signs in as this account would (with `secret` where it is to be asked for) and tells what the other side can do.
+///
+/// # Errors
+/// Why the server does not let us in.
+pub async fn probe(account: &config::Account, secret: Option<Secret>, trace: Option<Trace>) -> Result<Abilities, RemoteError> {
     match &account.incoming {
         Incoming::Imap(server) => {
-            let imap = imap_account(&account.name, server, None);
+            let imap = imap_account(&account.name, server, trace);
             if let Some(secret) = secret {
                 imap.set_secret(secret);
             }
-            try_out(imap).await
+            abilities(imap).await
         }
-        Incoming::Maildir(root) => try_out(maildir::Account { root: root.clone() }).await,
-        Incoming::Pop3(_) => Err(RemoteError::Rejected("POP3 is not spoken yet".into())),
-        Incoming::None => Err(RemoteError::Rejected("the account names no server and no Maildir".into())),
+        Incoming::Maildir(root) => abilities(maildir::Account { root: root.clone() }).await,
+        Incoming::Pop3(_) => Err(RemoteError::Rejected("POP3 is still to come".into())),
+        Incoming::None => Err(RemoteError::Rejected("the account names no server and no Maildir that can be used".into())),
     }
 }
 
-async fn try_out<C: Connect>(connect: C) -> Result<(), RemoteError> {
-    use crate::remote::Remote;
+async fn abilities(connect: impl Connect) -> Result<Abilities, RemoteError> {
     let remote = connect.connect(None).await?;
+    let abilities = remote.abilities();
     remote.close().await;
-    Ok(())
+    Ok(abilities)
 }

@@ -246,7 +246,7 @@ impl Core {
         change(&mut inner);
         if inner.is_online {
             inner.a_busy = true;
-            inner.b_busy = inner.state.has_b;
+            inner.b_busy = inner.state.has_b || inner.state.expects_b;
         }
         drop(inner);
         self.wake_a.notify_one();

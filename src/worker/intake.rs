@@ -115,7 +115,9 @@ impl Intake {
 
     fn is_settled(&self) -> bool {
         self.under_way.load(Ordering::SeqCst) == 0
+            // in this order: the lister says that it works before it takes what was touched
             && self.lister_rests.load(Ordering::SeqCst)
+            && self.common.out.touched().is_empty()
             && self.running.values().all(|running| running.core.is_resting())
     }
 
@@ -178,7 +180,7 @@ impl Intake {
     async fn apply(&mut self, change: Change, label: String) {
         match self.common.writer.apply(change, label.clone()).await {
             Ok(applied) => self.applied(applied, AppliedKind::Done).await,
-            Err(error) => self.store_failed(&label, &error).await,
+            Err(error) => self.store_failed(&format!("Not saved: {label}"), &error).await,
         }
     }
 
@@ -208,6 +210,9 @@ impl Intake {
         }
         self.common.out.send(WorkerEvent::Applied { label, done, asked, kind }).await;
         if let Some(account) = account {
+            if !changed.mailboxes.is_empty() {
+                self.common.out.touched().hurry();
+            }
             self.common.out.changed(account, changed).await;
         }
         for account in self.running.keys().skip(1) {
@@ -368,11 +373,11 @@ impl Intake {
     }
 
     fn probe(&self, account: config::Account, secret: Option<config::Secret>, config: PathBuf) {
-        let out = self.common.out.clone();
+        let (out, trace) = (self.common.out.clone(), self.common.trace.clone());
         self.spawn(async move {
             let account = Box::new(account);
-            let result = match accounts::probe(&account, secret).await {
-                Ok(()) => {
+            let result = match accounts::probe(&account, secret, trace).await {
+                Ok(_) => {
                     let add = tokio::task::spawn_blocking({
                         let account = account.clone();
                         move || config::write::add_account(&config, &account).map_err(|error| format!("{error:#}"))

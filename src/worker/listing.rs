@@ -1,5 +1,5 @@
 //! Keeps the open listing fresh: a new request is computed at once (a bounded first window, then the whole),
-//! changes relist it at most four times a second. The newest request wins.
+//! changes of others relist it as often as that is cheap, the user's own at once. The newest request wins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,10 @@ use crate::mail::{Listing, Row, Scope};
 
 /// Rows of the first window: more than any screen shows.
 const FIRST: usize = 200;
-/// Time between two listings that changes cause.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Time between two listings that changes cause: at least a frame; else so many times what the last one took,
+/// so that an empty mailbox shows its first page at once and a huge one costs a small share of the time.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(16), Duration::from_millis(250));
+const SHARE: u32 = 12;
 
 /// A request with its number, so that asking twice for the same is answered twice.
 pub type Asked = Option<(u64, Listing)>;
@@ -48,12 +50,24 @@ impl Lister {
                     Ok(()) => true,
                     Err(_) => return,
                 },
-                () = async { touched.notify.notified().await; sleep_until(not_before).await } => false,
+                () = async {
+                    touched.notify.notified().await;
+                    tokio::select! {
+                        () = sleep_until(not_before) => {}
+                        () = touched.hurried.notified() => {}
+                    }
+                } => false,
             };
-            let Some((_, listing)) = self.asked.borrow_and_update().clone() else { continue };
+            self.is_resting.store(false, Ordering::SeqCst);
+            let asked = self.asked.borrow_and_update().clone();
+            let is_own = touched.take_hurried();
             let mailboxes = touched.take();
+            let Some((_, listing)) = asked else { continue };
             if !is_new && !mailboxes.iter().any(|id| concerns(&listing, *id)) {
                 continue;
+            }
+            if is_own {
+                last = None;
             }
             if is_new {
                 last = None;
@@ -62,8 +76,9 @@ impl Lister {
                     continue;
                 }
             }
-            not_before = Instant::now() + PAUSE;
+            let begun = Instant::now();
             self.whole(listing, &mut last).await;
+            not_before = begun + pause(begun.elapsed());
         }
     }
 
@@ -93,10 +108,28 @@ impl Lister {
     }
 }
 
+/// How long after the beginning of a listing that took so long the next may begin.
+fn pause(took: Duration) -> Duration {
+    (took * SHARE).clamp(PAUSE.0, PAUSE.1)
+}
+
 /// Whether changes in this mailbox can change the listing.
 fn concerns(listing: &Listing, mailbox: crate::mail::MailboxId) -> bool {
     match listing.scope {
         Scope::Mailbox(id) => id == mailbox,
         Scope::Account(_) | Scope::All => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cheap_is_listed_again_soon_and_nothing_waits_long() {
+        let ms = Duration::from_millis;
+        for (took, expect) in [(ms(0), ms(16)), (ms(1), ms(16)), (ms(10), ms(120)), (ms(21), ms(250)), (ms(5_000), ms(250))] {
+            assert_eq!(pause(took), expect, "{took:?}");
+        }
     }
 }

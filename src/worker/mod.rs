@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::account::Supervisor;
+pub use self::accounts::probe;
 pub use self::clock::{BackOff, Clock, Wall};
 pub use self::jobs::Jobs;
 pub use self::once::{Summary, SyncOptions, sync_once};
@@ -36,7 +37,7 @@ pub use self::out::Out;
 pub use self::owner::{owner_of, poke};
 pub use self::pages::Pages;
 pub use self::readers::Readers;
-pub use self::run::{Handle, Options, probe, start};
+pub use self::run::{Handle, Options, start};
 
 use crate::config::{Account, Secret};
 use crate::mail::page::View;

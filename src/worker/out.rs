@@ -2,7 +2,7 @@
 //! old. Knows no store and no server.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
@@ -27,12 +27,32 @@ pub struct Out {
 pub struct Touched {
     mailboxes: Mutex<BTreeSet<MailboxId>>,
     pub notify: Notify,
+    /// Wakes at once what [`Touched::hurry`] wants done.
+    pub hurried: Notify,
+    is_hurried: AtomicBool,
 }
 
 impl Touched {
     /// What was touched since the last call.
     pub fn take(&self) -> BTreeSet<MailboxId> {
         std::mem::take(&mut *self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A user's own change is among them: the list does not wait for its turn, and is told even if it is as it
+    /// was (the screen took rows out before they were saved; a quick undo has them back).
+    pub fn hurry(&self) {
+        self.is_hurried.store(true, Ordering::SeqCst);
+        self.hurried.notify_one();
+    }
+
+    /// Whether [`Touched::hurry`] was called since the last call.
+    pub fn take_hurried(&self) -> bool {
+        self.is_hurried.swap(false, Ordering::SeqCst)
+    }
+
+    /// Nothing waits to be listed again.
+    pub fn is_empty(&self) -> bool {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Marks mailboxes.

@@ -1,7 +1,7 @@
 //! What a link does next: the pure function [`plan`] over [`State`], the account's memory of how far each
 //! mailbox is. Knows no connection and no store; `step.rs` runs what is chosen here and writes down how far it came.
 //!
-//! Start with the tables [`FRONT`], [`BACK`] and [`ONLY`]: they are the priorities.
+//! Start with the tables [`FRONT`], [`FIRST`], [`BACK`] and [`ONLY`]: they are the priorities.
 
 use std::collections::VecDeque;
 
@@ -204,6 +204,8 @@ pub struct State {
     pub now: u64,
     /// Link B is there, so A keeps to its own.
     pub has_b: bool,
+    /// Link B is being connected: A leaves to it what can wait that long.
+    pub expects_b: bool,
     /// Pushes without an answer may exist.
     pub unresolved: bool,
     /// Rows may wait to be pushed.
@@ -256,6 +258,9 @@ type Rule = fn(&State) -> Option<Step>;
 /// Link A while B is there.
 const FRONT: &[Rule] = &[resolve, push, home_newest, home_top, list, home_fetch, home_flags, home_finish];
 
+/// Link A while B is on its way: only what should not wait for it.
+const FIRST: &[Rule] = &[bodies, raw, resolve, push, home_newest, home_top, ahead, list, home_fetch, home_flags, home_finish];
+
 /// Link B.
 const BACK: &[Rule] = &[bodies, raw, ahead, home_headers, others, keep, look_for_bodies, index];
 
@@ -283,6 +288,7 @@ const ONLY: &[Rule] = &[
 pub fn plan(state: &State, link: Link) -> Step {
     let rules = match (link, state.has_b) {
         (Link::A, true) => FRONT,
+        (Link::A, false) if state.expects_b => FIRST,
         (Link::A, false) => ONLY,
         (Link::B, _) => BACK,
     };
@@ -495,6 +501,21 @@ mod tests {
                 },
                 Link::A,
                 Step::Wait,
+            ),
+            (
+                "bulk headers wait for B where it is on its way",
+                |s| (s.expects_b, s.mailboxes[0].headers_from) = (true, Some(1_001)),
+                Link::A,
+                Step::Wait,
+            ),
+            (
+                "a body does not",
+                |s| {
+                    s.expects_b = true;
+                    s.wanted.push_back(wanted(7));
+                },
+                Link::A,
+                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
             ),
             (
                 "the mailbox on screen is the home",

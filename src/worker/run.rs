@@ -6,14 +6,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::accounts::{self, Common};
+use super::accounts::Common;
 use super::clock::{Clock, Wall};
 use super::intake::Intake;
 use super::out::Out;
 use super::pages::Pages;
 use super::readers::Readers;
 use super::{Request, WorkerEvent};
-use crate::config::{Account, Config, Secret};
+use crate::config::Config;
 use crate::events::EventLog;
 use crate::remote::net::Trace;
 use crate::store::Writer;
@@ -113,13 +113,4 @@ pub(super) fn common(writer: Writer, options: Options, events: mpsc::Sender<Work
         out,
         stop,
     }
-}
-
-/// Signs in as this account would (with `secret` where it is to be asked for). Blocks; for commands.
-///
-/// # Errors
-/// A sentence why the server does not let us in.
-pub fn probe(account: &Account, secret: Option<Secret>) -> Result<(), String> {
-    let runtime = runtime().map_err(|error| error.to_string())?;
-    runtime.block_on(accounts::probe(account, secret)).map_err(|error| error.to_string())
 }

@@ -12,13 +12,13 @@ use crate::remote::{Remote, RemoteError};
 use crate::store::{StoreError, Validity};
 
 /// Rows written in one transaction, so that a user's change never waits long.
-const BATCH: usize = 150;
+const BATCH: usize = 400;
 /// A stretch of a raw message.
 const SLICE: u32 = 256 * 1024;
 /// A message larger than this is not fetched whole into memory.
 const MAX_RAW: usize = 512 * 1024 * 1024;
-/// Messages indexed for search in one step.
-const INDEX: usize = 200;
+/// Messages indexed for search in one step: fewer would have the index merge its segments all the time.
+const INDEX: usize = 500;
 /// Pause after "not now" for a mailbox, milliseconds.
 const NOT_NOW: u64 = 30_000;
 /// Pause for a mailbox that can't be read, milliseconds.
@@ -300,7 +300,14 @@ async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys:
     let messages = remote.headers(&name, &keys).await?;
     add(core, mailbox, parse(messages).await?).await?;
     let asked: std::collections::HashSet<Key> = keys.into_iter().take(FETCH).collect();
-    with_progress(core, mailbox, |progress| progress.missing.retain(|key| !asked.contains(key)));
+    with_progress(core, mailbox, |progress| {
+        // they are the first, so that a long list is not gone through for every few of it
+        let first = progress.missing.iter().take_while(|key| asked.contains(key)).count();
+        progress.missing.drain(..first);
+        if first < asked.len() {
+            progress.missing.retain(|key| !asked.contains(key));
+        }
+    });
     Ok(())
 }
 

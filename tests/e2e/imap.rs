@@ -1,12 +1,10 @@
 //! Reading and triage over IMAP: the real binary, a real Dovecot, and a second client to say what the
 //! server holds.
 
-use std::time::{Duration, Instant};
-
 use crate::second_client::SecondClient;
 use crate::servers::dovecot::{Dovecot, HOST, PASSWORD};
 use crate::support::mail::{NOON, NOON_TEXT, message};
-use crate::support::terminal::{Home, Terminal};
+use crate::support::terminal::{Home, Terminal, until};
 
 /// One user's mailbox on a server, and a home configured for it.
 struct World {
@@ -28,7 +26,7 @@ impl World {
         let home = Home::new();
         home.configure(&format!(
             "[accounts.work]\naddress = \"ada@example.org\"\nname = \"Ada\"\n[accounts.work.imap]\nhost = \"{HOST}\"\nport = {}\nsecurity = \"tls\"\n\
-             username = \"ada\"\npassword = \"{PASSWORD}\"\nca_file = \"{}\"\n",
+             username = \"ada\"\npassword = \"{PASSWORD}\"\nca_file = \"{}\"\n[ui]\nmark_read = \"never\"\n",
             dovecot.imaps_port,
             dovecot.ca_file().display()
         ));
@@ -81,15 +79,6 @@ impl World {
 
     fn wait_flag(&self, number: u32, flag: &str, set: bool) {
         until(&format!("message {number} {flag} {set}"), || self.place(number).1.iter().any(|known| known == flag) == set);
-    }
-}
-
-/// Asks again until `condition` holds; a second client has nothing to wait on.
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !condition() {
-        assert!(Instant::now() < end, "never came: {what}");
-        std::thread::yield_now();
     }
 }
 

@@ -1,6 +1,6 @@
 //! `kill -9` at seeded moments, during first sync, flags, moves and undo: what was acknowledged is kept, what
 //! was not is whole or not at all, and every message exists exactly once.
-//! `POSTRIDER_SEEDS` says how many kills (default 200), `POSTRIDER_SEED_FROM` where to begin.
+//! `POSTRIDER_SEEDS` says how many kills (default 150 over a Maildir and 60 over IMAP), `POSTRIDER_SEED_FROM` where to begin.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,16 +21,55 @@ impl Random {
     }
 }
 
+/// Where a server (or a Maildir) holds each message, and whether it is starred.
+type Held<'a> = &'a dyn Fn(&str) -> BTreeMap<u32, (String, bool)>;
+
+/// Each history is killed several times; a history is one mailbox.
+const KILLS_EACH: u64 = 10;
+
+fn number_of(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+fn seeds(default: u64) -> std::ops::Range<u64> {
+    let (from, seeds) = (number_of("POSTRIDER_SEED_FROM", 1), number_of("POSTRIDER_SEEDS", default));
+    from..from + seeds.div_ceil(KILLS_EACH)
+}
+
 #[test]
-fn every_message_exists_once_after_any_kill_and_acknowledged_changes_stand() {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
-    let (from, seeds) = (number("POSTRIDER_SEED_FROM", 1), number("POSTRIDER_SEEDS", 200));
-    // each history is killed several times; a history is one mailbox
-    let kills_each = 10;
-    for seed in from..from + seeds.div_ceil(kills_each) {
-        history(seed, kills_each);
+fn every_file_exists_once_after_any_kill_and_acknowledged_changes_stand() {
+    for seed in seeds(150) {
+        let home = Home::new();
+        let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
+        maildir.fill(MESSAGES);
+        home.configure(&(maildir.configuration("local") + SETTINGS));
+        history(&home, seed, &|context| files(&maildir, context));
     }
 }
+
+#[cfg(feature = "servers")]
+#[test]
+fn every_message_on_a_server_exists_once_after_any_kill_and_acknowledged_changes_stand() {
+    use crate::servers::dovecot::{Dovecot, HOST, PASSWORD};
+    let dovecot = Dovecot::start();
+    for seed in seeds(60) {
+        let user = format!("user{seed}");
+        for number in (1..=MESSAGES).rev() {
+            let text = crate::support::mail::message(number, &format!("Subject {number}"), "Body.", i64::from(number));
+            dovecot.deliver(&user, "", text.as_bytes());
+        }
+        let home = Home::new();
+        home.configure(&format!(
+            "[accounts.local]\naddress = \"ada@example.org\"\n[accounts.local.imap]\nhost = \"{HOST}\"\nport = {}\nsecurity = \"tls\"\nusername = \"{user}\"\n\
+             password = \"{PASSWORD}\"\nca_file = \"{}\"\n{SETTINGS}",
+            dovecot.imaps_port,
+            dovecot.ca_file().display()
+        ));
+        history(&home, seed, &|context| on_server(dovecot.imap_port, &user, context));
+    }
+}
+
+const SETTINGS: &str = "[ui]\nthreads = false\nmark_read = \"never\"\n";
 
 /// Where every message is and whether it is starred, by number; and what `u` would take back.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,43 +108,50 @@ impl Model {
     }
 }
 
-fn history(seed: u64, kills: u64) {
+fn history(home: &Home, seed: u64, held: Held) {
     let mut random = Random(seed);
-    let home = Home::new();
-    let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
-    maildir.fill(MESSAGES);
-    home.configure(&(maildir.configuration("local") + "[ui]\nthreads = false\nmark_read = \"never\"\n"));
     let mut model = Model::new();
-    for round in 0..kills {
-        let mut terminal = Terminal::start_with(&home, &[], 100, 30, &[("POSTRIDER_NOW", NOON_TEXT)]);
-        terminal.wait("the first frame", |screen| screen.contains("Subject"));
+    for round in 0..KILLS_EACH {
+        let mut terminal = Terminal::start_with(home, &[], 100, 30, &[("POSTRIDER_NOW", NOON_TEXT)]);
+        terminal.wait("the list and the mailboxes that the verbs need", |screen| {
+            ["Subject", "Archive", "Trash"].iter().all(|word| screen.contains(word))
+        });
         // every state on the way: the store must be in one at or after the last that was acknowledged
         let mut states = vec![model.clone()];
+        let (mut verbs, mut undone) = (Vec::new(), false);
         for _ in 0..random.next(6) {
             let verb = ["s", "e", "d", "u"][random.next(4) as usize];
             if verb == "u" && model.undo.is_empty() {
                 continue;
             }
+            if undone {
+                // what came back can be selected only once it is listed
+                terminal.wait_applied(verbs.len());
+                terminal.press("gg");
+            }
+            undone = verb == "u";
             terminal.send(format!("gg{verb}"));
+            verbs.push(verb);
             model.press(verb);
             states.push(model.clone());
         }
         // the moment of death is part of the seed, as far as a machine allows
         std::thread::sleep(Duration::from_micros(random.next(40_000)));
         let acknowledged = terminal.kill();
-        let context = format!("seed {seed}, kill {round}, {acknowledged} of {} changes acknowledged", states.len() - 1);
-        model = check(&home, &maildir, &states[acknowledged.min(states.len() - 1)..], &context);
+        let context = format!("seed {seed}, kill {round}, {acknowledged} of {verbs:?} acknowledged");
+        model = check(home, held, &states[acknowledged.min(states.len() - 1)..], &context);
     }
 }
 
-/// The store as it was left, the store after the next `sync`, and the files must all be the same one of
-/// `states`; returns it.
-fn check(home: &Home, maildir: &Maildir, states: &[Model], context: &str) -> Model {
+/// The store as it was left, the store after the next `sync`, and what the server holds must all be the same
+/// one of `states`; returns it.
+fn check(home: &Home, held: Held, states: &[Model], context: &str) -> Model {
     let left = listed(home, context);
     if left.len() == MESSAGES as usize {
         assert!(
             states.iter().any(|state| state.messages == left),
-            "{context}: the store is in no possible state: {left:?}\npossible: {states:?}"
+            "{context}: the store is in no possible state: {}",
+            differences(states, &left)
         );
     }
     let (code, _, errors) = home.run(&["sync"]);
@@ -114,6 +160,13 @@ fn check(home: &Home, maildir: &Maildir, states: &[Model], context: &str) -> Mod
     if left.len() == MESSAGES as usize {
         assert_eq!(left, synced, "{context}: the sync changed what was wanted");
     }
+    let held = held(context);
+    assert_eq!(synced, held, "{context}: the store and the server differ");
+    let found = states.iter().find(|state| state.messages == held);
+    found.unwrap_or_else(|| panic!("{context}: lost or invented: {}", differences(states, &held))).clone()
+}
+
+fn files(maildir: &Maildir, context: &str) -> BTreeMap<u32, (String, bool)> {
     let mut files = BTreeMap::new();
     for (folder, name) in std::iter::once(("", "Inbox")).chain(FOLDERS.iter().map(|folder| (*folder, *folder))) {
         for (base, flags) in maildir.list(folder) {
@@ -123,9 +176,26 @@ fn check(home: &Home, maildir: &Maildir, states: &[Model], context: &str) -> Mod
             assert!(before.is_none(), "{context}: message {number} is there twice");
         }
     }
-    assert_eq!(synced, files, "{context}: the store and the files differ");
-    let found = states.iter().find(|state| state.messages == files);
-    found.unwrap_or_else(|| panic!("{context}: lost or invented: {}", differences(states, &files))).clone()
+    files
+}
+
+#[cfg(feature = "servers")]
+fn on_server(port: u16, user: &str, context: &str) -> BTreeMap<u32, (String, bool)> {
+    let mut other = crate::second_client::SecondClient::login(port, user, crate::servers::dovecot::PASSWORD);
+    let mut held = BTreeMap::new();
+    for (mailbox, messages) in other.snapshot() {
+        let name = if mailbox == "INBOX" { "Inbox".to_owned() } else { mailbox };
+        for message in messages {
+            let before = held.insert(number_in(&message.message_id), (name.clone(), message.flags.iter().any(|flag| flag == "\\Flagged")));
+            assert!(before.is_none(), "{context}: {} is there twice", message.message_id);
+        }
+    }
+    held
+}
+
+/// 7 of "m7@example.org".
+fn number_in(rfc_message_id: &str) -> u32 {
+    rfc_message_id.trim_start_matches('m').split('@').next().and_then(|digits| digits.parse().ok()).expect("a number")
 }
 
 /// How what was found differs from each possible state.
@@ -153,8 +223,7 @@ fn listed(home: &Home, context: &str) -> BTreeMap<u32, (String, bool)> {
         }
         let list: serde_json::Value = serde_json::from_str(&list).expect("list is JSON");
         for message in list["messages"].as_array().expect("messages") {
-            let id = message["rfc_message_id"].as_str().unwrap_or_default();
-            let number: u32 = id.trim_start_matches('m').split('@').next().and_then(|digits| digits.parse().ok()).expect("a number");
+            let number = number_in(message["rfc_message_id"].as_str().unwrap_or_default());
             let flagged = message["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "flagged"));
             let before = all.insert(number, (name.to_owned(), flagged));
             assert!(before.is_none(), "{context}: message {number} is listed twice");

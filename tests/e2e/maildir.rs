@@ -1,7 +1,7 @@
 //! Reading and triage of a local Maildir, each change seen in the files and taken back by `u`.
 
 use crate::support::mail::{Maildir, NOON_TEXT, message};
-use crate::support::terminal::{Home, Terminal};
+use crate::support::terminal::{Home, Terminal, until};
 
 const FOLDERS: &[&str] = &["Archive", "Drafts", "Sent", "Junk", "Trash", "Lists"];
 
@@ -35,20 +35,18 @@ fn star_archive_trash_and_move_reach_the_files_and_are_undone() {
     maildir.fill(5);
     let mut terminal = reader(&home, &maildir);
 
+    let starred = |wanted: bool| maildir.flags("", 1).is_some_and(|flags| flags.contains('F') == wanted);
     terminal.press("s");
-    terminal.wait_event("pushed", |_| true);
-    assert!(maildir.flags("", 1).is_some_and(|flags| flags.contains('F')), "not flagged: {:?}", maildir.list(""));
+    until("a star in the file's name", || starred(true));
     terminal.press("u");
-    terminal.wait_event("pushed", |_| true);
-    assert!(maildir.flags("", 1).is_some_and(|flags| !flags.contains('F')), "still flagged: {:?}", maildir.list(""));
+    until("no star in the file's name", || starred(false));
 
     for (keys, folder) in [("e", "Archive"), ("d", "Trash"), ("mLists\r", "Lists"), ("!", "Junk")] {
+        terminal.press("gg");
         terminal.press(keys);
-        terminal.wait_event("pushed", |_| true);
-        assert!(maildir.has(folder, 1) && !maildir.has("", 1), "{keys}: not in {folder}: {:?}", maildir.list(folder));
+        until(&format!("{keys}: the file in {folder}"), || maildir.has(folder, 1) && !maildir.has("", 1));
         terminal.press("u");
-        terminal.wait_event("pushed", |_| true);
-        assert!(!maildir.has(folder, 1) && maildir.has("", 1), "{keys} not undone: {:?}", maildir.list(""));
+        until(&format!("{keys} undone"), || !maildir.has(folder, 1) && maildir.has("", 1));
     }
     assert_eq!(terminal.quit(), 0);
 }
@@ -74,15 +72,13 @@ fn undo_survives_a_restart() {
     maildir.fill(3);
     let mut terminal = reader(&home, &maildir);
     terminal.press("e");
-    terminal.wait_event("pushed", |_| true);
-    assert!(maildir.has("Archive", 1));
+    until("the file in Archive", || maildir.has("Archive", 1));
     assert_eq!(terminal.quit(), 0);
     let mut terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
     terminal.wait_text("Subject 2");
     terminal.settle();
     terminal.press("u");
-    terminal.wait_event("pushed", |_| true);
     terminal.wait_text("Subject 1");
-    assert!(maildir.has("", 1) && !maildir.has("Archive", 1));
+    until("the file in the inbox", || maildir.has("", 1) && !maildir.has("Archive", 1));
     assert_eq!(terminal.quit(), 0);
 }

@@ -5,13 +5,13 @@ use postrider::remote::imap::Account;
 use postrider::remote::net::Trace;
 use postrider::remote::{Connect, Remote, RemoteError};
 
+use crate::server;
 use crate::servers::authority::Authority;
-use crate::servers::dovecot::PASSWORD;
-use crate::{server, shared};
+use crate::servers::dovecot::{Dovecot, PASSWORD};
 
 #[tokio::test]
 async fn a_wrong_password_is_a_refusal_with_the_servers_words() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     for security in [Security::Tls, Security::StartTls, Security::Plaintext] {
         let mut server = server(&dovecot, "wrong", security);
         server.credentials = Credentials::Password(Secret::new("nonsense"));
@@ -22,18 +22,18 @@ async fn a_wrong_password_is_a_refusal_with_the_servers_words() {
 
 #[tokio::test]
 async fn an_account_that_asks_needs_a_password_first() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut server = server(&dovecot, "ask", Security::Tls);
     server.credentials = Credentials::Ask;
     let account = Account::new("test", server);
-    assert!(matches!(account.connect(None).await, Err(RemoteError::BadLogin(text)) if text.contains("needs a password")));
+    assert!(matches!(account.connect(None).await, Err(RemoteError::NoSecret(text)) if text.contains("needs a password")));
     account.set_secret(Secret::new(PASSWORD));
     account.connect(None).await.unwrap().close().await;
 }
 
 #[tokio::test]
 async fn certificates_are_refused_with_the_reason() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.pem");
     std::fs::write(&other, Authority::new("another").pem()).unwrap();
@@ -56,7 +56,7 @@ async fn certificates_are_refused_with_the_reason() {
 
 #[tokio::test]
 async fn the_trace_holds_the_dialogue_without_credentials() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace");
     let server = server(&dovecot, "traced", Security::StartTls);

@@ -8,7 +8,7 @@ use postrider::remote::{Connect, Remote, RemoteError};
 
 use crate::second_client::SecondClient;
 use crate::servers::dovecot::{Dovecot, PASSWORD, SPECIAL_USE};
-use crate::{account, message, shared};
+use crate::{account, message};
 
 fn keys(uids: &[u32]) -> Vec<Key> {
     uids.iter().map(|uid| Key::Uid(Uid(*uid))).collect()
@@ -29,7 +29,7 @@ async fn connected(dovecot: &Dovecot, user: &str) -> Session {
 
 #[tokio::test]
 async fn newest_is_newest_first_whatever_the_security() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     filled(&dovecot, "newest", 12);
     for security in [Security::Tls, Security::StartTls, Security::Plaintext] {
         let mut remote = account(&dovecot, "newest", security).connect(Some("INBOX")).await.expect("sign-in");
@@ -49,7 +49,7 @@ async fn newest_is_newest_first_whatever_the_security() {
 
 #[tokio::test]
 async fn an_empty_mailbox_has_no_newest() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut remote = connected(&dovecot, "empty").await;
     assert_eq!(remote.newest("INBOX", 40).await.unwrap().1, []);
     assert_eq!(remote.flags("INBOX", Window::ALL).await.unwrap(), []);
@@ -57,7 +57,7 @@ async fn an_empty_mailbox_has_no_newest() {
 
 #[tokio::test]
 async fn flags_and_headers_keep_to_the_window() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut other = filled(&dovecot, "window", 6);
     other.store("INBOX", "2", "+FLAGS", "\\Seen \\Flagged $Forwarded work");
     let mut remote = connected(&dovecot, "window").await;
@@ -75,7 +75,7 @@ async fn flags_and_headers_keep_to_the_window() {
 
 #[tokio::test]
 async fn bodies_are_whole_where_small_and_hold_the_text_where_large() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut other = filled(&dovecot, "bodies", 1);
     let attachment = "QUJD".repeat(19).to_owned() + "\r\n";
     let large = format!(
@@ -109,7 +109,7 @@ async fn bodies_are_whole_where_small_and_hold_the_text_where_large() {
 
 #[tokio::test]
 async fn flags_are_added_and_removed_and_gone_messages_are_no_error() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut other = filled(&dovecot, "store", 4);
     let mut remote = connected(&dovecot, "store").await;
     let add = Flags { bits: FlagBits::SEEN.with(FlagBits::FORWARDED), keywords: Keywords::new(["work"]) };
@@ -121,7 +121,7 @@ async fn flags_are_added_and_removed_and_gone_messages_are_no_error() {
 
 #[tokio::test]
 async fn moved_and_copied_messages_tell_their_new_keys() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut other = filled(&dovecot, "move", 5);
     let mut remote = connected(&dovecot, "move").await;
     assert!(remote.abilities().atomic_move && remote.abilities().push && remote.abilities().exact_delete);
@@ -140,7 +140,7 @@ async fn moved_and_copied_messages_tell_their_new_keys() {
 
 #[tokio::test]
 async fn delete_takes_exactly_the_named_messages() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut other = filled(&dovecot, "delete", 4);
     other.store("INBOX", "1", "+FLAGS", "\\Deleted");
     let mut remote = connected(&dovecot, "delete").await;
@@ -150,7 +150,7 @@ async fn delete_takes_exactly_the_named_messages() {
 
 #[tokio::test]
 async fn appended_messages_have_flags_date_and_a_key_and_are_found() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut remote = connected(&dovecot, "append").await;
     let flags = Flags { bits: FlagBits::SEEN.with(FlagBits::DRAFT), keywords: Keywords::new(["x"]) };
     let text = message(7, 20_000);
@@ -166,7 +166,7 @@ async fn appended_messages_have_flags_date_and_a_key_and_are_found() {
 
 #[tokio::test]
 async fn mailboxes_have_names_roles_and_counts() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut other = filled(&dovecot, "list", 3);
     other.store("INBOX", "1", "+FLAGS", "\\Seen");
     other.command("CREATE \"Entw&APw-rfe.a b\"");

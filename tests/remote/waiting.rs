@@ -11,11 +11,11 @@ use tokio::sync::Notify;
 
 use crate::second_client::SecondClient;
 use crate::servers::dovecot::{Dovecot, PASSWORD};
-use crate::{account, message, shared};
+use crate::{account, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_ends_the_wait_and_the_connection_goes_on() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let mut remote = account(&dovecot, "idle", Security::Tls).connect(Some("INBOX")).await.unwrap();
     remote.open("INBOX").await.unwrap();
     let stop = Arc::new(Notify::new());
@@ -49,7 +49,7 @@ async fn a_delivery_ends_the_wait_and_the_connection_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_is_renewed_and_our_own_moves_are_no_news() {
-    let dovecot = shared();
+    let dovecot = Dovecot::shared();
     let deadlines = Deadlines { idle: Duration::from_millis(50), ..Deadlines::default() };
     let account = account(&dovecot, "renew", Security::Tls).with_deadlines(deadlines);
     let mut remote = account.connect(Some("INBOX")).await.unwrap();

@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::authority::Authority;
@@ -49,6 +50,18 @@ impl Dovecot {
     /// With a sentence saying what to install where there is no Dovecot, and with its log where it does not start.
     pub fn start() -> Self {
         Self::start_with("")
+    }
+
+    /// One server for all tests of a program that do not stop it; each test has its own user. The last one to
+    /// leave stops it.
+    pub fn shared() -> Arc<Self> {
+        static SERVER: Mutex<Weak<Dovecot>> = Mutex::new(Weak::new());
+        let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+        server.upgrade().unwrap_or_else(|| {
+            let started = Arc::new(Self::start());
+            *server = Arc::downgrade(&started);
+            started
+        })
     }
 
     /// The same with more lines of configuration (`imap_capability = …`, quota, limits).

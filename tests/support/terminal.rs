@@ -270,8 +270,18 @@ impl Terminal {
     pub fn kill(mut self) -> usize {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.applied()
+    }
+
+    /// How many `applied` events were written.
+    fn applied(&self) -> usize {
         let events = std::fs::read_to_string(&self.events).unwrap_or_default();
         events.lines().filter(|line| line.contains("\"event\":\"applied\"")).count()
+    }
+
+    /// Waits until so many changes were acknowledged.
+    pub fn wait_applied(&self, count: usize) {
+        until(&format!("{count} acknowledged changes"), || self.applied() >= count);
     }
 
     /// Closes the terminal under the program, as a lost connection does, and waits for its end.
@@ -322,6 +332,15 @@ impl Drop for Terminal {
 /// vt100 counts cells in non-zero numbers.
 fn cells(count: u16) -> std::num::NonZero<u16> {
     std::num::NonZero::new(count).unwrap_or(std::num::NonZero::<u16>::MIN)
+}
+
+/// Asks again until `condition` holds, for what can't be waited on: another program's files, a server.
+pub fn until(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "never came: {what}");
+        std::thread::yield_now();
+    }
 }
 
 fn screen_text(parser: &vt100::Parser) -> String {

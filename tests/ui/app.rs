@@ -30,7 +30,7 @@ pub struct App {
     pub requests: Vec<Request>,
     pub effects: Vec<Effect>,
     /// How many of the requests have been answered.
-    answered: usize,
+    pub answered: usize,
     /// Where labels of undone changes come from.
     pub writer: Writer,
     reader: Reader,
@@ -242,7 +242,9 @@ impl App {
     }
 
     fn applied(&mut self, applied: store::Applied, kind: AppliedKind) {
-        for changed in applied.changed.mailboxes {
+        let store::Applied { label, done, asked, changed, .. } = applied;
+        self.event(Event::Worker(WorkerEvent::Applied { label, done, asked, kind }));
+        for changed in changed.mailboxes {
             let store::ChangedMailbox { mailbox, added, removed, changed } = changed;
             self.event(Event::Worker(WorkerEvent::MailChanged { mailbox, added, removed, changed }));
         }
@@ -250,8 +252,6 @@ impl App {
             let rows: Arc<[_]> = self.reader.rows(&listing).unwrap().into();
             self.event(Event::Worker(WorkerEvent::Listed { listing, rows, whole: true }));
         }
-        let store::Applied { label, done, asked, .. } = applied;
-        self.event(Event::Worker(WorkerEvent::Applied { label, done, asked, kind }));
     }
 
     /// The screen as text, one line a row, without blanks at the ends.

@@ -71,7 +71,16 @@ fn scrolling_tells_how_far_the_rows_moved() {
     app.keys(&"j ".repeat(page));
     assert!(app.model.list.top > 0);
     app.load();
-    assert_eq!(app.model.list.scrolled, 0, "told once");
+    assert_eq!(app.model.list.shift, None, "told once");
+}
+
+#[test]
+fn a_row_taken_out_tells_that_those_below_it_moved_up() {
+    let mut app = App::with((120, 40), mails(), |config| config.ui.preview = false);
+    app.keys("j j");
+    app.burst("e");
+    app.load();
+    assert_eq!(app.model.list.shift, Some(postrider::ui::list::Shift { from: 2, by: 1 }));
 }
 
 proptest! {

@@ -158,3 +158,41 @@ fn pasted_text_is_never_keys() {
     app.settle();
     assert_eq!(app.model.list.rows.len(), 1);
 }
+
+#[test]
+fn what_a_search_found_is_tinted_and_its_folder_told_where_there_are_several() {
+    let mut app = app();
+    app.keys("g /");
+    app.text("rack");
+    let screen = app.screen();
+    let row = screen.lines().find(|line| line.contains("rack plan")).unwrap();
+    assert!(row.contains("Inbox"), "{screen}");
+    let buffer = app.buffer(postrider::config::Colors::Ansi256);
+    let tinted: String = buffer
+        .content
+        .iter()
+        .filter(|cell| cell.modifier.contains(ratatui::style::Modifier::UNDERLINED))
+        .map(|cell| cell.symbol())
+        .collect();
+    assert!(!tinted.is_empty() && tinted.replace("rack", "").is_empty(), "{tinted}");
+}
+
+#[test]
+fn what_a_search_does_not_understand_is_underlined_and_told() {
+    let mut app = app();
+    app.keys("/");
+    app.text("rack is:foo");
+    assert!(app.screen().contains("means nothing"), "{}", app.screen());
+    let buffer = app.buffer(postrider::config::Colors::None);
+    let row = &buffer.content[38 * 120..39 * 120];
+    let underlined: String =
+        row.iter().filter(|cell| cell.modifier.contains(ratatui::style::Modifier::UNDERLINED)).map(|cell| cell.symbol()).collect();
+    assert_eq!(underlined, "is:foo");
+}
+
+#[test]
+fn a_key_of_another_pane_says_where_it_works() {
+    let mut app = app();
+    app.keys("h v");
+    assert!(app.screen().contains("v (select) works in the message list"), "{}", app.screen());
+}

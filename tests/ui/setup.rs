@@ -88,10 +88,32 @@ fn an_account_is_tried_and_a_refusal_keeps_every_field() {
         result: Err("The server said: NO \x1b[31mbad password".into()),
     }));
     let screen = it.screen();
-    assert!(screen.contains("Not saved. The server said") && screen.contains("imap.example.org") && screen.contains("Ada"), "{screen}");
+    assert!(screen.contains("Not saved: The server said") && screen.contains("imap.example.org") && screen.contains("Ada"), "{screen}");
     assert!(!screen.contains('\x1b'));
     it.event(Event::Worker(WorkerEvent::Probed { account: "example".into(), result: Ok(()) }));
     assert!(matches!(it.effects.last(), Some(Effect::Leave(Leave::Restart))));
+}
+
+#[test]
+fn a_guessed_server_is_shown_before_anything_is_sent_to_it() {
+    let mut it = Empty::new();
+    it.keys("a");
+    it.text("ada@example.org");
+    it.keys("enter");
+    assert!(it.effects.is_empty() && it.screen().contains("imap.example.org"), "{}", it.screen());
+    it.keys("enter");
+    assert!(matches!(it.effects.as_slice(), [Effect::Ask(Request::Probe { .. })]), "{}", it.screen());
+}
+
+#[test]
+fn the_security_of_a_connection_is_chosen_not_typed() {
+    let mut it = Empty::new();
+    it.keys("a tab tab tab tab tab");
+    assert!(it.screen().contains("‹ tls ›  starttls  plaintext"), "{}", it.screen());
+    it.keys("x right");
+    assert!(it.screen().contains("tls  ‹ starttls ›  plaintext"), "{}", it.screen());
+    it.keys("left left");
+    assert!(it.screen().contains("tls  starttls  ‹ plaintext ›"), "{}", it.screen());
 }
 
 #[test]
@@ -110,7 +132,7 @@ fn a_refused_sign_in_is_a_badge_and_the_password_is_typed_in_accounts() {
     app.event(Event::Worker(WorkerEvent::Link { account, state: LinkState::SignIn { refused } }));
     assert!(app.screen().contains("work: sign-in refused (gA)") && app.screen().contains("one"), "{}", app.screen());
     app.keys("g A");
-    assert!(app.screen().contains("The server said: NO [AUTHENTICATIONFAILED]"), "{}", app.screen());
+    assert!(app.screen().contains("Sign-in failed: NO [AUTHENTICATIONFAILED]"), "{}", app.screen());
     assert!(!app.screen().contains('\x1b'));
     app.keys("e");
     app.text("hunter2");

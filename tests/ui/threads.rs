@@ -87,3 +87,26 @@ fn parentheses_walk_inside_the_thread() {
     app.keys(")");
     assert_eq!(app.subject(), "Re: plan again", "the thread ends here");
 }
+
+#[test]
+fn a_reply_that_repeats_its_subject_is_dim() {
+    let mut app = App::new((120, 40), vec![mail("Ada", "Re: plan").answers(1), mail("Priya", "plan")]);
+    app.keys("z a");
+    let buffer = app.buffer(postrider::config::Colors::None);
+    let dim = |y: u16| {
+        let row = (44..60).map(|x| &buffer[(x, y)]);
+        row.filter(|cell| cell.modifier.contains(ratatui::style::Modifier::DIM)).map(|cell| cell.symbol()).collect::<String>()
+    };
+    assert_eq!(dim(1), "");
+    assert!(dim(2).contains("Re:"), "{}", app.screen());
+}
+
+#[test]
+fn an_answer_to_what_is_in_another_folder_stays_below_its_thread() {
+    let mut app = App::new((120, 40), vec![mail("Noor", "Re: plan").answers(2), mail("Ada", "Re: plan").answers(1), mail("Priya", "plan")]);
+    app.keys("z a g g j e");
+    assert_eq!(app.stored("Archive").len(), 1);
+    app.keys("z a z a g g");
+    let depths: Vec<u8> = app.model.list.rows.iter().map(|row| row.depth).collect();
+    assert_eq!((app.subject().as_str(), depths.as_slice()), ("plan", &[0, 1][..]));
+}

@@ -2,8 +2,8 @@
 
 use postrider::config::{AfterTriage, Preset};
 use postrider::mail::{Change, FlagBits};
-use postrider::ui::event::{Effect, Leave};
-use postrider::worker::Request;
+use postrider::ui::event::{Effect, Event, Leave};
+use postrider::worker::{Request, WorkerEvent};
 
 use crate::app::{App, Mail, mail, preset};
 
@@ -38,6 +38,20 @@ fn archive_removes_the_row_at_once_and_the_cursor_goes_to_the_next() {
 }
 
 #[test]
+fn what_was_shown_but_not_saved_is_shown_as_it_is() {
+    let mut app = app();
+    app.burst("s j e");
+    app.load();
+    assert!(app.screen().contains('⚑') && !app.screen().contains(" two "), "{}", app.screen());
+    let unanswered = app.requests.len();
+    let (what, why, next) = ("Not saved".to_owned(), "the disk is full".to_owned(), String::new());
+    app.event(Event::Worker(WorkerEvent::Failed { what, why, next }));
+    app.answered = unanswered;
+    app.settle();
+    assert!(!app.screen().contains('⚑') && app.screen().contains(" two "), "{}", app.screen());
+}
+
+#[test]
 fn undo_brings_it_back_with_the_action_s_words() {
     let mut app = app();
     app.keys("d u");
@@ -47,6 +61,15 @@ fn undo_brings_it_back_with_the_action_s_words() {
     assert_eq!(app.stored("Trash"), ["one"]);
     app.keys("u u");
     assert!(app.screen().contains("Nothing to undo"));
+}
+
+#[test]
+fn the_cursor_goes_to_what_undo_brought_back() {
+    let mut app = app();
+    app.keys("j e j u");
+    assert_eq!(app.subject(), "two");
+    app.keys("G u");
+    assert_eq!(app.subject(), "five", "nothing came back");
 }
 
 #[test]
@@ -229,4 +252,14 @@ fn clicks_choose_rows_folders_and_hints() {
     let row = app.screen().lines().position(|line| line.trim_start().starts_with("Archive")).unwrap() as u16;
     app.click(3, row);
     assert!(app.screen().contains("work ▸ Archive"), "{}", app.screen());
+}
+
+#[test]
+fn a_tag_is_shown_after_the_subject() {
+    let mut app = app();
+    app.keys("j t");
+    app.text("+todo");
+    app.keys("enter");
+    let screen = app.screen();
+    assert!(screen.lines().any(|line| line.contains("two  +todo")), "{screen}");
 }

@@ -42,6 +42,7 @@ impl Session {
         self.ensure(mailbox).await?;
         let command = Command::new(&format!("UID FETCH {} (UID FLAGS)", window_text(window)));
         let mut found: BTreeMap<u32, Flags> = BTreeMap::new();
+        let last = self.last_of_open(window);
         // A message without readable flags is there all the same: missing would mean deleted.
         let done = self
             .run(&[command], |response, _| match response {
@@ -53,7 +54,8 @@ impl Session {
                         }
                         true
                     }
-                    other => other.is_some(),
+                    // anything else is news of a message that was not asked for
+                    other => other.is_some() && fetch.sequence >= last,
                 },
                 _ => false,
             })
@@ -73,9 +75,19 @@ impl Session {
     pub(super) async fn headers_within(&mut self, mailbox: &str, window: Window) -> Result<Vec<RemoteMessage>> {
         self.ensure(mailbox).await?;
         let command = Command::new(&format!("UID FETCH {} {}", window_text(window), self.header_items()));
-        let (found, done) = self.fetch(&[command], |fetch| fetch.uid.is_some_and(|uid| holds(window, uid))).await?;
+        let last = self.last_of_open(window);
+        let wanted = |fetch: &Fetch| fetch.uid.is_some_and(|uid| holds(window, uid) || fetch.sequence >= last);
+        let (mut found, done) = self.fetch(&[command], wanted).await?;
         check_all(&done, "the headers")?;
+        found.retain(|uid, _| holds(window, *uid));
         Ok(found.into_values().map(message).collect())
+    }
+
+    /// From this sequence number on, an answer outside a window without an end is no news: `n:*` always
+    /// brings the last message too (RFC 9051 6.4.9).
+    fn last_of_open(&self, window: Window) -> u32 {
+        let exists = self.selected.as_ref().map_or(u32::MAX, |selected| selected.exists);
+        if window.high == u32::MAX { exists } else { u32::MAX }
     }
 
     pub(super) async fn bodies_of(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<Body>> {

@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use super::command::Command;
 use super::parse::{List, Outcome, Response, StatusOf};
 use super::session::Session;
-use super::utf7;
 use crate::mail::Role;
 use crate::mail::server::RemoteMailbox;
 use crate::remote::Result;
+use crate::remote::utf7;
 
 /// SPECIAL-USE attributes and what they mean to us.
 const USES: &[(&str, Role)] = &[

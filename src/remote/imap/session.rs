@@ -263,8 +263,10 @@ impl Session {
             }
             _ => {}
         }
-        if let (Response::Exists(count), Some(selected)) = (&response, &mut self.selected) {
-            selected.exists = *count;
+        match (&response, &mut self.selected) {
+            (Response::Exists(count), Some(selected)) => selected.exists = *count,
+            (Response::Expunge(_), Some(selected)) => selected.exists = selected.exists.saturating_sub(1),
+            _ => {}
         }
         if !on(response, too_deep) && change {
             self.changed = true;

@@ -6,13 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use base64::Engine;
-use base64::alphabet::IMAP_MUTF7;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
-
 use super::{failed, names};
 use crate::mail::Role;
-use crate::remote::{RemoteError, RemoteMailbox, Result};
+use crate::remote::{RemoteError, RemoteMailbox, Result, utf7};
 
 /// The wire name of the root, which is the inbox.
 pub const ROOT: &str = ".";
@@ -95,36 +91,10 @@ fn display_name(wire_name: &str) -> String {
     if name.eq_ignore_ascii_case(INBOX) { INBOX.to_owned() } else { name }
 }
 
-/// Modified UTF-7 (RFC 3501 5.1.3); what is not valid, or would look like a level or a control, stays as it is.
+/// Modified UTF-7 (RFC 3501 5.1.3); what would look like a level or a control stays as it is.
 fn decode(level: &str) -> String {
-    match decode_utf7(level) {
-        Some(text) if level.is_ascii() && !text.chars().any(|c| c == '/' || c.is_control()) => text,
-        _ => level.to_owned(),
-    }
-}
-
-fn decode_utf7(level: &str) -> Option<String> {
-    let engine = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
-    let mut text = String::new();
-    let mut rest = level;
-    while let Some((plain, shifted)) = rest.split_once('&') {
-        text.push_str(plain);
-        let (encoded, after) = shifted.split_once('-')?;
-        if encoded.is_empty() {
-            text.push('&');
-        } else {
-            let bytes = engine.decode(encoded).ok()?;
-            let (pairs, odd) = bytes.as_chunks::<2>();
-            let units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
-            if !odd.is_empty() {
-                return None;
-            }
-            text.extend(char::decode_utf16(units).collect::<Result<Vec<char>, _>>().ok()?);
-        }
-        rest = after;
-    }
-    text.push_str(rest);
-    Some(text)
+    let text = utf7::decode(level.as_bytes());
+    if level.is_ascii() && !text.chars().any(|c| c == '/' || c.is_control()) { text } else { level.to_owned() }
 }
 
 fn add_branches(found: &mut BTreeMap<String, RemoteMailbox>) {

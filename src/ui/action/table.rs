@@ -82,19 +82,19 @@ impl ActionSpec {
     }
 }
 
-const MOVE: &str = "Moving";
-const PANES: &str = "Panes";
-const GO: &str = "Going places";
-const TRIAGE: &str = "Triage";
+pub(super) const MOVE: &str = "Moving";
+pub(super) const PANES: &str = "Panes";
+pub(super) const GO: &str = "Going places";
+pub(super) const TRIAGE: &str = "Triage";
 const MARK: &str = "Marking";
 const LIST: &str = "The list";
 const FIND: &str = "Finding";
 const READ: &str = "Reading";
 const COPY: &str = "Copying";
-const WRITE: &str = "Writing";
+pub(super) const WRITE: &str = "Writing";
 const WORK: &str = "Accounts and tasks";
 const PROGRAM: &str = "The program";
-const TYPE: &str = "Prompts and pickers";
+pub(super) const TYPE: &str = "Prompts and pickers";
 
 /// Every action, in the order of the enum.
 pub const ACTIONS: &[ActionSpec] = &[
@@ -275,12 +275,12 @@ pub const ACTIONS: &[ActionSpec] = &[
         .mutt(&["Y"])
         .takes(Argument::Text),
     row(TRIAGE, A::Junk, "junk", "junk", "spam ham", "Move to Junk; inside Junk back to the Inbox.", C::MAIL).all(&["!"]),
-    row(TRIAGE, A::Undo, "undo", "undo", "take back revert", "Take back the last change.", C::ALL)
+    row(TRIAGE, A::Undo, "undo", "undo", "revert", "Undo: take back the last change, here or in another folder.", C::ALL)
         .all(&["u"])
         .gmail(&["z"])
         .emacs(&["u", "ctrl-_", "ctrl-/", "ctrl-x u"])
         .takes(Argument::Number),
-    row(TRIAGE, A::Redo, "redo", "redo", "again", "Do again what was taken back.", C::ALL).all(&["ctrl-r"]).takes(Argument::Number),
+    row(TRIAGE, A::Redo, "redo", "redo", "again", "Redo: do again what undo took back.", C::ALL).all(&["ctrl-r"]).takes(Argument::Number),
     row(TRIAGE, A::Repeat, "repeat", "repeat", "again last verb", "Repeat the last verb here.", C::MAIL).all(&["."]),
     row(MARK, A::Mark, "mark", "mark", "select tag", "Mark or unmark the row and go down.", C::LIST).all(&["x"]).mutt(&["t"]),
     row(MARK, A::SelectLines, "select-lines", "select", "visual range", "Select a range of rows.", C::LIST)
@@ -369,7 +369,9 @@ pub const ACTIONS: &[ActionSpec] = &[
     .all(&["z h"])
     .gmail(&["Z h"]),
     row(READ, A::Source, "source", "source", "raw original", "Show the raw source, or the message.", C::TEXT).all(&["z s"]).gmail(&["Z s"]),
-    row(READ, A::Wrap, "wrap", "wrap width", "full 72", "Wrap at 72 cells, or use the full width.", C::TEXT).all(&["z w"]).gmail(&["Z w"]),
+    row(READ, A::Wrap, "wrap", "wrap width", "full measure", "Wrap at 78 cells, or use the full width.", C::TEXT)
+        .all(&["z w"])
+        .gmail(&["Z w"]),
     row(COPY, A::CopyLink, "copy-link", "link to mail", "yank mid clipboard", "Copy a link to the message.", C::MAIL).all(&["y y"]),
     row(COPY, A::CopyAddress, "copy-address", "address", "yank sender clipboard", "Copy the sender's address.", C::MAIL).all(&["y a"]),
     row(COPY, A::CopySubject, "copy-subject", "subject", "yank clipboard", "Copy the subject.", C::MAIL).all(&["y s"]),

@@ -6,17 +6,21 @@ use ratatui::layout::Rect;
 
 use super::List;
 use crate::config::Icons;
-use crate::mail::{Address, DisplayText, FlagBits, Role, Row, Summary};
+use crate::mail::{Address, DisplayText, FlagBits, Role, Row, Scope, Summary};
 use crate::ui::action::{Action, Context};
 use crate::ui::event::Now;
 use crate::ui::folders::cursor_bar;
-use crate::ui::format::{date_cell, pad, width};
+use crate::ui::format::{cut, date_cell, pad, width};
+use crate::ui::found::{self, Part};
 use crate::ui::model::{Focus, Model};
 use crate::ui::overlay::{messages::wrap, put};
 use crate::ui::theme::{Theme, Token};
 
 /// Cells of a date.
 const DATE: usize = 6;
+/// Cells of a folder's name, in lists at least this wide that span folders.
+const FOLDER: usize = 12;
+const WITH_FOLDER: usize = 70;
 
 /// The signs of one icon set.
 struct Signs {
@@ -42,6 +46,8 @@ struct Shown<'a> {
     marked: bool,
     reply: &'static str,
     selected: bool,
+    /// The row above says the same, in the same thread.
+    repeats: bool,
     summary: Option<&'a Summary>,
     row: Row,
 }
@@ -61,7 +67,9 @@ pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, cards: bool, b
         let y = place.y + n as u16 * step;
         let line = Rect { y, height: 1, ..place };
         let marked = list.marks.contains(&row.id) || range.as_ref().is_some_and(|range| range.contains(&at));
-        let shown = read(model, list, row, at == list.at(), marked);
+        let above = at.checked_sub(1).and_then(|above| list.rows.get(above));
+        let shown =
+            Shown { repeats: above.is_some_and(|above| repeats(list, above, row)), ..read(model, list, row, at == list.at(), marked) };
         if cards {
             card(model, theme, now, &shown, line, place.bottom(), buf);
         } else {
@@ -102,9 +110,28 @@ fn read<'a>(model: &Model, list: &'a List, row: &Row, selected: bool, marked: bo
         marked,
         reply,
         selected,
+        repeats: false,
         summary,
         row: *row,
     }
+}
+
+/// A reply below a row of its thread with the same subject.
+fn repeats(list: &List, above: &Row, row: &Row) -> bool {
+    let subject = |row: &Row| list.summaries.get(&row.id).map(|summary| without_reply(&summary.subject));
+    row.depth > 0 && above.thread == row.thread && subject(row).is_some() && subject(above) == subject(row)
+}
+
+/// The subject without "Re:".
+fn without_reply(subject: &str) -> &str {
+    let mut rest = subject.trim();
+    while let (Some(head), Some(tail)) = (rest.get(..3), rest.get(3..)) {
+        if !head.eq_ignore_ascii_case("re:") {
+            break;
+        }
+        rest = tail.trim_start();
+    }
+    rest
 }
 
 /// Sender, or where it was sent to in Sent and Drafts; with the count of a folded thread.
@@ -168,18 +195,26 @@ fn one_line(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, 
     let room = usize::from(line.width);
     let text = theme.style(if shown.unread { Token::Unread } else { Token::Text });
     states(model, theme, shown, line, buf);
-    let date_room = if room >= 30 { DATE + 1 } else { 0 };
+    let date_room = if room >= 30 { DATE + 2 } else { 0 };
     let state = 7.min(room);
     let sender = sender_cells(room);
     let (name, count) = who(model, shown);
     let indent = 2 * usize::from(shown.row.depth.min(8));
     let x = line.x + state as u16;
     let name_room = sender.saturating_sub(width(&count) + 1);
+    let name_place = Rect { x, width: name_room as u16, ..line };
     let used = put(buf, x, line.y, &name, name_room, text);
     put(buf, x + used, line.y, &count, width(&count), theme.style(Token::Dim));
     let x = x + sender as u16 + indent.min(room) as u16;
-    let subject_room = room.saturating_sub(state + sender + indent + date_room);
-    put(buf, x, line.y, &subject(shown), subject_room, text);
+    let folder_room = if room >= WITH_FOLDER && spans_folders(model) { FOLDER + 1 } else { 0 };
+    let subject_room = room.saturating_sub(state + sender + indent + date_room + folder_room);
+    let of_subject = if shown.repeats && !shown.unread { theme.style(Token::Dim) } else { text };
+    let used = put(buf, x, line.y, &subject(shown), subject_room, of_subject);
+    put(buf, x + used, line.y, &tags(shown), subject_room.saturating_sub(usize::from(used)), theme.style(Token::Dim));
+    if folder_room > 0 {
+        let x = line.right().saturating_sub((date_room + FOLDER) as u16);
+        put(buf, x, line.y, &folder(model, shown), FOLDER, theme.style(Token::Dim));
+    }
     if date_room > 0 {
         let date = date(model, shown, now);
         let wide = width(&date).min(DATE);
@@ -189,13 +224,42 @@ fn one_line(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, 
     if shown.selected {
         select(model, theme, line, state + sender, buf);
     }
+    tint(model, theme, Part::Sender, &name, name_place, buf);
+    tint(model, theme, Part::Subject, &subject(shown), Rect { x, width: subject_room as u16, ..line }, buf);
+}
+
+/// "  +todo +later", where there is room after the subject; what programs keep for themselves is left out.
+fn tags(shown: &Shown) -> String {
+    let Some(summary) = shown.summary else { return String::new() };
+    let words = summary.flags.keywords.iter().filter(|word| !word.starts_with('$'));
+    let tags: Vec<String> = words.map(|word| format!("+{}", DisplayText::new(word))).collect();
+    if tags.is_empty() { String::new() } else { format!("  {}", tags.join(" ")) }
+}
+
+/// Tints what is searched for in a text that was drawn.
+fn tint(model: &Model, theme: &Theme, part: Part, text: &str, place: Rect, buf: &mut Buffer) {
+    for word in found::words(model, part) {
+        found::tint(theme, &cut(text, usize::from(place.width)), &word, place, buf);
+    }
+}
+
+/// The rows come from several folders.
+fn spans_folders(model: &Model) -> bool {
+    model.list.listing.as_ref().is_some_and(|listing| !matches!(listing.scope, Scope::Mailbox(_)))
+}
+
+/// The last part of the folder's name.
+fn folder(model: &Model, shown: &Shown) -> String {
+    let mailbox = shown.summary.and_then(|summary| model.find_mailbox(summary.mailbox));
+    mailbox.map_or(String::new(), |mailbox| DisplayText::new(mailbox.leaf()).into_string())
 }
 
 /// Cells for the sender: a fifth or so, and the subject never under a third.
 fn sender_cells(room: usize) -> usize {
     match room {
         0..30 => 0,
-        30..60 => 12,
+        30..50 => 12,
+        50..60 => 16,
         60..90 => 20,
         _ => 24,
     }
@@ -225,6 +289,7 @@ fn card(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, bott
     let date_room = if room >= 24 { DATE + 1 } else { 0 };
     let (name, count) = who(model, shown);
     let name_room = room.saturating_sub(4 + date_room + width(&count));
+    let name_place = Rect { x: line.x + 4, width: name_room as u16, ..line };
     let used = put(buf, line.x + 4, line.y, &name, name_room, text);
     put(buf, line.x + 4 + used, line.y, &count, width(&count), theme.style(Token::Dim));
     if date_room > 0 {
@@ -240,6 +305,11 @@ fn card(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, bott
         if below.y < bottom {
             put(buf, below.x, below.y, cursor_bar(model.settings.icons), 1, theme.style(Token::Accent));
         }
+    }
+    tint(model, theme, Part::Sender, &name, name_place, buf);
+    if below.y < bottom {
+        let indent = (4 + u16::from(shown.row.depth.min(4))).min(below.width);
+        tint(model, theme, Part::Subject, &subject(shown), Rect { x: below.x + indent, width: below.width - indent, ..below }, buf);
     }
 }
 

@@ -48,7 +48,9 @@ impl Accounts {
 
     pub fn draw(&self, model: &Model, theme: &Theme, now: &Now, area: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
         let keys = "r retry · e enter password · a add account · q close";
-        let place = middle(area, 100, area.height.saturating_sub(4).max(6));
+        // The accounts, and what is said about one of them.
+        let rows = u16::try_from(model.accounts.len()).unwrap_or(u16::MAX).saturating_add(9);
+        let place = middle(area, 100, rows.min(area.height.saturating_sub(4)).max(6));
         let inside = frame(buf, place, "accounts and health", keys, theme, model.settings.icons);
         let room = usize::from(inside.width.saturating_sub(2));
         let mut cursor = None;
@@ -105,7 +107,7 @@ fn details(model: &Model, account: &Account, now: &Now) -> Vec<(String, Token)> 
             lines.push(("Saved mail can be read; changes are kept and pushed later.".to_owned(), Token::Dim));
         }
         Some(LinkState::SignIn { refused: Some(text) }) => {
-            lines.push((format!("The server said: {}", DisplayText::capped(text, 400)), Token::Failed));
+            lines.push((format!("Sign-in failed: {}", DisplayText::capped(text, 400)), Token::Failed));
             lines.push((
                 "It is not tried again by itself. e enters a new password; many providers want an app password.".to_owned(),
                 Token::Text,
@@ -116,8 +118,10 @@ fn details(model: &Model, account: &Account, now: &Now) -> Vec<(String, Token)> 
         }
         Some(LinkState::BackOff { why, retry_at }) => {
             lines.push((DisplayText::capped(why, 400).into_string(), Token::Failed));
+            let soon = *retry_at - now.wall.timestamp().as_second() < 60;
             let when = date_full((*retry_at, offset(now)), &now.wall, model.settings.dates);
-            lines.push((format!("Tries again: {when}. r tries now. Saved mail can be read; changes are kept."), Token::Dim));
+            let when = if soon { " within a minute".to_owned() } else { format!(": {when}") };
+            lines.push((format!("Tries again{when}. r tries now. Saved mail can be read; changes are kept."), Token::Dim));
         }
         _ => {}
     }

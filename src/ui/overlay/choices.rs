@@ -13,6 +13,13 @@ use crate::ui::format::width;
 use crate::ui::model::Model;
 use crate::ui::theme::{Theme, Token};
 
+/// Cells from an entry's label to the words about it.
+const ABOUT: usize = 20;
+
+/// Boxes narrower than this have room for short notes only.
+const NARROW: usize = 50;
+const SHORT: usize = 8;
+
 /// One entry; all its texts are clean.
 #[derive(Clone, Debug)]
 pub struct Choice<T> {
@@ -21,6 +28,8 @@ pub struct Choice<T> {
     /// A key or a letter, in its own column.
     pub key: String,
     pub label: String,
+    /// A few words about it, dim, in a column after the label.
+    pub about: String,
     /// At the right.
     pub note: String,
     /// Searched besides the label.
@@ -49,31 +58,55 @@ impl<T> Choices<T> {
         self.filter_by(&text);
     }
 
-    /// Filters by a text; the best of each group first.
+    /// Filters by a text: what starts with it, then what has it in a word, then what has it anywhere; letters
+    /// apart from each other count only where nothing else is found. Groups stay together, the best first.
     pub fn filter_by(&mut self, text: &str) {
         self.at = 0;
         if text.trim().is_empty() {
             self.shown = (0..self.entries.len()).collect();
             return;
         }
+        let mut found = self.literal(text);
+        if found.is_empty() {
+            found = self.fuzzy(text);
+        }
+        let best = |group: &str| found.iter().filter(|(of, ..)| *of == group).map(|(_, rank, _)| *rank).min();
+        let mut order: Vec<_> = found.iter().map(|(group, rank, n)| (best(group), *group, *rank, *n)).collect();
+        order.sort_by_key(|(best, group, rank, n)| (*best, self.first_of(group), *rank, *n));
+        self.shown = order.into_iter().map(|(.., n)| n).collect();
+    }
+
+    fn first_of(&self, group: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.group == group)
+    }
+
+    /// Group, rank (less is better) and place of the entries that hold every word that is typed.
+    fn literal(&self, text: &str) -> Vec<(&'static str, u32, usize)> {
+        let typed = text.trim().to_lowercase();
+        let rank = |entry: &Choice<T>| {
+            let (label, words) = (entry.label.to_lowercase(), entry.words.to_lowercase());
+            let whole =
+                [label == typed, words.split_whitespace().next() == Some(&typed), label.starts_with(&typed), words.starts_with(&typed)];
+            if let Some(rank) = (0u32..).zip(whole).find_map(|(rank, holds)| holds.then_some(rank)) {
+                return Some(rank);
+            }
+            typed.split_whitespace().map(|word| in_words(&words, word).min(in_words(&label, word))).max().filter(|rank| *rank < MISSING)
+        };
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(n, entry)| Some((entry.group, rank(entry)?, n))).collect()
+    }
+
+    fn fuzzy(&self, text: &str) -> Vec<(&'static str, u32, usize)> {
         let pattern = Pattern::new(text, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buffer = Vec::new();
-        let mut groups: Vec<&str> = Vec::new();
-        let mut scored = Vec::new();
-        for (n, entry) in self.entries.iter().enumerate() {
-            if !groups.contains(&entry.group) {
-                groups.push(entry.group);
-            }
-            let group = groups.iter().position(|known| *known == entry.group).unwrap_or(0);
-            let label = pattern.score(Utf32Str::new(&entry.label, &mut buffer), &mut matcher).map(|score| score + 40);
-            let words = pattern.score(Utf32Str::new(&entry.words, &mut buffer), &mut matcher);
-            if let Some(score) = label.max(words) {
-                scored.push((group, std::cmp::Reverse(score), n));
-            }
-        }
-        scored.sort_unstable();
-        self.shown = scored.into_iter().map(|(.., n)| n).collect();
+        let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+        let entries = self.entries.iter().enumerate();
+        let scored = entries.filter_map(|(n, entry)| {
+            let label = score(&entry.label).map(|score| score + 40);
+            label.max(score(&entry.words)).map(|score| (entry.group, u32::MAX - score, n))
+        });
+        scored.collect()
     }
 
     /// The entry under the cursor.
@@ -158,13 +191,31 @@ impl<T> Choices<T> {
         let key_column = self.entries.iter().map(|entry| width(&entry.key)).max().unwrap_or(0).min(10);
         put(buf, line.x + 2, line.y, &entry.key, key_column, theme.style(Token::Key));
         let at = 2 + if key_column > 0 { key_column + 2 } else { 0 };
-        let note = width(&entry.note).min(room / 2);
+        // In a narrow box the label comes before a long note.
+        let note = if room < NARROW && width(&entry.note) > SHORT { 0 } else { width(&entry.note).min(room / 2) };
         let label_room = room.saturating_sub(at + note + 1);
         put(buf, line.x + at.min(room) as u16, line.y, &entry.label, label_room, theme.style(Token::Text));
+        let about = at + ABOUT.max(width(&entry.label) + 2);
+        put(buf, line.x + about.min(room) as u16, line.y, &entry.about, room.saturating_sub(about + note + 1), theme.style(Token::Dim));
         put(buf, line.right().saturating_sub(note as u16), line.y, &entry.note, note, theme.style(Token::Dim));
         if n == self.at {
             buf.set_style(Rect { width: line.width, ..line }.intersection(buf.area), theme.style(Token::Selected));
         }
+    }
+}
+
+/// Rank of a word that is not there.
+const MISSING: u32 = 6;
+
+/// Rank of one typed word: 4 where a word of the text starts with it, 5 where it is inside one.
+fn in_words(text: &str, typed: &str) -> u32 {
+    let starts = |at: usize| !text.get(..at).and_then(|before| before.chars().next_back()).is_some_and(char::is_alphanumeric);
+    if text.match_indices(typed).any(|(at, _)| starts(at)) {
+        4
+    } else if text.contains(typed) {
+        5
+    } else {
+        MISSING
     }
 }
 
@@ -180,7 +231,15 @@ mod tests {
     use super::*;
 
     fn choice(label: &str) -> Choice<u8> {
-        Choice { group: "", key: String::new(), label: label.into(), note: String::new(), words: String::new(), value: 0 }
+        Choice {
+            group: "",
+            key: String::new(),
+            label: label.into(),
+            about: String::new(),
+            note: String::new(),
+            words: String::new(),
+            value: 0,
+        }
     }
 
     #[test]
@@ -194,5 +253,24 @@ mod tests {
         assert!(it.chosen().is_none());
         it.step(Action::PickNext);
         assert!(it.chosen().is_none());
+    }
+
+    fn found(it: &mut Choices<u8>, text: &str) -> Vec<String> {
+        it.filter_by(text);
+        it.shown.iter().map(|n| it.entries[*n].label.clone()).collect()
+    }
+
+    #[test]
+    fn what_holds_the_word_comes_first_and_scattered_letters_only_without_it() {
+        let of = |group, label: &str, words: &str| Choice { group, words: words.into(), ..choice(label) };
+        let mut it = Choices::new(vec![
+            of("here", "Reads the whole mail again on a disk", "read"),
+            of("here", "Undoes, or with a count redoes nothing", "undo"),
+            of("everywhere", "Does again what undo took back", "redo again"),
+        ]);
+        assert_eq!(found(&mut it, "redo"), ["Does again what undo took back", "Undoes, or with a count redoes nothing"]);
+        assert_eq!(found(&mut it, "again undo"), ["Does again what undo took back"]);
+        assert_eq!(found(&mut it, "rdo").len(), 3);
+        assert_eq!(found(&mut it, "").len(), 3);
     }
 }

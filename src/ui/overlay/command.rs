@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::choices::{Choice, Choices};
 use super::{Next, Overlay, folder, frame, middle};
-use crate::mail::MailboxId;
+use crate::mail::{MailboxId, nearest};
 use crate::ui::action::{self, ACTIONS, Action, Argument, Context, Contexts};
 use crate::ui::model::{Model, Out};
 use crate::ui::theme::Theme;
@@ -47,19 +47,24 @@ impl Command {
             group: "",
             key: String::new(),
             label: spec.name.to_owned(),
+            about: if spec.ready { spec.doc.trim_end_matches('.').to_owned() } else { "(still to come)".to_owned() },
             note: model.keymap.shown(context, spec.action).unwrap_or_default(),
             words: format!("{} {} {}", spec.hint, spec.words, spec.doc),
             value: Entry::Run(spec.action),
         });
+        let mut actions: Vec<Choice<Entry>> = actions.collect();
+        actions
+            .sort_by_key(|choice| if let Entry::Run(action) = choice.value { (!action.spec().ready, action.order()) } else { (false, 0) });
         let folders = folder::choices(model).into_iter().map(|choice| Choice {
             group: "",
             key: String::new(),
             label: format!("go-folder {}", choice.label),
+            about: String::new(),
             note: choice.note,
             words: choice.words,
             value: Entry::Go(choice.value),
         });
-        let all: Vec<Choice<Entry>> = actions.chain(folders).collect();
+        let all: Vec<Choice<Entry>> = actions.into_iter().chain(folders).collect();
         Self { choices: Choices::new(all.clone()), all, context }
     }
 
@@ -100,7 +105,7 @@ impl Command {
             (None, Some(Entry::Go(mailbox))) => go::mailbox(model, mailbox),
             (None, Some(Entry::Argument(action, text))) => run_with(model, action, &text, out),
             (None, None) => {
-                let near = action::nearest(name, action::names()).map_or(String::new(), |near| format!("; did you mean {near}?"));
+                let near = nearest(name, action::names()).map_or(String::new(), |near| format!("; did you mean {near}?"));
                 model.status.say(format!("No command is called \"{}\"{near}", update::shown(name)), out.now);
             }
         }
@@ -127,7 +132,7 @@ impl Command {
     pub fn draw(&self, model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
         let rows = area.height.saturating_sub(4).clamp(5, 18);
         let title = if self.context == Context::List { "command".to_owned() } else { format!("command: {}", self.context.words()) };
-        let inside = frame(buf, middle(area, 66, rows), &title, "Enter run · Tab complete · Esc", theme, model.settings.icons);
+        let inside = frame(buf, middle(area, 88, rows), &title, "Enter run · Tab complete · Esc", theme, model.settings.icons);
         self.choices.draw(model, theme, inside, "No command matches.", buf)
     }
 }
@@ -146,6 +151,7 @@ fn arguments(model: &Model, action: Action) -> Vec<Choice<Entry>> {
         key: String::new(),
         value: Entry::Argument(action, label.clone()),
         label,
+        about: String::new(),
         note,
         words,
     };

@@ -29,6 +29,7 @@ pub fn choices(model: &Model) -> Vec<Choice<MailboxId>> {
         group: "",
         key: String::new(),
         label: model.mailbox_path(mailbox),
+        about: String::new(),
         note: if mailbox.unread > 0 { count(u64::from(mailbox.unread)) } else { String::new() },
         words: mailbox.role.map_or("", crate::mail::Role::word).to_owned(),
         value: mailbox.id,

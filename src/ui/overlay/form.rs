@@ -1,19 +1,19 @@
 //! Adding an account: fields, a test sign-in by the worker, and the server's own words where it refuses.
 //! Nothing is saved before the server has accepted; a refusal keeps every field.
 
-use std::path::PathBuf;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::line::Line;
 use super::prompt::{expand, split_words};
 use super::{Next, Overlay, clear, messages::wrap, put};
-use crate::config::{Account, Credentials, Incoming, Keep, Secret, Security, Server};
+use crate::config::{Account, Credentials, Icons, Incoming, Keep, Secret, Security, Server};
 use crate::mail::DisplayText;
 use crate::ui::action::Action;
 use crate::ui::event::Effect;
 use crate::ui::folders::cursor_bar;
+use crate::ui::format::width;
+use crate::ui::input::{Code, Key};
 use crate::ui::model::{Model, Out};
 use crate::ui::theme::{Theme, Token};
 use crate::worker::Request;
@@ -40,12 +40,15 @@ const FIELDS: &[(Field, &str, &str)] = &[
     (Field::Account, "Account name", "a short word; empty = from the address"),
     (Field::Host, "IMAP server", "imap.example.org"),
     (Field::Port, "Port", "empty = 993, or 143 without tls"),
-    (Field::Security, "Security", "tls, starttls or plaintext"),
+    (Field::Security, "Security", ""),
     (Field::Username, "User name", "empty = your address"),
     (Field::Command, "Password command", "pass show mail/work; empty = ask at each start"),
     (Field::Password, "Password", "only for this sign-in; it is not saved"),
-    (Field::Path, "Maildir", "~/Maildir"),
+    (Field::Path, "Maildir", "empty = ~/Maildir"),
 ];
+
+/// As the configuration names them.
+const SECURITY: &[&str] = &["tls", "starttls", "plaintext"];
 
 const IMAP: &[Field] = &[
     Field::Address,
@@ -91,14 +94,32 @@ impl Form {
         let line = |field: Field| match field {
             Field::Password => Line::secret(),
             Field::Security => Line::new("tls"),
-            Field::Path => Line::new("~/Maildir"),
             _ => Line::default(),
         };
         Self { fields: fields.iter().map(|field| (*field, line(*field))).collect(), at: 0, state: State::Editing }
     }
 
+    /// The line that letters go to; a choice has none.
     pub fn line(&mut self) -> Option<&mut Line> {
-        self.fields.get_mut(self.at).map(|(_, line)| line)
+        self.fields.get_mut(self.at).filter(|(field, _)| *field != Field::Security).map(|(_, line)| line)
+    }
+
+    /// Turns a choice under the cursor; false where there is none.
+    pub fn choose(&mut self, key: Key) -> bool {
+        let Some((Field::Security, line)) = self.fields.get_mut(self.at) else { return false };
+        let at = SECURITY.iter().position(|word| *word == line.text()).unwrap_or(0);
+        let next = match key.code {
+            Code::Right | Code::Char(' ') => (at + 1) % SECURITY.len(),
+            Code::Left => (at + SECURITY.len() - 1) % SECURITY.len(),
+            Code::Char(c) => SECURITY.iter().position(|word| word.starts_with(c)).unwrap_or(at),
+            _ => at,
+        };
+        line.set(SECURITY.get(next).copied().unwrap_or_default());
+        true
+    }
+
+    fn is_maildir(&self) -> bool {
+        self.fields.iter().any(|(field, _)| *field == Field::Path)
     }
 
     fn text(&self, field: Field) -> &str {
@@ -111,6 +132,8 @@ impl Form {
             Action::PickNext | Action::Complete => self.step(1),
             Action::PickPrevious => self.step(count - 1),
             // Enter goes on to the next field that must be filled, and tests where none is left.
+            // A guessed server is shown before anything is sent to it.
+            Action::Accept if self.guess_host() => self.at = self.fields.iter().position(|(field, _)| *field == Field::Host).unwrap_or(0),
             Action::Accept => match self.fields.iter().position(|(field, line)| self.must(*field) && line.text().trim().is_empty()) {
                 Some(missing) if missing != self.at => self.at = missing,
                 Some(_) => self.state = State::Refused("This field can't be empty.".to_owned()),
@@ -124,17 +147,22 @@ impl Form {
 
     fn step(&mut self, by: usize) {
         self.at = (self.at + by) % self.fields.len().max(1);
-        // The server is guessed from the address, and can be changed.
+        self.guess_host();
+    }
+
+    /// The server is guessed from the address, and can be changed; false where there is nothing to guess.
+    fn guess_host(&mut self) -> bool {
         let domain = self.text(Field::Address).rsplit_once('@').map(|(_, domain)| domain.to_owned());
         let host = self.fields.iter_mut().find(|(field, line)| *field == Field::Host && line.text().is_empty());
         if let (Some(domain), Some((_, line))) = (domain.filter(|domain| !domain.is_empty()), host) {
             line.set(format!("imap.{domain}"));
+            return true;
         }
+        false
     }
 
     fn must(&self, field: Field) -> bool {
-        let maildir = self.fields.iter().any(|(field, _)| *field == Field::Path);
-        matches!(field, Field::Host | Field::Path) || (field == Field::Address && !maildir)
+        field == Field::Host || (field == Field::Address && !self.is_maildir())
     }
 
     fn test(&mut self, model: &Model, out: &mut Out) {
@@ -152,8 +180,9 @@ impl Form {
     fn account(&self, model: &Model) -> Result<(Account, Option<Secret>), String> {
         let address = self.text(Field::Address).to_owned();
         let (incoming, secret) = match self.text(Field::Path) {
-            "" => self.server(&address)?,
-            path => (Incoming::Maildir(maildir_path(model, path)), None),
+            _ if !self.is_maildir() => self.server(&address)?,
+            "" => (Incoming::Maildir(expand(model, "~/Maildir")), None),
+            path => (Incoming::Maildir(expand(model, path)), None),
         };
         let name = match self.text(Field::Account) {
             "" => default_name(&address, model),
@@ -214,9 +243,10 @@ impl Form {
         let keep = model.layout().status.map_or(0, |rect| area.bottom() - rect.y);
         let body = Rect { height: area.height.saturating_sub(keep), ..area };
         clear(buf, body);
-        let wide = body.width.min(90);
+        let wide = body.width.saturating_sub(if body.width >= 60 { 4 } else { 0 }).min(90);
         let x = body.x + (body.width - wide) / 2;
-        put(buf, x, body.y, "Add a mail account", usize::from(wide), theme.style(Token::Heading));
+        let title = if self.is_maildir() { "Open a Maildir" } else { "Add a mail account" };
+        put(buf, x, body.y, title, usize::from(wide), theme.style(Token::Heading));
         let label_room = if wide >= 50 { 18 } else { 9 };
         let visible = usize::from(body.height.saturating_sub(3)).max(1);
         let top = (self.at + 1).saturating_sub(visible);
@@ -234,7 +264,10 @@ impl Form {
             if line.text().is_empty() {
                 put(buf, at, y, example, room, theme.style(Token::Dim));
             }
-            let place = line.draw(buf, at, y, room, theme);
+            let place = match field {
+                Field::Security => draw_choice(model, theme, line.text(), at, y, buf),
+                _ => line.draw(buf, at, y, room, theme),
+            };
             if n == self.at {
                 put(buf, x, y, cursor_bar(model.settings.icons), 1, theme.style(Token::Accent));
                 cursor = Some(place);
@@ -242,9 +275,12 @@ impl Form {
             y += 1;
         }
         let (text, token) = match &self.state {
+            State::Editing if self.is_maildir() => {
+                ("Enter opens it, once it can be read; nothing in it is changed by that.".to_owned(), Token::Dim)
+            }
             State::Editing => ("Enter tests the account; it is saved only once the server accepts.".to_owned(), Token::Dim),
             State::Testing => ("Testing…".to_owned(), Token::Accent),
-            State::Refused(why) => (format!("Not saved. {}", DisplayText::capped(why, 500)), Token::Failed),
+            State::Refused(why) => (format!("Not saved: {}", DisplayText::capped(why, 500)), Token::Failed),
         };
         y += 1;
         for text in wrap(&text, usize::from(wide)) {
@@ -257,8 +293,19 @@ impl Form {
     }
 }
 
-fn maildir_path(model: &Model, text: &str) -> PathBuf {
-    expand(model, text)
+/// The ways to secure a connection, the chosen one in brackets; gives the cursor's place.
+fn draw_choice(model: &Model, theme: &Theme, chosen: &str, x: u16, y: u16, buf: &mut Buffer) -> (u16, u16) {
+    let (open, close) = if model.settings.icons == Icons::Ascii { ("<", ">") } else { ("‹", "›") };
+    let (mut at, mut cursor) = (x, (x, y));
+    for word in SECURITY {
+        let (text, token) =
+            if *word == chosen { (format!("{open} {word} {close}"), Token::Text) } else { ((*word).to_owned(), Token::Dim) };
+        if *word == chosen {
+            cursor = (at, y);
+        }
+        at += put(buf, at, y, &text, width(&text), theme.style(token)) + 2;
+    }
+    cursor
 }
 
 /// A free name: the part before the @, in letters that a TOML key may have.

@@ -29,6 +29,7 @@ impl Help {
                 group,
                 key: keys.join(" "),
                 label: if spec.ready { doc.to_owned() } else { format!("{doc} (still to come)") },
+                about: String::new(),
                 note: format!(":{}", spec.name),
                 words: format!("{} {} {}", spec.name, spec.words, spec.hint),
                 value: spec.action,

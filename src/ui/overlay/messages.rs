@@ -31,8 +31,9 @@ impl Messages {
     }
 
     pub fn draw(&self, model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
-        let inside =
-            frame(buf, middle(area, 110, area.height.saturating_sub(2).max(5)), "messages", "q close", theme, model.settings.icons);
+        let rows = u16::try_from(model.status.said.len()).unwrap_or(u16::MAX).saturating_mul(2).saturating_add(2).max(7);
+        let place = middle(area, 110, rows.min(area.height.saturating_sub(2).max(5)));
+        let inside = frame(buf, place, "messages", "q close", theme, model.settings.icons);
         let room = usize::from(inside.width);
         if model.status.said.is_empty() {
             put(buf, inside.x, inside.y, "Nothing was said yet.", room, theme.style(Token::Dim));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 
 use super::line::Line;
 use super::{Next, Overlay, clear, put};
@@ -162,11 +163,34 @@ impl Prompt {
         let row = model.layout().status.unwrap_or(Rect { y: area.bottom().saturating_sub(1), height: 1, ..area });
         clear(buf, row);
         let note = self.note(model);
-        let note_width = width(&note).min(usize::from(row.width) / 3);
         let used = put(buf, row.x, row.y, &self.label, usize::from(row.width) / 2, theme.style(Token::Accent));
-        let room = usize::from(row.width.saturating_sub(used)).saturating_sub(note_width + 2);
+        // The note has what the text leaves, and a third in any case where there is room for both.
+        let whole = usize::from(row.width.saturating_sub(used));
+        let least = if row.width >= 80 { usize::from(row.width) / 3 } else { 0 };
+        let note_width = width(&note).min(whole.saturating_sub(width(self.line.text()) + 3).max(least));
+        let room = whole.saturating_sub(note_width + 2);
         put(buf, row.right().saturating_sub(note_width as u16), row.y, &cut(&note, note_width), note_width, theme.style(Token::Dim));
-        Some(self.line.draw(buf, row.x + used, row.y, room, theme))
+        let cursor = self.line.draw(buf, row.x + used, row.y, room, theme);
+        self.underline(model, Rect { x: row.x + used, width: room as u16, ..row }, buf);
+        Some(cursor)
+    }
+
+    /// Underlines what a search could not understand, where the whole line is in view.
+    fn underline(&self, model: &Model, place: Rect, buf: &mut Buffer) {
+        let query = model.list.listing.as_ref().and_then(|listing| listing.query.as_ref());
+        let Some(query) = query.filter(|query| query.text == self.line.text() && matches!(self.purpose, Purpose::Search { .. })) else {
+            return;
+        };
+        if width(&query.text) >= usize::from(place.width) {
+            return;
+        }
+        for problem in &query.problems {
+            let (Some(before), Some(inside)) = (query.text.get(..problem.start), query.text.get(problem.start..problem.end)) else {
+                continue;
+            };
+            let found = Rect { x: place.x + width(before) as u16, width: width(inside) as u16, ..place };
+            buf.set_style(found.intersection(buf.area), Style::new().add_modifier(Modifier::UNDERLINED));
+        }
     }
 
     /// How many match, and what could not be understood.

@@ -41,8 +41,9 @@ impl Tasks {
 
     pub fn draw(&self, model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
         let (jobs, waiting) = (&model.status.jobs, &model.status.waiting);
-        let inside =
-            frame(buf, middle(area, 90, area.height.saturating_sub(4).max(5)), "tasks", "x cancel · q close", theme, model.settings.icons);
+        let rows = u16::try_from(jobs.len() + waiting.len()).unwrap_or(u16::MAX).saturating_add(2).max(7);
+        let place = middle(area, 90, rows.min(area.height.saturating_sub(4).max(5)));
+        let inside = frame(buf, place, "tasks", "x cancel · q close", theme, model.settings.icons);
         let mut lines: Vec<(String, Token)> = Vec::new();
         for job in jobs {
             let total = job.total.map_or(String::new(), |total| format!(" of {}", count(total)));

@@ -10,6 +10,7 @@ use crate::mail::page::{Line, Meaning, Page};
 use crate::mail::{Address, DisplayText};
 use crate::ui::event::Now;
 use crate::ui::format::{date_full, size, width};
+use crate::ui::found::{self, Part};
 use crate::ui::model::{Focus, Model};
 use crate::ui::overlay::{messages::wrap, put};
 use crate::ui::theme::{Theme, Token};
@@ -20,6 +21,8 @@ pub enum Row {
     Subject,
     /// From, to and date.
     People,
+    /// From, where it needs a row of its own; then [`Row::People`] has the rest.
+    Sender,
     Facts,
     Blank,
     /// A line of the page, by its place.
@@ -28,9 +31,16 @@ pub enum Row {
     Note(String),
 }
 
+/// Below this width the sender has a row to itself.
+const TWO_ROWS: u16 = 60;
+
 /// The rows of a page, with quotes folded or not.
 pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
-    let mut rows = vec![Row::Subject, Row::People];
+    let mut rows = vec![Row::Subject];
+    if page.view.width < TWO_ROWS {
+        rows.push(Row::Sender);
+    }
+    rows.push(Row::People);
     if !page.facts.is_empty() {
         rows.push(Row::Facts);
     }
@@ -70,7 +80,7 @@ pub fn row_text(page: &Page, row: &Row) -> String {
         Row::Subject => page.subject.as_str().to_owned(),
         Row::Text(n) => page.lines.get(*n).map(line_text).unwrap_or_default(),
         Row::Files(text) | Row::Note(text) => text.clone(),
-        Row::People | Row::Facts | Row::Blank => String::new(),
+        Row::Sender | Row::People | Row::Facts | Row::Blank => String::new(),
     }
 }
 
@@ -128,11 +138,13 @@ fn waiting(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
 fn draw_page(model: &Model, theme: &Theme, now: &Now, page: &Page, place: Rect, buf: &mut Buffer) {
     let rows = rows(page, &model.preview);
     let top = model.preview.scroll.min(rows.len().saturating_sub(1));
+    let words = model.preview.find.clone().map_or_else(|| found::words(model, Part::Text), |find| vec![find]);
     for (y, row) in (place.y..place.bottom()).zip(rows.iter().skip(top)) {
         let line = Rect { y, height: 1, ..place };
         draw_row(model, theme, now, page, row, line, buf);
-        if let Some(find) = &model.preview.find {
-            highlight(theme, &row_text(page, row), find, line, offset(page, row), buf);
+        let text = Rect { x: line.x + offset(page, row).min(line.width), width: line.width - offset(page, row).min(line.width), ..line };
+        for word in &words {
+            found::tint(theme, &row_text(page, row), word, text, buf);
         }
     }
 }
@@ -152,6 +164,9 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
         Row::Subject => {
             let subject = if page.subject.is_empty() { "(no subject)" } else { page.subject.as_str() };
             put(buf, line.x, line.y, subject, room, theme.style(Token::Heading));
+        }
+        Row::Sender => {
+            put(buf, line.x, line.y, &senders(page), room, theme.style(Token::Text));
         }
         Row::People => people(model, theme, now, page, line, buf),
         Row::Facts => {
@@ -174,15 +189,23 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
 
 /// "Priya Raman <priya@…> → me, team@…" and the date at the right.
 fn people(model: &Model, theme: &Theme, now: &Now, page: &Page, line: Rect, buf: &mut Buffer) {
-    let date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
+    let mut date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
     let room = usize::from(line.width);
+    let narrow = page.view.width < TWO_ROWS;
+    if narrow && let Some(at) = date.find(" (") {
+        date.truncate(at);
+    }
     let date_room = width(&date).min(room / 2);
     let arrow = if model.settings.icons == Icons::Ascii { "->" } else { "→" };
-    let from: Vec<String> = page.from.iter().map(full).collect();
+    let from = if narrow { String::new() } else { format!("{} ", senders(page)) };
     let to: Vec<String> = page.to.iter().chain(&page.cc).map(|address| short(model, address)).collect();
-    let text = format!("{} {arrow} {}", from.join(", "), to.join(", "));
+    let text = format!("{from}{arrow} {}", to.join(", "));
     put(buf, line.x, line.y, &text, room.saturating_sub(date_room + 2), theme.style(Token::Text));
     put(buf, line.right().saturating_sub(date_room as u16 + 1), line.y, &date, date_room, theme.style(Token::Dim));
+}
+
+fn senders(page: &Page) -> String {
+    page.from.iter().map(full).collect::<Vec<_>>().join(", ")
 }
 
 fn full(address: &Address) -> String {
@@ -239,21 +262,4 @@ fn meaning(theme: &Theme, meaning: Meaning) -> Style {
         style = style.add_modifier(Modifier::ITALIC);
     }
     style
-}
-
-/// Marks every place of `find` (lower case) in a row.
-fn highlight(theme: &Theme, text: &str, find: &str, line: Rect, offset: u16, buf: &mut Buffer) {
-    let lower = text.to_lowercase();
-    // Lower-casing may change lengths (İ); then places can't be told and nothing is marked.
-    if lower.len() != text.len() || find.is_empty() {
-        return;
-    }
-    for (at, found) in lower.match_indices(find) {
-        let (Some(before), Some(inside)) = (text.get(..at), text.get(at..at + found.len())) else { continue };
-        let x = line.x.saturating_add(offset).saturating_add(u16::try_from(width(before)).unwrap_or(u16::MAX));
-        if x < line.right() {
-            let wide = u16::try_from(width(inside)).unwrap_or(u16::MAX).min(line.right() - x);
-            buf.set_style(Rect { x, width: wide, ..line }.intersection(buf.area), theme.style(Token::Match));
-        }
-    }
 }

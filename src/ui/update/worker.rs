@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::mail::{MailboxId, MessageId, Scope};
+use crate::ui::action::Action;
 use crate::ui::event::{Effect, Leave};
 use crate::ui::model::{Model, Out};
 use crate::ui::overlay::Overlay;
@@ -41,8 +42,11 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             }
         }
         WorkerEvent::Job(job) => {
-            if let JobState::Failed(why) = &job.state {
-                model.status.failed(format!("{}: {why}", job.label), out.now);
+            match &job.state {
+                JobState::Failed(why) => model.status.failed(format!("{}: {why}", job.label), out.now),
+                // What an account does by itself is not news; what the user asked for is.
+                JobState::Finished if job.account.is_none() => model.status.say(format!("Finished: {}", job.label), out.now),
+                _ => {}
             }
             model.status.job(job);
         }
@@ -55,11 +59,13 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         }
         WorkerEvent::Probed { account, result } => probed(model, &account, result, out),
         WorkerEvent::Failed { what, why, next } => {
-            // What was taken out before it was saved may have to come back.
+            // What was shown before it was saved may not have been: read it again.
             if !model.list.leaving.is_empty() {
                 model.list.leaving.clear();
                 model.asked = None;
             }
+            let known: Vec<MessageId> = model.list.summaries.keys().copied().collect();
+            model.list.stale.extend(known);
             let parts: Vec<String> = [what, why, next].into_iter().filter(|part| !part.trim().is_empty()).collect();
             model.status.failed(parts.join(". "), out.now);
         }
@@ -84,6 +90,9 @@ fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], remo
     for id in added {
         list.leaving.remove(id);
     }
+    if std::mem::take(&mut model.taken_back) {
+        list.returned = added.iter().copied().collect();
+    }
     list.facts.clear();
     model.need.threads = !list.unfolded.is_empty();
     let gone: HashSet<MessageId> = removed.iter().copied().collect();
@@ -105,7 +114,11 @@ fn applied(model: &mut Model, label: &str, done: usize, asked: usize, kind: Appl
     let part = if done < asked { format!(" ({done} of {asked})") } else { String::new() };
     match kind {
         AppliedKind::Done => model.status.done(format!("{label}{part}"), out.now),
-        AppliedKind::Undone => model.status.say(format!("Undone: {label}{part}"), out.now),
+        AppliedKind::Undone => {
+            model.taken_back = true;
+            let redo = model.keymap.shown(model.context(), Action::Redo).map_or(String::new(), |key| format!("   {key} redo"));
+            model.status.say(format!("Undone: {label}{part}{redo}"), out.now);
+        }
         AppliedKind::Redone => model.status.done(format!("Again: {label}{part}"), out.now),
     }
 }

@@ -1,4 +1,5 @@
-//! The nearest known word to a mistyped one, by edit distance. Pure; knows nothing of the configuration.
+//! The nearest known word to a mistyped one, by edit distance: for keys of searches, settings, actions and
+//! names of the command line. Knows none of the words.
 
 /// The word of `known` that `typed` was most likely meant to be; None where nothing is near.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
