@@ -145,3 +145,25 @@ fn offline_nothing_is_touched_and_wishes_wait() {
     stage.sync();
     assert_eq!(stage.files("cur").len(), 1);
 }
+
+#[test]
+fn a_file_that_can_not_be_moved_stays_where_it_is_and_the_others_go() {
+    let stage = Stage::new(1);
+    // with the mark of a read folder behind it the name would be too long for the file system
+    let stuck = format!("1700000009.{}", "x".repeat(243));
+    let text = "From: Ada <ada@example.org>\r\nSubject: stuck\r\nMessage-ID: <stuck@x>\r\n\r\nBody.\r\n";
+    std::fs::create_dir_all(stage.folder.path().join("mail/new")).unwrap();
+    std::fs::write(stage.folder.path().join("mail/new").join(&stuck), text).unwrap();
+    stage.sync();
+    let (inbox, archive) = (stage.mailbox("local/Inbox"), stage.mailbox("local/Archive"));
+    let ids = stage.ids(inbox);
+    assert_eq!(ids.len(), 2);
+    for change in [Change::Move { ids: ids.clone(), to: archive }, Change::Copy { ids: ids.clone(), to: archive }] {
+        stage.writer.apply(change, "change".into()).wait().unwrap();
+        stage.sync();
+        assert!(stage.writer.reader().unwrap().waiting(None).unwrap().is_empty());
+    }
+    assert_eq!(stage.files("new"), [stuck]);
+    let left = stage.ids(inbox);
+    assert!(left.len() == 1 && ids.contains(&left[0]), "it kept its row: {left:?} of {ids:?}");
+}

@@ -102,6 +102,7 @@ fn search() -> String {
      \"two words\"       the same as a phrase\n\
      from:  to:  subject:  body:       a word there\n\
      in:               a mailbox, by name or role\n\
+     tag:              with that tag\n\
      has:attachment    with files\n\
      is:unread  is:read  is:starred  is:answered\n\
      before:  after:   a date (2026-11-20), yesterday, or an age (2w)\n\

@@ -115,11 +115,11 @@ impl Work<'_> {
             let sql = format!(
                 "SELECT {PLACED}, m.id FROM reference r JOIN message m ON m.thread = r.thread JOIN content c ON c.id = m.content \
                  LEFT JOIN sent s ON s.message = m.id WHERE r.hash = ?2 AND c.hash = ?2 AND c.size = ?3 AND m.received = ?4 \
-                 AND (?5 IS NULL OR c.identity IS NULL OR c.identity = ?5) AND coalesce(c.subject, '') = ?6 AND c.date IS ?7 \
+                 AND (?5 IS NULL OR c.identity IS NULL OR c.identity = ?5) AND coalesce(c.subject, '') = ?6 \
                  AND {IS_AWAITED} ORDER BY m.id"
             );
             let (size, envelope) = (i64::try_from(message.size).unwrap_or(i64::MAX), &message.envelope);
-            alike = self.awaited(&sql, (mailbox.0, hash, size, message.received, identity, envelope.subject.as_str(), envelope.date))?;
+            alike = self.awaited(&sql, (mailbox.0, hash, size, message.received, identity, envelope.subject.as_str()))?;
         }
         let lost = alike.iter().find(|(_, row)| row.state == State::Lost && (!flags_count || row.server == message.flags));
         Ok(match (lost, alike.as_slice()) {

@@ -117,8 +117,10 @@ fn unfold(model: &mut Model, store: &impl Source) -> Result<()> {
 fn members(model: &Model, store: &impl Source, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
     let mut members = store.thread_rows(listing, thread)?;
     members.retain(|row| !model.list.leaving.contains(&row.id));
-    for row in &mut members {
+    for (n, row) in members.iter_mut().enumerate() {
         row.count = 1;
+        // What it answers may be in another folder; it is no thread of its own for that.
+        row.depth = if n > 0 { row.depth.max(1) } else { row.depth };
     }
     Ok(members)
 }

@@ -155,6 +155,7 @@ impl<C: Connect> Supervisor<C> {
             back_off.reset();
         }
         let pause = back_off.next_pause();
+        core.lock().is_refused = needs_user;
         let state = if needs_user {
             LinkState::SignIn { refused: (!is_unknown).then_some(text) }
         } else {
@@ -168,6 +169,7 @@ impl<C: Connect> Supervisor<C> {
             () = self.retry.notified() => back_off.reset(),
             _ = stop.changed() => {}
         }
+        core.lock().is_refused = false;
         core.work(Link::A);
     }
 

@@ -56,6 +56,8 @@ pub struct Inner {
     pub is_online: bool,
     /// Why no link is up; None while one is, or the first attempt runs.
     pub down: Option<String>,
+    /// The server refused the sign-in: only Retry and Credentials try again.
+    pub is_refused: bool,
     /// Local rows whose bytes another account is bringing.
     pub bringing: HashSet<MessageId>,
     a_succeeded: bool,

@@ -151,7 +151,10 @@ impl Intake {
                 let wanted = self.running.iter().filter(|(id, _)| account.is_none_or(|account| account == **id));
                 wanted.for_each(|(_, running)| {
                     running.core.sync();
-                    running.retry.notify_one();
+                    // whoever waits for a back-off is woken; nobody later, and nobody with a refused password
+                    if !running.core.lock().is_refused {
+                        running.retry.notify_waiters();
+                    }
                 });
             }
             Request::Retry { account } => {

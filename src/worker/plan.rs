@@ -118,6 +118,9 @@ pub struct Progress {
     pub newest_due: bool,
     /// The server hinted at changes.
     pub top_due: bool,
+    /// On this connection the server said that its uids still mean what they meant: nothing may be asked by a uid
+    /// before.
+    pub is_valid: bool,
     /// Its keys are uids, so windows mean something.
     pub numbered: bool,
     /// Larger than every uid known.
@@ -154,6 +157,7 @@ impl Progress {
             is_inbox,
             newest_due: true,
             top_due: false,
+            is_valid: false,
             numbered: true,
             uid_next: 1,
             headers_from: None,
@@ -181,6 +185,7 @@ impl Progress {
     /// The connection is new: nothing seen on the old one counts.
     pub fn reconnect(&mut self) {
         self.newest_due = true;
+        self.is_valid = false;
         self.top_due = false;
         self.walk = None;
         self.walk_at = None;

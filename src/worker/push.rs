@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::core::Core;
-use super::step::{StepError, add, parse};
+use super::step::{self, StepError, add, parse};
 use crate::mail::server::{Moved, NewMessage, Window};
 use crate::mail::{Flags, Key, MailboxId};
 use crate::remote::{Remote, RemoteError};
@@ -25,11 +25,20 @@ pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     let next = core.writer.next_push(core.account, LIMIT).await;
     let Some(push) = next.inspect_err(|_| core.lock().state.dirty = true)? else { return Ok(()) };
     guard(core, &push, true);
-    let result = attempt(core, remote, &push).await;
+    let result = match step::validate(core, remote, push.mailbox).await {
+        Ok(false) if !push.rows.is_empty() => Err(RemoteError::Gone("the server renumbered the mailbox".into()).into()),
+        Ok(_) => attempt(core, remote, &push).await,
+        Err(error) => Err(error),
+    };
     guard(core, &push, false);
     core.lock().state.dirty = true;
     match result {
         Ok(moved) => {
+            let asked = push.rows.len();
+            let push = without_left_behind(core, remote, push, &moved).await?;
+            if asked > 0 && push.rows.is_empty() {
+                return Ok(());
+            }
             let n = count(&push);
             finish(core, push, PushEnd::Done(moved)).await?;
             core.out.pushed(&core.name, n);
@@ -38,6 +47,44 @@ pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
         Err(StepError::Remote(error)) => answer(core, push, error).await,
         Err(error) => Err(error),
     }
+}
+
+/// The push without the rows of which the answer to a move tells nothing and that are still where they were (a file
+/// that can't be renamed): these are refused. Of a copy a Maildir tells everything that it made.
+async fn without_left_behind<R: Remote>(core: &Core, remote: &mut R, push: Push, moved: &Moved) -> Result<Push> {
+    let is_untold = |key: &Key| !moved.iter().any(|(old, _)| old == key);
+    if !push.rows.iter().any(|(_, key)| is_untold(key)) {
+        return Ok(push);
+    }
+    let left: HashSet<Key> = match &push.kind {
+        PushKind::Move { .. } => present(remote, &push).await?.into_iter().map(|(key, _)| key).filter(is_untold).collect(),
+        PushKind::Copy { .. } if core.is_local => push.rows.iter().map(|(_, key)| key.clone()).filter(is_untold).collect(),
+        _ => return Ok(push),
+    };
+    let (stays, done) = split(push, &left);
+    if !stays.rows.is_empty() {
+        let what = refused_sentence(core, &stays);
+        finish(core, stays, PushEnd::Refused).await?;
+        core.out.failed(what, "they are still where they were", "The others were done.").await;
+    }
+    Ok(done)
+}
+
+/// The rows of these keys, and the others.
+fn split(push: Push, keys: &HashSet<Key>) -> (Push, Push) {
+    let part = |wanted: bool| {
+        let is_in = |at: usize| push.rows.get(at).is_some_and(|(_, key)| keys.contains(key) == wanted);
+        let rows = push.rows.iter().filter(|(_, key)| keys.contains(key) == wanted).cloned().collect();
+        let kind = match &push.kind {
+            PushKind::Copy { to, to_wire, new } => {
+                let new = new.iter().enumerate().filter(|(at, _)| is_in(*at)).map(|(_, id)| *id).collect();
+                PushKind::Copy { to: *to, to_wire: to_wire.clone(), new }
+            }
+            other => other.clone(),
+        };
+        Push { rows, kind, ..push.clone() }
+    };
+    (part(true), part(false))
 }
 
 fn count(push: &Push) -> usize {
@@ -194,6 +241,11 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
 
 async fn resolve_one<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved) -> Result<()> {
     core.lock().open_on_a = Some(one.push.mailbox);
+    let is_by_uid = !matches!(one.push.kind, PushKind::Append { .. } | PushKind::Copy { .. });
+    if is_by_uid && !step::validate(core, remote, one.push.mailbox).await? {
+        // what was asked of them was given up with their uids
+        return Ok(());
+    }
     match &one.push.kind {
         PushKind::Flags { .. } => {
             let present = present(remote, &one.push).await?;

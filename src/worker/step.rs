@@ -160,6 +160,7 @@ fn with_progress(core: &Core, mailbox: MailboxId, change: impl FnOnce(&mut Progr
 /// Records the state of an opened mailbox; true where everything known of its keys became void.
 async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Result<bool> {
     let validity = core.writer.opened(mailbox, opened).await?;
+    with_progress(core, mailbox, |progress| progress.is_valid = true);
     let Validity::Changed { cancelled } = validity else {
         with_progress(core, mailbox, |progress| progress.numbered = opened.uid_validity.is_some());
         return Ok(false);
@@ -184,6 +185,18 @@ async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Resul
     }
     core.out.touched().add([mailbox]);
     Ok(true)
+}
+
+/// Before anything is asked by a uid that an earlier connection told: opens the mailbox where this one did not yet.
+/// False: its uids became void, so that there is nothing to ask.
+pub async fn validate<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Result<bool> {
+    let known = core.lock().state.mailbox(mailbox).map(|progress| (progress.is_valid || core.is_local, progress.wire_name.clone()));
+    let Some((false, name)) = known else { return Ok(true) };
+    let is_void = record_opened(core, mailbox, remote.open(&name).await?).await?;
+    if is_void {
+        with_progress(core, mailbox, |progress| progress.newest_due = true);
+    }
+    Ok(!is_void)
 }
 
 async fn newest<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Result<()> {
@@ -362,7 +375,13 @@ async fn finish(core: &Core, mailbox: MailboxId) -> Result<()> {
 async fn bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
     let waiting = claim(core, mailbox, &keys);
     let name = wire(core, mailbox)?;
-    let answer = match remote.bodies(&name, &keys).await {
+    let answer = match validate(core, remote, mailbox).await {
+        Ok(true) => remote.bodies(&name, &keys).await,
+        Ok(false) => Err(RemoteError::Gone("the server renumbered the mailbox".into())),
+        Err(StepError::Remote(error)) => Err(error),
+        Err(error) => return Err(error),
+    };
+    let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
             give_back(core, waiting, &error).await;
@@ -441,8 +460,10 @@ async fn raw<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
         (raw.mailbox, raw.key.clone(), raw.bytes.len() as u64)
     };
     let name = wire(core, mailbox);
+    let is_valid = validate(core, remote, mailbox).await?;
     let answer = match name {
-        Ok(name) => remote.slice(&name, &key, None, offset, SLICE).await,
+        Ok(name) if is_valid => remote.slice(&name, &key, None, offset, SLICE).await,
+        Ok(_) => Err(RemoteError::Gone("the server renumbered the mailbox".into())),
         Err(_) => Err(RemoteError::Gone("the mailbox is gone".into())),
     };
     let mut inner = core.lock();

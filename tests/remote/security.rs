@@ -26,7 +26,7 @@ async fn an_account_that_asks_needs_a_password_first() {
     let mut server = server(&dovecot, "ask", Security::Tls);
     server.credentials = Credentials::Ask;
     let account = Account::new("test", server);
-    assert!(matches!(account.connect(None).await, Err(RemoteError::BadLogin(text)) if text.contains("needs a password")));
+    assert!(matches!(account.connect(None).await, Err(RemoteError::NoSecret(text)) if text.contains("needs a password")));
     account.set_secret(Secret::new(PASSWORD));
     account.connect(None).await.unwrap().close().await;
 }

@@ -100,3 +100,13 @@ fn a_reply_that_repeats_its_subject_is_dim() {
     assert_eq!(dim(1), "");
     assert!(dim(2).contains("Re:"), "{}", app.screen());
 }
+
+#[test]
+fn an_answer_to_what_is_in_another_folder_stays_below_its_thread() {
+    let mut app = App::new((120, 40), vec![mail("Noor", "Re: plan").answers(2), mail("Ada", "Re: plan").answers(1), mail("Priya", "plan")]);
+    app.keys("z a g g j e");
+    assert_eq!(app.stored("Archive").len(), 1);
+    app.keys("z a z a g g");
+    let depths: Vec<u8> = app.model.list.rows.iter().map(|row| row.depth).collect();
+    assert_eq!((app.subject().as_str(), depths.as_slice()), ("plan", &[0, 1][..]));
+}

@@ -168,13 +168,15 @@ pub struct World(pub Shared);
 pub struct Connection {
     server: Shared,
     dead: bool,
+    /// The uid_validity of each mailbox when this connection first opened it.
+    opened: BTreeMap<String, u32>,
 }
 
 impl Connect for World {
     type Remote = Connection;
 
     async fn connect(&self, _first: Option<&str>) -> Result<Connection> {
-        Ok(Connection { server: self.0.clone(), dead: false })
+        Ok(Connection { server: self.0.clone(), dead: false, opened: BTreeMap::new() })
     }
 }
 
@@ -207,6 +209,18 @@ impl Connection {
         let numbers = server.placed.get(placed..).unwrap_or_default().to_vec();
         server.note_unanswered(&numbers);
         before
+    }
+
+    /// The mailbox still numbers as when this connection first opened it.
+    fn ensure(&mut self, mailbox: &str) -> Result<()> {
+        let now = find(&mut self.server.lock().unwrap(), mailbox)?.uid_validity;
+        let told = *self.opened.entry(mailbox.to_owned()).or_insert(now);
+        if told == now { Ok(()) } else { Err(RemoteError::Gone("renumbered".into())) }
+    }
+
+    /// Opening tells the numbering.
+    fn forget(&mut self, mailbox: &str) {
+        self.opened.remove(mailbox);
     }
 
     /// One verb: may be cut before or after its effect.
@@ -325,10 +339,14 @@ impl Remote for Connection {
     }
 
     async fn open(&mut self, mailbox: &str) -> Result<Opened> {
+        self.forget(mailbox);
+        self.ensure(mailbox)?;
         self.verb(&format!("open {mailbox}"), false, |server| Ok(opened(find(server, mailbox)?))).await
     }
 
     async fn newest(&mut self, mailbox: &str, count: u32) -> Result<(Opened, Vec<RemoteMessage>)> {
+        self.forget(mailbox);
+        self.ensure(mailbox)?;
         self.verb(&format!("newest {mailbox}"), false, |server| {
             let mailbox = find(server, mailbox)?;
             let page = mailbox.messages.iter().rev().take(count as usize).map(|(uid, message)| remote_message(*uid, message));
@@ -338,6 +356,7 @@ impl Remote for Connection {
     }
 
     async fn flags(&mut self, mailbox: &str, window: Window) -> Result<Vec<(Key, Flags)>> {
+        self.ensure(mailbox)?;
         self.verb(&format!("flags {mailbox} {window:?}"), false, |server| {
             let inside = find(server, mailbox)?.messages.range(window.low..=window.high);
             Ok(inside.map(|(uid, message)| (Key::Uid(Uid(*uid)), message.flags.clone())).collect())
@@ -346,6 +365,7 @@ impl Remote for Connection {
     }
 
     async fn headers(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<RemoteMessage>> {
+        self.ensure(mailbox)?;
         self.verb(&format!("headers {mailbox} {keys:?}"), false, |server| {
             let mailbox = find(server, mailbox)?;
             Ok(uids(keys).into_iter().filter_map(|uid| Some(remote_message(uid, mailbox.messages.get(&uid)?))).collect())
@@ -354,6 +374,7 @@ impl Remote for Connection {
     }
 
     async fn headers_in(&mut self, mailbox: &str, window: Window) -> Result<Vec<RemoteMessage>> {
+        self.ensure(mailbox)?;
         self.verb(&format!("headers {mailbox} {window:?}"), false, |server| {
             let inside = find(server, mailbox)?.messages.range(window.low..=window.high);
             Ok(inside.map(|(uid, message)| remote_message(*uid, message)).collect())
@@ -362,6 +383,7 @@ impl Remote for Connection {
     }
 
     async fn bodies(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<Body>> {
+        self.ensure(mailbox)?;
         self.verb(&format!("bodies {mailbox} {keys:?}"), false, |server| {
             let mailbox = find(server, mailbox)?;
             let body = |uid: u32| {
@@ -383,6 +405,7 @@ impl Remote for Connection {
     }
 
     async fn store_flags(&mut self, mailbox: &str, keys: &[Key], add: &Flags, remove: &Flags) -> Result<()> {
+        self.ensure(mailbox)?;
         self.verb(&format!("store {mailbox} {keys:?} +{add:?} -{remove:?}"), true, |server| {
             let mailbox = find(server, mailbox)?;
             for uid in uids(keys) {
@@ -396,6 +419,7 @@ impl Remote for Connection {
     }
 
     async fn move_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
+        self.ensure(mailbox)?;
         let has_move = self.server.lock().unwrap().has_move;
         if has_move {
             let verb = format!("move {mailbox} {keys:?} {to}");
@@ -419,6 +443,7 @@ impl Remote for Connection {
     }
 
     async fn copy_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
+        self.ensure(mailbox)?;
         self.verb(&format!("copy {mailbox} {keys:?} {to}"), true, |server| copy(server, mailbox, keys, to)).await
     }
 
@@ -438,6 +463,7 @@ impl Remote for Connection {
     }
 
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
+        self.ensure(mailbox)?;
         let deleted = self.verb(&format!("delete {mailbox} {keys:?}"), true, |server| remove(server, mailbox, keys)).await;
         if matches!(deleted, Err(RemoteError::Rejected(_))) {
             self.server.lock().unwrap().note_half(mailbox, keys);
@@ -446,6 +472,7 @@ impl Remote for Connection {
     }
 
     async fn find(&mut self, mailbox: &str, rfc_message_id: &str) -> Result<Vec<Key>> {
+        self.ensure(mailbox)?;
         self.verb(&format!("find {mailbox} {rfc_message_id}"), false, |server| {
             let found = find(server, mailbox)?.messages.iter();
             let found = found.filter(|(_, message)| format!("{}@world.example", message.number) == rfc_message_id);
