@@ -186,7 +186,10 @@ impl Core {
         inner.state.raws = inner.raws.len();
         let step = plan(&inner.state, link);
         match link {
-            Link::A => inner.a_busy = step != Step::Wait,
+            Link::A => {
+                inner.a_busy = step != Step::Wait;
+                inner.state.a_rests = step == Step::Wait;
+            }
             Link::B => inner.b_busy = step != Step::Wait,
         }
         if step == Step::Wait {

@@ -204,6 +204,8 @@ pub struct State {
     pub now: u64,
     /// Link B is there, so A keeps to its own.
     pub has_b: bool,
+    /// Link A waits in the home mailbox: it fetches from there in one round trip, B may have to open it first.
+    pub a_rests: bool,
     /// Link B is being connected: A leaves to it what can wait that long.
     pub expects_b: bool,
     /// Pushes without an answer may exist.
@@ -256,13 +258,13 @@ impl State {
 type Rule = fn(&State) -> Option<Step>;
 
 /// Link A while B is there.
-const FRONT: &[Rule] = &[resolve, push, home_newest, home_top, list, home_fetch, home_flags, home_finish];
+const FRONT: &[Rule] = &[home_bodies, resolve, push, home_newest, home_top, list, home_fetch, home_flags, home_finish];
 
 /// Link A while B is on its way: only what should not wait for it.
 const FIRST: &[Rule] = &[bodies, raw, resolve, push, home_newest, home_top, ahead, list, home_fetch, home_flags, home_finish];
 
 /// Link B.
-const BACK: &[Rule] = &[bodies, raw, ahead, home_headers, others, keep, look_for_bodies, index];
+const BACK: &[Rule] = &[other_bodies, raw, ahead, home_headers, others, keep, look_for_bodies, index];
 
 /// Link A alone.
 const ONLY: &[Rule] = &[
@@ -306,6 +308,17 @@ fn push(state: &State) -> Option<Step> {
 fn bodies(state: &State) -> Option<Step> {
     let first = state.wanted.front()?;
     Some(Step::Bodies { mailbox: first.mailbox, keys: vec![first.key.clone()] })
+}
+
+/// A body that someone waits for in the home mailbox, where link A is.
+fn home_bodies(state: &State) -> Option<Step> {
+    let home = home(state).filter(|home| !home.newest_due)?.id;
+    bodies(state).filter(|step| step.mailbox() == Some(home))
+}
+
+/// A body that someone waits for, unless link A has it sooner.
+fn other_bodies(state: &State) -> Option<Step> {
+    if state.a_rests && home_bodies(state).is_some() { None } else { bodies(state) }
 }
 
 fn raw(state: &State) -> Option<Step> {
@@ -483,6 +496,33 @@ mod tests {
             ("old pushes first", |s| (s.dirty, s.unresolved) = (true, true), Link::A, Step::Resolve),
             ("not now", |s| (s.dirty, s.push_not_before) = (true, 5), Link::A, Step::Wait),
             ("a hint", |s| s.mailboxes[0].top_due = true, Link::A, Step::Top { mailbox: INBOX }),
+            (
+                "an open at home goes to A, which is there",
+                |s| {
+                    (s.has_b, s.a_rests) = (true, true);
+                    s.wanted.push_front(wanted(7));
+                },
+                Link::A,
+                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
+            ),
+            (
+                "and not to B as well",
+                |s| {
+                    (s.has_b, s.a_rests) = (true, true);
+                    s.wanted.push_front(wanted(7));
+                },
+                Link::B,
+                Step::Wait,
+            ),
+            (
+                "but to B while A is at work",
+                |s| {
+                    s.has_b = true;
+                    s.wanted.push_front(wanted(7));
+                },
+                Link::B,
+                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
+            ),
             ("pushes before hints", |s| (s.dirty, s.mailboxes[0].top_due) = (true, true), Link::A, Step::Push),
             (
                 "who waits for a body comes before a push",
