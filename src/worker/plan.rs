@@ -534,10 +534,10 @@ mod tests {
                 Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
             ),
             (
-                "bodies are link B's where it is there",
+                "bodies of other mailboxes are link B's where it is there",
                 |s| {
                     s.has_b = true;
-                    s.wanted.push_back(wanted(7));
+                    s.wanted.push_back(Wanted { mailbox: LISTS, ..wanted(7) });
                 },
                 Link::A,
                 Step::Wait,
