@@ -45,6 +45,12 @@ fn mailboxes(model: &mut Model, store: &impl Source) -> Result<()> {
             account.id = Some(id);
         }
     }
+    for (id, state) in std::mem::take(&mut model.early_links) {
+        match model.accounts.iter_mut().find(|account| account.id == Some(id)) {
+            Some(account) => account.link = Some(state),
+            None => model.early_links.push((id, state)),
+        }
+    }
     let order: Vec<AccountId> = model.accounts.iter().filter_map(|account| account.id).collect();
     let mut mailboxes = store.mailboxes()?;
     mailboxes.retain(|mailbox| order.contains(&mailbox.account));

@@ -111,6 +111,8 @@ pub struct Model {
     pub keymap: Keymap,
     pub pressed: Pressed,
     pub accounts: Vec<Account>,
+    /// States of accounts that were told before their ids were read.
+    pub early_links: Vec<(AccountId, LinkState)>,
     pub mailboxes: Vec<Mailbox>,
     pub folders: Folders,
     pub list: List,
@@ -184,6 +186,7 @@ impl Model {
             taken_back: false,
             loaded: false,
             mailboxes: Vec::new(),
+            early_links: Vec::new(),
             accounts,
         };
         let findings = config.findings.len() + key_findings.len();

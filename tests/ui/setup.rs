@@ -145,6 +145,17 @@ fn a_refused_sign_in_is_a_badge_and_the_password_is_typed_in_accounts() {
 }
 
 #[test]
+fn an_account_s_state_told_before_the_account_is_known_is_not_lost() {
+    let mut app = App::with((120, 40), Vec::new(), |_| {});
+    let account = app.model.accounts[0].id.take().unwrap();
+    let state = LinkState::SignIn { refused: Some("no".into()) };
+    app.event(Event::Worker(WorkerEvent::Link { account, state: state.clone() }));
+    assert_eq!(app.model.accounts[0].link, None);
+    app.load();
+    assert_eq!(app.model.accounts[0].link, Some(state));
+}
+
+#[test]
 fn tasks_show_jobs_and_waiting_changes_and_cancel() {
     let mut app = App::new((120, 40), vec![mail("Priya", "one"), mail("Noor", "two")]);
     app.keys("w");

@@ -323,6 +323,9 @@ fn empty(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
         Some(listing) if listing.query.is_some() => {
             format!("No match. {} goes back, {} searches every folder.", key(Action::Cancel), key(Action::SearchAll))
         }
+        Some(_) if model.mailbox().is_some_and(|mailbox| mailbox.synced.is_none()) => {
+            format!("Nothing has been fetched yet. {} shows the account and how it is.", key(Action::Accounts))
+        }
         Some(_) if model.mailbox().is_some_and(|mailbox| mailbox.role == Some(Role::Inbox)) => {
             format!("Inbox zero. {} looks for unread mail in other folders.", key(Action::NextUnread))
         }

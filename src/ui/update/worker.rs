@@ -36,11 +36,13 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         WorkerEvent::Rendered { id, view, page } => model.preview.take(id, view, page),
         WorkerEvent::Applied { label, done, asked, kind } => applied(model, &label, done, asked, kind, out),
         WorkerEvent::NothingToUndo { redo } => model.status.say(if redo { "Nothing to redo" } else { "Nothing to undo" }, out.now),
-        WorkerEvent::Link { account, state } => {
-            if let Some(known) = model.accounts.iter_mut().find(|known| known.id == Some(account)) {
-                known.link = Some(state);
+        WorkerEvent::Link { account, state } => match model.accounts.iter_mut().find(|known| known.id == Some(account)) {
+            Some(known) => known.link = Some(state),
+            None => {
+                model.early_links.push((account, state));
+                model.need.mailboxes = true;
             }
-        }
+        },
         WorkerEvent::Job(job) => {
             match &job.state {
                 JobState::Failed(why) => model.status.failed(format!("{}: {why}", job.label), out.now),
