@@ -15,6 +15,7 @@ use super::owner::{self, Ownership};
 use super::plan::{Link, Step};
 use super::step::{self, StepError};
 use super::{LinkState, WorkerEvent};
+use crate::mail::MailboxId;
 use crate::remote::{Connect, Hint, Remote, RemoteError};
 
 /// How often the other mailboxes are looked at.
@@ -279,11 +280,13 @@ impl<C: Connect> Supervisor<C> {
         let core = &self.core;
         let mut next_poll = Instant::now() + POLL;
         let mut is_measured = link == Link::B;
+        let mut last_open = None;
         while !*stop.borrow() {
             let step = core.next_step(link);
+            last_open = step.mailbox().or(last_open);
             let result = match (step, link) {
                 (Step::Wait, Link::A) => self.wait_a(remote, &mut stop, &mut next_poll).await,
-                (Step::Wait, Link::B) => self.wait_b(remote, &mut stop).await,
+                (Step::Wait, Link::B) => self.wait_b(remote, &mut last_open, &mut stop).await,
                 (step, _) => {
                     let begun = Instant::now();
                     match stoppable(step::run(core, remote, link, step), &mut stop).await {
@@ -372,8 +375,22 @@ impl<C: Connect> Supervisor<C> {
         Ok(())
     }
 
-    async fn wait_b(&self, remote: &mut C::Remote, stop: &mut watch::Receiver<bool>) -> Result<(), StepError> {
+    async fn wait_b(
+        &self,
+        remote: &mut C::Remote,
+        last_open: &mut Option<MailboxId>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), StepError> {
         let core = &self.core;
+        let home = core.lock().state.home().map(|home| (home.id, home.wire_name.clone()));
+        if let Some((id, name)) = home.filter(|(id, _)| last_open.is_some_and(|open| open != *id)) {
+            // back where the next open will be, so that it costs one round trip; a refusal is told when it is
+            *last_open = Some(id);
+            match remote.open(&name).await {
+                Err(error) if error.is_fatal() => return Err(error.into()),
+                _ => return Ok(()),
+            }
+        }
         let next = core.lock().state.next_time().map(|at| core.clock.instant(at));
         let keep_alive = Instant::now() + KEEP_ALIVE;
         tokio::select! {
