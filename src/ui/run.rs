@@ -275,8 +275,10 @@ impl<P: Program> Session<P> {
             _ => None,
         };
         self.reports.note(&event, name);
+        // what a key asked for is shown as soon as it is here
+        let is_answer = matches!(event, WorkerEvent::Rendered { .. } | WorkerEvent::Applied { .. });
         self.update(Event::Worker(event));
-        let soon = self.drawn_at.map_or_else(Instant::now, |drawn| drawn + FRAME);
+        let soon = self.drawn_at.filter(|_| !is_answer).map_or_else(Instant::now, |drawn| drawn + FRAME);
         self.draw_at = Some(self.draw_at.map_or(soon, |at| at.min(soon)));
     }
 
