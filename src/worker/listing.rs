@@ -62,15 +62,15 @@ impl Lister {
             let asked = self.asked.borrow_and_update().clone();
             let is_own = touched.take_hurried();
             let mailboxes = touched.take();
+            // kept over a turn without a listing: the mark of an own change may come before its mailboxes
+            if is_new || is_own {
+                last = None;
+            }
             let Some((_, listing)) = asked else { continue };
             if !is_new && !mailboxes.iter().any(|id| concerns(&listing, *id)) {
                 continue;
             }
-            if is_own {
-                last = None;
-            }
             if is_new {
-                last = None;
                 self.first_window(&listing).await;
                 if self.asked.has_changed().unwrap_or(false) {
                     continue;
