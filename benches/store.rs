@@ -1,12 +1,16 @@
 //! What the store costs: inserting headers, the first window, the order of a whole mailbox, a comparison of
-//! flags, a user's change during a bulk insert. `POSTRIDER_BENCH_MILLION=1` adds the order of a million.
+//! flags, a user's change during a bulk insert, addresses to complete. `POSTRIDER_BENCH_MILLION=1` adds the order of a million.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use divan::Bencher;
+use postrider::config::Config;
+use postrider::events::EventLog;
 use postrider::mail::server::{NewMessage, Opened, RemoteMailbox, Window};
 use postrider::mail::{Address, Change, Envelope, FlagBits, Flags, Key, Listing, MailboxId, MessageId, Uid, UidValidity};
 use postrider::store::{Paths, Reader, Writer, open};
+use postrider::worker::{Handle, Options, Request, WorkerEvent, start};
 use tempfile::TempDir;
 
 fn main() {
@@ -141,4 +145,59 @@ fn open_warm(bencher: Bencher) {
         let reader = Reader::open(&paths).expect("opened");
         reader.map(|reader| reader.first_rows(&Listing::mailbox(store.inbox, true), 50).expect("rows"))
     });
+}
+
+/// 100,000 messages of 30,000 people, the worker beside them.
+fn many_people() -> (Filled, Handle) {
+    let store = empty();
+    let uids: Vec<u32> = (1..=100_000).rev().collect();
+    let person =
+        |n: u32| Address::new(format!("Persona{} Family{}", n % 30_000, n % 7_000), format!("p{}@host{}.example", n % 30_000, n % 900));
+    let jobs = uids.chunks(200).map(|batch| {
+        let with_people = |uid: u32| {
+            let mut new = message(uid);
+            new.envelope.from = vec![person(uid.wrapping_mul(2_654_435_761))];
+            new.envelope.to = vec![Address::new("Me", "me@work.example"), person(uid.wrapping_mul(40_503))];
+            new.envelope.cc = vec![person(uid.wrapping_mul(69_069))];
+            new
+        };
+        store.writer.add_messages(store.inbox, batch.iter().copied().map(with_people).collect())
+    });
+    for job in jobs.collect::<Vec<_>>() {
+        job.wait().expect("a batch");
+    }
+    let handle = worker_of(&store);
+    (store, handle)
+}
+
+fn worker_of(store: &Filled) -> Handle {
+    let options = Options { offline: true, log: EventLog::default(), trace: None, now: Arc::new(|| 1_800_000_000), seed: 1 };
+    start(&Config::default(), store.writer.clone(), options).expect("the worker")
+}
+
+fn complete(handle: &mut Handle, prefix: &str) -> usize {
+    handle.requests.try_send(Request::CompleteAddress { serial: 1, prefix: prefix.into() }).expect("room");
+    loop {
+        if let Some(WorkerEvent::Completed { found, .. }) = handle.events.blocking_recv() {
+            return found.len();
+        }
+    }
+}
+
+/// Everybody is read from mail.
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn first_completion_of_an_address(bencher: Bencher) {
+    let (store, handle) = many_people();
+    handle.join();
+    bencher.with_inputs(|| worker_of(&store)).bench_local_values(|mut handle| {
+        assert_eq!(complete(&mut handle, "pers"), 10);
+        handle
+    });
+}
+
+#[divan::bench(sample_count = 100)]
+fn next_completion_of_an_address(bencher: Bencher) {
+    let (_store, mut handle) = many_people();
+    complete(&mut handle, "x");
+    bencher.bench_local(|| complete(&mut handle, "p1"));
 }

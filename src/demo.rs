@@ -64,6 +64,14 @@ pub fn build(root: &Path, now: &Zoned, messages: Option<usize>, seed: u64) -> io
     Ok(demo)
 }
 
+/// Where mail of the demo goes: to its own addresses into their Inboxes, to the people who write in it out of sight.
+pub fn deliveries(root: &Path) -> Vec<(String, PathBuf)> {
+    let own = ACCOUNTS.iter().map(|(account, address, ..)| ((*address).to_owned(), root.join(account)));
+    let is_own = |address: &str| ACCOUNTS.iter().any(|(_, known, ..)| *known == address);
+    let others = people::PEOPLE.iter().map(|(_, _, address, _)| *address).filter(|address| !is_own(address));
+    own.chain(others.map(|address| (address.to_owned(), root.join("elsewhere")))).collect()
+}
+
 fn write_mail(root: &Path, now: &Zoned, messages: Option<usize>, seed: u64) -> io::Result<()> {
     let letters = letter::all(now);
     let places = Places::new(&letters, messages);

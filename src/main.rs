@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use postrider::cli::args::{Cli, Command, Global, LogLevel};
+use postrider::cli::compose;
 use postrider::cli::exit::{CANT_CREATE, CONFIG, Failure, USAGE};
 use postrider::cli::out::say;
 use postrider::cli::session::Session;
@@ -59,8 +60,13 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let session = Session { global: cli.global, paths, clock, events };
     match &cli.command {
-        None => reader::open(&session),
+        None => reader::open(&session, None),
         Some(Command::Demo(args)) => reader::open_demo(&session, args),
+        Some(Command::Compose(args)) => reader::open(&session, Some(compose::start(&session, args)?)),
+        Some(Command::Other(words)) => {
+            let link = compose::mailto(words).unwrap_or_default();
+            reader::open(&session, Some(compose::link_start(&session, link, words.len())?))
+        }
         Some(command) => postrider::cli::run(&session, command),
     }
 }

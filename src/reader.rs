@@ -9,26 +9,27 @@ use postrider::cli::args;
 use postrider::cli::exit::{CANT_CREATE, Failure, IO, UNAVAILABLE};
 use postrider::cli::net;
 use postrider::cli::session::Session;
-use postrider::config::Config;
+use postrider::config::{Config, Outgoing};
 use postrider::demo;
+use postrider::mail::Start;
 use postrider::paths::{Paths, private_append, private_folder};
 use postrider::ui::app::App;
 use postrider::ui::event::Leave;
 use postrider::ui::model::{self, Model};
 use postrider::ui::run;
-use postrider::worker;
+use postrider::worker::{self, Request};
 use tokio::sync::mpsc;
 
 /// The demo looks the same each time unless POSTRIDER_SEED says otherwise.
 const DEMO_SEED: u64 = 1;
 
-/// `postrider`: the reader, or the welcome screen where there is no account.
-pub fn open(session: &Session) -> Result<u8, Failure> {
+/// `postrider`: the reader, or the welcome screen where there is no account; with a composer where `start` is given.
+pub fn open(session: &Session, mut start: Option<Start>) -> Result<u8, Failure> {
     needs_terminal()?;
     // what a killed demo left behind; beside the start, which must not wait for it
     let _ = std::thread::Builder::new().spawn(|| demo::sweep_leftovers(&std::env::temp_dir()));
     loop {
-        match once(session)? {
+        match once(session, start.take(), None)? {
             Leave::Quit => return Ok(0),
             Leave::Restart => {}
             Leave::Demo => return open_demo(session, &args::Demo::default()),
@@ -53,7 +54,7 @@ pub fn open_demo(session: &Session, args: &args::Demo) -> Result<u8, Failure> {
     let mut demo = Session { paths, ..session.clone() };
     demo.global.config = None;
     demo.global.account = None;
-    while once(&demo)? == Leave::Restart {}
+    while once(&demo, None, Some(&root))? == Leave::Restart {}
     Ok(0)
 }
 
@@ -72,13 +73,21 @@ fn demo_root(keep: Option<&Path>) -> Result<(PathBuf, Option<demo::Lock>), Failu
 }
 
 /// One life of the reader, from reading the configuration to the end of the worker.
-fn once(session: &Session) -> Result<Leave, Failure> {
+fn once(session: &Session, composer: Option<Start>, demo: Option<&Path>) -> Result<Leave, Failure> {
     let file = session.config_file();
-    let config = if file.exists() { session.load_config() } else { Config { path: Some(file.clone()), ..Config::default() } };
+    let mut config = if file.exists() { session.load_config() } else { Config { path: Some(file.clone()), ..Config::default() } };
+    if let Some(root) = demo {
+        let nowhere_else = config.accounts.iter_mut().filter(|account| matches!(account.outgoing, Outgoing::None));
+        nowhere_else.for_each(|account| account.outgoing = Outgoing::Deliver(demo::deliveries(root)));
+    }
     let writer = session.writer()?;
     let reader = writer.reader()?;
     let mut worker = worker::start(&config, writer.clone(), net::options(session)?)
         .map_err(|error| Failure::new(IO, format!("the system gives us no threads: {error}")))?;
+    if let Some(composer) = composer {
+        // the first request of all: there is room
+        let _ = worker.requests.try_send(Request::Compose(composer));
+    }
     // the loop takes the events for itself; the handle keeps an empty channel to close
     let events = std::mem::replace(&mut worker.events, mpsc::channel(1).1);
     let start = run::Start {

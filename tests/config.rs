@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use postrider::config::{Config, Incoming, Place, Security, keys, parse, render};
+use postrider::config::{Config, Outgoing, Place, Security, keys, parse, render};
 
 fn place() -> Place {
     Place { file: "/c/config.toml".into(), folder: "/c".into(), home: Some("/home/ada".into()), exposed: false }
@@ -125,10 +125,12 @@ fn mutated(base: &str, random: &mut Random) -> String {
 
 /// The weakest connection of a configuration: 0 plaintext beyond this machine, 1 STARTTLS, 2 TLS.
 fn weakest(config: &Config) -> u8 {
-    let servers = config.accounts.iter().filter_map(|account| match &account.incoming {
-        Incoming::Imap(server) | Incoming::Pop3(server) => Some(server),
+    let incoming = config.accounts.iter().filter_map(|account| account.incoming.server());
+    let outgoing = config.accounts.iter().filter_map(|account| match &account.outgoing {
+        Outgoing::Smtp(smtp) => Some(&smtp.server),
         _ => None,
     });
+    let servers = incoming.chain(outgoing);
     servers
         .map(|server| match server.security {
             Security::Tls => 2,
@@ -142,7 +144,7 @@ fn weakest(config: &Config) -> u8 {
 #[test]
 fn mutated_files_never_panic_and_never_weaken() {
     let tls = "[accounts.w]\naddress = \"a@b.example\"\n[accounts.w.imap]\nhost = \"h.example\"\nport = 993\nsecurity = \"tls\"\npassword = \"x\"\n\
-               [ui]\ntheme = \"dark\"\n[accounts.v]\naddress = \"v@b.example\"\n[accounts.v.imap]\nhost = \"v.example\"\nsecurity = \"tls\"\n";
+               [accounts.w.smtp]\nhost = \"s.example\"\nsecurity = \"tls\"\n[ui]\ntheme = \"dark\"\n[accounts.v]\naddress = \"v@b.example\"\n[accounts.v.imap]\nhost = \"v.example\"\nsecurity = \"tls\"\n";
     for (base, floor) in [(tls.to_owned(), 2), (tls.replace("\"tls\"", "\"starttls\""), 1), (render::example(), 2)] {
         for seed in 1..=400_u64 {
             let text = mutated(&base, &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
@@ -193,4 +195,17 @@ fn hostile_files_have_findings() {
             config.findings
         );
     }
+}
+
+#[test]
+fn a_signature_is_written_or_read_from_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = || Place { folder: folder.path().to_owned(), ..place() };
+    let account = |rest: &str| format!("[accounts.w]\naddress = \"a@b.example\"\n{rest}\n[accounts.w.imap]\nhost = \"h\"\n");
+    std::fs::write(folder.path().join("sig"), "Ada\nHarbor\n").unwrap();
+    let config = parse(&account("signature_file = \"sig\""), &place());
+    assert_eq!(config.accounts[0].signature.as_deref(), Some("Ada\nHarbor\n"), "{:?}", config.findings);
+    let config = parse(&account("signature_file = \"nowhere\""), &place());
+    assert_eq!(config.accounts[0].signature, None);
+    assert!(config.findings.iter().any(|finding| finding.line == 3 && finding.message.contains("nowhere")), "{:?}", config.findings);
 }

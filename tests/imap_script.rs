@@ -337,6 +337,81 @@ async fn done_travels_with_the_next_command() {
 }
 
 #[tokio::test]
+async fn an_idle_that_was_interrupted_for_nothing_goes_on() {
+    let rest = "C: IDLE\n S: + idling\n C: DONE\n C: UID FETCH 1:* (UID FLAGS)\n S: $3 OK idle done\n S: $5 OK done\n";
+    let (mut remote, server) = connected("IDLE", rest).await;
+    let stop = Arc::new(Notify::new());
+    for _ in 0..2 {
+        stop.notify_one();
+        assert_eq!(remote.wait("INBOX", stop.clone()).await.unwrap(), Hint::Nothing);
+    }
+    assert_eq!(remote.flags("INBOX", Window::ALL).await.unwrap(), []);
+    assert_eq!(server.heard().await.iter().filter(|line| line.ends_with("IDLE")).count(), 1);
+}
+
+#[tokio::test]
+async fn without_idle_news_are_asked_for_however_often_the_wait_is_interrupted() {
+    let server = Scripted::start(&[&session("", "C: NOOP\n S: * 10 EXISTS\n S: $ OK done\n HANG")]).await;
+    let deadlines = Deadlines { poll: Duration::from_millis(50), ..Deadlines::default() };
+    let account = account(server.port, Security::Plaintext).with_deadlines(deadlines);
+    let mut remote = account.connect(Some("INBOX")).await.unwrap();
+    remote.open("INBOX").await.unwrap();
+    let stop = Arc::new(Notify::new());
+    let until_told = async {
+        loop {
+            stop.notify_one();
+            if remote.wait("INBOX", stop.clone()).await.unwrap() == Hint::Changed {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), until_told).await.expect("it is never asked");
+}
+
+const BODY: &str = "UID FETCH 4 (UID RFC822.SIZE BODYSTRUCTURE BODY.PEEK[]<0.65536>)";
+const BODY_ANSWER: &str = "S! * 4 FETCH (UID 4 RFC822.SIZE 3 BODY[]<0> {3}\\r\\nabc)\\r\\n";
+
+#[tokio::test]
+async fn after_an_open_idle_waits_a_little_for_the_next_open() {
+    let one = format!("C: {BODY}\n {BODY_ANSWER}\n S: $ OK done\n");
+    let (mut remote, server) = connected("IDLE", &format!("{one}{one}")).await;
+    let stop = Arc::new(Notify::new());
+    assert_eq!(remote.bodies("INBOX", &keys(&[4])).await.unwrap().len(), 1);
+    stop.notify_one();
+    assert_eq!(remote.wait("INBOX", stop).await.unwrap(), Hint::Nothing);
+    assert_eq!(remote.bodies("INBOX", &keys(&[4])).await.unwrap().len(), 1);
+    server.heard().await;
+}
+
+#[tokio::test]
+async fn an_open_in_another_mailbox_is_one_round_trip() {
+    // nothing is answered before both commands were heard
+    let rest = format!(
+        "C: SELECT \"Lists\"\n C: {BODY}\n S: * 20 EXISTS\n S: * OK [UIDVALIDITY 3] x\n S: $3 OK [READ-WRITE] open\n S: * 21 EXISTS\n \
+         {BODY_ANSWER}\n S: $4 OK done\n HANG"
+    );
+    let (mut remote, _server) = connected("IDLE", &rest).await;
+    let found = remote.bodies("Lists", &keys(&[4])).await.unwrap();
+    assert_eq!((found.len(), found[0].bytes.as_slice(), found[0].whole), (1, &b"abc"[..], true));
+    assert_eq!(remote.wait("Lists", Arc::new(Notify::new())).await.unwrap(), Hint::Changed, "the 21st came after SELECT");
+}
+
+#[tokio::test]
+async fn what_travelled_behind_a_refused_or_renumbered_mailbox_is_no_message() {
+    let refused = format!("C: SELECT \"Lists\"\n C: {BODY}\n S: $3 NO [NONEXISTENT] gone\n S: $4 BAD none is open\n HANG");
+    let (mut remote, _server) = connected("IDLE", &refused).await;
+    assert!(remote.bodies("Lists", &keys(&[4])).await.is_err_and(|error| !error.is_fatal()));
+    let renumbered = format!(
+        "C: SELECT \"Lists\"\n S: $ NO [NONEXISTENT] gone\n C: SELECT \"INBOX\"\n C: {BODY}\n S: * 9 EXISTS\n \
+         S: * OK [UIDVALIDITY 8] x\n S: $4 OK [READ-WRITE] open\n {BODY_ANSWER}\n S: $5 OK done\n HANG"
+    );
+    let (mut remote, _server) = connected("IDLE", &renumbered).await;
+    assert!(remote.open("Lists").await.is_err());
+    assert!(matches!(remote.bodies("INBOX", &keys(&[4])).await, Err(RemoteError::Gone(_))));
+}
+
+#[tokio::test]
 async fn a_call_given_up_in_the_middle_closes_the_connection() {
     let (mut remote, _server) = connected("IDLE", "C: UID FETCH *\n S: * 1 FETCH (UID 1 FLAGS ())\n HANG").await;
     let cut = tokio::time::timeout(Duration::from_millis(50), remote.flags("INBOX", Window::ALL)).await;

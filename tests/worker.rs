@@ -1,5 +1,8 @@
 //! The worker as the reader uses it: requests in, events out, over a real Maildir.
 
+#[path = "worker/drafts.rs"]
+mod drafts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,21 +32,44 @@ impl Stage {
             );
             std::fs::write(root.join(format!("cur/{}.{n}.host:2,", 1_700_000_000 + n)), text).unwrap();
         }
+        let config = Self::config(folder.path());
+        let writer = store::open(&Paths::in_folder(&folder.path().join("data"))).unwrap();
+        Self { folder, config, writer }
+    }
+
+    /// One account, whose Maildir is in this folder.
+    fn config(folder: &std::path::Path) -> Config {
         let account = Account {
             name: "local".into(),
             address: "ada@example.org".into(),
             display_name: "Ada".into(),
             signature: None,
             authserv_id: None,
-            incoming: Incoming::Maildir(root),
+            outgoing: postrider::config::Outgoing::None,
+            sent_copy: true,
+            incoming: Incoming::Maildir(folder.join("mail")),
             mailboxes: Default::default(),
         };
-        let config = Config { accounts: vec![account], ..Config::default() };
-        let writer = store::open(&Paths::in_folder(&folder.path().join("data"))).unwrap();
-        Self { folder, config, writer }
+        Config { accounts: vec![account], ..Config::default() }
+    }
+
+    /// The same files, in another process as it were.
+    fn beside(other: &Self) -> Self {
+        let writer = store::open(other.writer.paths()).unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), config: other.config.clone(), writer }
+    }
+
+    /// The process ends and starts again.
+    fn restart(&mut self) {
+        self.writer.stop();
+        self.writer = store::open(self.writer.paths()).unwrap();
     }
 
     fn options(&self) -> Options {
+        Self::options_of()
+    }
+
+    fn options_of() -> Options {
         Options { offline: false, log: EventLog::default(), trace: None, now: Arc::new(|| 1_800_000_000), seed: 1 }
     }
 
@@ -131,6 +157,23 @@ fn listing_rendering_and_triage_answer_and_reach_the_files() {
 }
 
 #[test]
+fn each_quiet_is_told_once() {
+    let stage = Stage::new(3);
+    let mut handle = start(&stage.config, stage.writer.clone(), stage.options()).unwrap();
+    let settled = |event: &WorkerEvent| match event {
+        WorkerEvent::Settled { handled } => Some(*handled),
+        _ => None,
+    };
+    handle.requests.try_send(Request::Undo { steps: 1 }).unwrap();
+    while wait_for(&mut handle, settled) < 1 {}
+    for n in 2..=6 {
+        handle.requests.try_send(Request::Undo { steps: 1 }).unwrap();
+        assert_eq!(wait_for(&mut handle, settled), n, "the one before is not told again");
+    }
+    handle.join();
+}
+
+#[test]
 fn offline_nothing_is_touched_and_wishes_wait() {
     let stage = Stage::new(2);
     stage.sync();
@@ -166,4 +209,54 @@ fn a_file_that_can_not_be_moved_stays_where_it_is_and_the_others_go() {
     assert_eq!(stage.files("new"), [stuck]);
     let left = stage.ids(inbox);
     assert!(left.len() == 1 && ids.contains(&left[0]), "it kept its row: {left:?} of {ids:?}");
+}
+
+#[test]
+fn undo_takes_back_whichever_was_last_a_change_or_a_sending() {
+    let mut stage = Stage::new(1);
+    let target = stage.folder.path().join("bob");
+    stage.config.accounts[0].outgoing = postrider::config::Outgoing::Deliver(vec![("bob@x.example".into(), target.clone())]);
+    stage.sync();
+    let message = stage.ids(stage.mailbox("local/Inbox"))[0];
+    let mut handle = start(&stage.config, stage.writer.clone(), stage.options()).unwrap();
+    let ask = |handle: &Handle, request| handle.requests.try_send(request).unwrap();
+    ask(&handle, Request::Compose(postrider::mail::Start::New { account: None, to: vec!["bob@x.example".into()], files: vec![] }));
+    let (id, mut draft) = wait_for(&mut handle, |event| match event {
+        WorkerEvent::DraftOpened { id, draft, .. } => Some((*id, draft.clone())),
+        _ => None,
+    });
+    draft.subject = "Plan".into();
+    ask(&handle, Request::Send { id, draft, not_before: None });
+    let item = wait_for(&mut handle, |event| match event {
+        WorkerEvent::Queued { item, .. } => Some(item.clone()),
+        _ => None,
+    });
+    assert_eq!((item.stage, item.subject.as_str()), (postrider::mail::Stage::Held, "Plan"));
+    // told once the order of doings is known here
+    wait_for(&mut handle, |event| matches!(event, WorkerEvent::Outbox { items } if items.len() == 1).then_some(()));
+    let change = Change::Flags { ids: vec![message], add: Flags::bits(FlagBits::FLAGGED), remove: Flags::default() };
+    ask(&handle, Request::Apply { change, label: "Starred".into() });
+    ask(&handle, Request::Undo { steps: 1 });
+    let is_undone = |event: &WorkerEvent| match event {
+        WorkerEvent::Applied { kind: postrider::worker::AppliedKind::Undone, label, .. } => Some(label.clone()),
+        _ => None,
+    };
+    assert_eq!(wait_for(&mut handle, is_undone), "Starred");
+    ask(&handle, Request::Undo { steps: 1 });
+    let (id, draft, opening) = wait_for(&mut handle, |event| match event {
+        WorkerEvent::DraftOpened { id, draft, opening } => Some((*id, draft.clone(), opening.clone())),
+        _ => None,
+    });
+    assert_eq!((draft.subject.as_str(), opening), ("Plan", postrider::worker::Opening::Unsent));
+    ask(&handle, Request::Send { id, draft, not_before: Some(0) });
+    wait_for(&mut handle, |event| matches!(event, WorkerEvent::Queued { .. }).then_some(()));
+    wait_for(&mut handle, |event| matches!(event, WorkerEvent::Outbox { items } if items.is_empty()).then_some(()));
+    assert_eq!(std::fs::read_dir(target.join("new")).unwrap().count(), 1);
+    ask(&handle, Request::Undo { steps: 1 });
+    let why = wait_for(&mut handle, |event| match event {
+        WorkerEvent::Failed { what, .. } => Some(what.clone()),
+        _ => None,
+    });
+    assert!(why.contains("Plan") && why.contains("can't be taken back"), "{why}");
+    handle.join();
 }

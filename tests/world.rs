@@ -5,6 +5,8 @@
 
 #[path = "world/client.rs"]
 mod client;
+#[path = "world/drafts.rs"]
+mod drafts;
 #[path = "world/history.rs"]
 mod history;
 #[path = "world/server.rs"]
@@ -16,7 +18,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn run_all(mode: Mode, seeds: u64) {
+fn run_all(history: impl Fn(u64) -> Result<(), String> + Sync, seeds: u64) {
     let range = match number("POSTRIDER_SEED") {
         Some(seed) => seed..seed + 1,
         None => 1..number("POSTRIDER_SEEDS").unwrap_or(seeds) + 1,
@@ -24,10 +26,8 @@ fn run_all(mode: Mode, seeds: u64) {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get() as u64);
     let failed: Vec<String> = std::thread::scope(|scope| {
         let run = |thread: u64| {
-            let range = range.clone();
-            scope.spawn(move || {
-                range.filter(|seed| seed % threads == thread).filter_map(|seed| history(mode, seed).err()).collect::<Vec<_>>()
-            })
+            let (range, history) = (range.clone(), &history);
+            scope.spawn(move || range.filter(|seed| seed % threads == thread).filter_map(|seed| history(seed).err()).collect::<Vec<_>>())
         };
         let running: Vec<_> = (0..threads).map(run).collect();
         running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
@@ -49,10 +49,15 @@ fn histories_that_once_went_wrong_stay_right() {
 
 #[test]
 fn what_the_user_wants_survives_cuts_and_crashes() {
-    run_all(Mode::Calm, 500);
+    run_all(|seed| history(Mode::Calm, seed), 500);
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_whatever_another_client_does() {
-    run_all(Mode::Wild, 500);
+    run_all(|seed| history(Mode::Wild, seed), 500);
+}
+
+#[test]
+fn a_draft_is_on_its_server_whatever_happens_while_it_is_replaced() {
+    run_all(drafts::draft, 120);
 }

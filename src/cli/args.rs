@@ -93,15 +93,12 @@ pub enum Command {
     Man(Man),
     /// Help on a topic
     Help(Help),
-    /// Queue a message and hand it over (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Send(Later),
-    /// The queue of outgoing mail (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Outbox(Later),
-    /// Write a message (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Compose(Later),
+    /// Send a message from stdin: queued first, so that nothing is lost
+    Send(Send),
+    /// The queue of outgoing mail
+    Outbox(Outbox),
+    /// Write a message in the reader
+    Compose(Compose),
     /// `postrider mailto:…`, and words that are no command
     #[command(external_subcommand)]
     Other(Vec<String>),
@@ -147,10 +144,59 @@ pub struct Setup {
     /// Read a Maildir of this disk instead
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath, conflicts_with = "imap_host")]
     pub maildir: Option<PathBuf>,
-    #[arg(long, hide = true, value_name = "HOST")]
-    pub pop3_host: Option<String>,
-    #[arg(long, hide = true, value_name = "HOST")]
-    pub smtp_host: Option<String>,
+    #[command(flatten)]
+    pub pop3: SetupPop3,
+    #[command(flatten)]
+    pub smtp: SetupSmtp,
+}
+
+/// Where mail is fetched from.
+#[derive(Debug, Args)]
+pub struct SetupPop3 {
+    /// The POP3 server, instead of an IMAP server
+    #[arg(id = "pop3_host", long = "pop3-host", value_name = "HOST", conflicts_with_all = ["imap_host", "maildir"])]
+    pub host: Option<String>,
+    #[arg(id = "pop3_port", long = "pop3-port", value_name = "PORT", requires = "pop3_host", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// tls, starttls or plaintext
+    #[arg(
+        id = "pop3_security",
+        long = "pop3-security",
+        value_name = "HOW",
+        requires = "pop3_host",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub security: Option<SecurityWord>,
+    /// How long fetched mail stays there: always, days:14, until_deleted or never
+    #[arg(id = "pop3_leave", long = "pop3-leave", value_name = "RULE", requires = "pop3_host")]
+    pub leave: Option<String>,
+}
+
+/// Where mail is handed over.
+#[derive(Debug, Args)]
+pub struct SetupSmtp {
+    /// The submission server
+    #[arg(id = "smtp_host", long = "smtp-host", value_name = "HOST")]
+    pub host: Option<String>,
+    #[arg(id = "smtp_port", long = "smtp-port", value_name = "PORT", requires = "smtp_host", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// tls, starttls or plaintext
+    #[arg(
+        id = "smtp_security",
+        long = "smtp-security",
+        value_name = "HOW",
+        requires = "smtp_host",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub security: Option<SecurityWord>,
+    /// The name to sign in with there; that of the incoming server if not given
+    #[arg(id = "smtp_username", long = "smtp-username", value_name = "NAME", requires = "smtp_host")]
+    pub username: Option<String>,
+    /// A command that prints the password for it; that of the incoming server if not given
+    #[arg(id = "smtp_password_command", long = "smtp-password-command", value_name = "COMMAND", requires = "smtp_host")]
+    pub password_command: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -158,6 +204,16 @@ pub enum SecurityWord {
     Tls,
     Starttls,
     Plaintext,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct Compose {
+    /// Attach this file as it is now
+    #[arg(short, long = "attach", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub attach: Vec<PathBuf>,
+    /// Addresses, or a mailto: link
+    #[arg(value_name = "TO")]
+    pub to: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -290,9 +346,49 @@ pub struct Help {
     pub topic: Option<String>,
 }
 
-/// Whatever stands after a command that is still to come.
-#[derive(Debug, Args)]
-pub struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub rest: Vec<String>,
+#[derive(Clone, Debug, Default, Args)]
+pub struct Send {
+    /// The envelope sender (MAIL FROM), instead of the one in the header
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// The envelope recipients, instead of those in the header
+    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    pub to: Vec<String>,
+    /// Delivery reports to ask for: never, or some of success,failure,delay
+    #[arg(long, value_name = "WHEN")]
+    pub notify: Option<String>,
+    /// How much of the message a report brings back: headers or full
+    #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]
+    pub ret: Option<RetWord>,
+    /// An identifier that reports repeat
+    #[arg(long, value_name = "ID")]
+    pub envid: Option<String>,
+    /// End once it is in the outbox, on the disk
+    #[arg(long)]
+    pub queue: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RetWord {
+    Headers,
+    Full,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Outbox {
+    #[command(subcommand)]
+    pub verb: Option<OutboxVerb>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum OutboxVerb {
+    /// What is in it, oldest first (the default)
+    List(Json),
+    /// Try now: one message, or all that wait after a failure
+    Send { id: Option<i64> },
+    /// Take a message out: what was written here is a draft again, all else is forgotten
+    Cancel { id: i64 },
 }

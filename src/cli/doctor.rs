@@ -1,6 +1,9 @@
 //! `doctor`: everything between here and the server, in words that can be pasted into a report. Knows no
 //! secret: commands are named, passwords are not.
 
+mod fetching;
+mod sending;
+
 use std::net::ToSocketAddrs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,7 +17,7 @@ use super::out;
 use super::session::Session;
 use crate::config::{Account, Config, Credentials, Incoming, Security, Server};
 use crate::mail::DisplayText;
-use crate::remote::net::{Connector, Trace, Trust};
+use crate::remote::net::{Connector, Trace};
 use crate::worker;
 
 /// One thing looked at.
@@ -44,6 +47,7 @@ pub fn run(session: &Session, json: bool) -> Outcome {
             let chosen = |account: &&Account| session.global.account.as_ref().is_none_or(|name| *name == account.name);
             for account in config.iter().flat_map(|config| &config.accounts).filter(chosen) {
                 checks.extend(runtime.block_on(account_checks(session, account, trace.clone())));
+                checks.extend(runtime.block_on(sending::checks(session, account, trace.clone())));
             }
             runtime.shutdown_timeout(Duration::from_millis(100));
         }
@@ -138,7 +142,7 @@ async fn account_checks(session: &Session, account: &Account, trace: Option<Trac
     let name = |what: &str| format!("{} {what}", account.name);
     match &account.incoming {
         Incoming::Imap(server) => server_checks(session, account, server, trace).await,
-        Incoming::Pop3(_) => vec![Check::new(name("mail"), false, "POP3 is still to come")],
+        Incoming::Pop3(pop3) => fetching::checks(session, account, pop3, trace).await,
         Incoming::None => vec![Check::new(name("mail"), false, "no mail can be read as the configuration stands")],
         Incoming::Maildir(path) => {
             let is_maildir = path.join("cur").is_dir() && path.join("new").is_dir();
@@ -150,10 +154,19 @@ async fn account_checks(session: &Session, account: &Account, trace: Option<Trac
 
 async fn server_checks(session: &Session, account: &Account, server: &Server, trace: Option<Trace>) -> Vec<Check> {
     let name = |what: &str| format!("{} {what}", account.name);
+    let (mut checks, is_reached) = reach(session, server, Connector::to(server), &name).await;
+    if is_reached {
+        checks.extend(sign_in(account, server, trace, &name).await);
+    }
+    checks
+}
+
+/// The way to a server as far as its TLS; true where one may go on to sign in.
+async fn reach(session: &Session, server: &Server, connector: Connector, name: &impl Fn(&str) -> String) -> (Vec<Check>, bool) {
     let mut checks = vec![Check::new(name("password"), true, secret_source(&server.credentials))];
     if session.global.offline {
         checks.push(Check::new(name("network"), true, "not looked at (--offline)"));
-        return checks;
+        return (checks, false);
     }
     let started = Instant::now();
     let (host, port) = (server.host.clone(), server.port);
@@ -166,27 +179,24 @@ async fn server_checks(session: &Session, account: &Account, server: &Server, tr
         }
         Err(why) => {
             checks.push(Check::new(name("DNS"), false, format!("{}: {why}", server.host)));
-            return checks;
+            return (checks, false);
         }
     }
-    let trust = Trust { ca_file: server.ca_file.clone(), client_cert: server.client_cert.clone() };
-    let connector = Connector::new(server.host.clone(), server.port, trust);
     let started = Instant::now();
     if let Err(error) = connector.tcp().await {
         checks.push(Check::new(name("TCP"), false, error.to_string()));
-        return checks;
+        return (checks, false);
     }
     checks.push(Check::new(name("TCP"), true, format!("{}:{} ({})", server.host, server.port, took(started))));
     if server.security == Security::Tls {
         let started = Instant::now();
         if let Err(error) = connector.tls().await {
             checks.push(Check::new(name("TLS"), false, error.to_string()));
-            return checks;
+            return (checks, false);
         }
         checks.push(Check::new(name("TLS"), true, format!("the certificate is valid ({})", took(started))));
     }
-    checks.extend(sign_in(account, server, trace, &name).await);
-    checks
+    (checks, true)
 }
 
 /// Signs in and tells what the server can do; a password that is only asked for is not asked for here.

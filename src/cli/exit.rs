@@ -6,6 +6,8 @@ pub const FINDINGS: u8 = 1;
 pub const USAGE: u8 = 64;
 /// Unknown id, mailbox or account; unreadable input.
 pub const DATA: u8 = 65;
+/// Some recipients were refused.
+pub const NO_USER: u8 = 67;
 /// The server can't be reached or refuses, or what is asked is still to come.
 pub const UNAVAILABLE: u8 = 69;
 /// A file or folder can't be made.

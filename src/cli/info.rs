@@ -32,7 +32,7 @@ pub fn man(args: &args::Man) -> Outcome {
     Ok(0)
 }
 
-/// The commands without those that are still to come: they must not be offered as working.
+/// The commands that are offered: hidden ones are not.
 fn working() -> clap::Command {
     let all = Cli::command();
     let mut command = clap::Command::new("postrider").version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);
@@ -117,14 +117,16 @@ fn scripts() -> String {
      0    done\n\
      1    config check or doctor found something\n\
      64   the command line can't be understood\n\
-     65   an unknown id, mailbox or account\n\
-     69   the server can't be reached or refuses, or the command is still to come\n\
+     65   an unknown id, mailbox or account; no message, or one that can't be sent\n\
+     67   sent, but some recipients were refused\n\
+     69   the server can't be reached or refuses\n\
      73   a file or folder can't be made\n\
      74   reading or writing failed\n\
      75   saved here but not yet there; try again\n\
      77   sign-in refused\n\
      78   the configuration is missing or can't be used\n\n\
      list, search, show and count never wait for the network. flag, tag, move, archive and trash are saved at once;\n\
-     a running reader or the next `postrider sync` takes them to the server.\n"
+     a running reader or the next `postrider sync` takes them to the server. send puts a message into the outbox, on the disk,\n\
+     and tries it at once; what could not go yet stays there and is not to be given to it again (postrider outbox).\n"
         .to_owned()
 }

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod ask;
+pub mod compose;
 mod config;
 mod doctor;
 pub mod exit;
@@ -12,6 +13,8 @@ mod info;
 mod list;
 pub mod net;
 pub mod out;
+mod outbox;
+mod send;
 pub mod session;
 mod setup;
 mod show;
@@ -20,7 +23,7 @@ mod triage;
 mod words;
 
 use args::Command;
-use exit::{Failure, Outcome, UNAVAILABLE, USAGE};
+use exit::{Failure, Outcome, USAGE};
 use session::Session;
 
 /// Runs a command that is made from tables alone: it works without a home, a configuration or a log. None
@@ -33,10 +36,7 @@ pub fn run_from_tables(command: &Command) -> Option<Outcome> {
         Command::Help(args) => info::help(args),
         Command::Config(args::Config::Default) => config::print_default(),
         Command::Config(args::Config::Schema) => config::print_schema(),
-        Command::Send(_) => later("send"),
-        Command::Outbox(_) => later("outbox"),
-        Command::Compose(_) => later("compose"),
-        Command::Other(words) => other(words),
+        Command::Other(words) if compose::mailto(words).is_none() => other(words),
         _ => return None,
     })
 }
@@ -45,6 +45,8 @@ pub fn run_from_tables(command: &Command) -> Option<Outcome> {
 pub fn run(session: &Session, command: &Command) -> Outcome {
     match command {
         Command::Sync(args) => net::sync(session, args),
+        Command::Send(args) => send::run(session, args),
+        Command::Outbox(args) => outbox::run(session, args),
         Command::Doctor(json) => doctor::run(session, json.json),
         Command::Config(verb) => config::run(session, verb),
         Command::Setup(args) => setup::run(session, args),
@@ -62,20 +64,10 @@ pub fn run(session: &Session, command: &Command) -> Outcome {
     }
 }
 
-fn later(name: &str) -> Outcome {
-    Err(Failure::new(
-        UNAVAILABLE,
-        format!("`postrider {name}` is still to come: this version reads and triages mail, it does not send yet"),
-    ))
-}
-
-/// `mailto:` URLs, and words that are no command.
+/// Words that are no command.
 fn other(words: &[String]) -> Outcome {
     use clap::CommandFactory;
     let word = words.first().map_or("", String::as_str);
-    if word.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:")) {
-        return later("mailto:");
-    }
     let command = args::Cli::command();
     let known = command.get_subcommands().map(clap::Command::get_name);
     let near = crate::mail::nearest(word, known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();

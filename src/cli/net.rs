@@ -7,10 +7,14 @@ use super::args;
 use super::exit::{CANT_CREATE, Failure, IO, NO_LOGIN, Outcome, TRY_AGAIN, UNAVAILABLE};
 use super::out::{cell, columns, say};
 use super::session::Session;
-use crate::config::{Account, Secret};
-use crate::mail::DisplayText;
-use crate::remote::RemoteError;
+use crate::config::{Account, Secret, Smtp};
+use crate::mail::{DisplayText, OutItem, Stage};
 use crate::remote::net::Trace;
+use crate::remote::smtp::caps::Caps;
+use crate::remote::smtp::wire::Deadlines;
+use crate::remote::submit::SubmitError;
+use crate::remote::{RemoteError, smtp};
+use crate::store::Own;
 use crate::worker::{self, JobState, Options, SyncOptions, WorkerEvent};
 
 /// How the worker runs in this session.
@@ -56,7 +60,21 @@ pub fn sync(session: &Session, args: &args::Sync) -> Outcome {
             }
         }
     }
+    let left = unsent(session)?;
+    if left > 0 {
+        code = code.max(TRY_AGAIN);
+        let messages = if left == 1 { "1 message waits".to_owned() } else { format!("{left} messages wait") };
+        say(&format!("{messages} in the outbox (postrider outbox)"));
+    }
     Ok(code)
+}
+
+/// How many messages should have gone out and did not.
+fn unsent(session: &Session) -> Result<usize, Failure> {
+    let only = session.global.account.as_deref();
+    let items = Own::open(&session.store_paths())?.map_or(Ok(Vec::new()), |own| own.outbox())?;
+    let is_unsent = |item: &&OutItem| item.stage == Stage::Queued && only.is_none_or(|only| only == item.account);
+    Ok(items.iter().filter(is_unsent).count())
 }
 
 /// What a failure of a server means for a script.
@@ -118,6 +136,34 @@ pub fn probe(session: &Session, account: &Account, secret: Option<Secret>) -> Re
         .map_err(|error| Failure::new(exit_code(&error), format!("nothing was saved: {}", DisplayText::capped(&error.to_string(), 500))))
 }
 
+/// The same for the server that takes mail; nothing is sent.
+pub fn probe_sending(session: &Session, account: &str, smtp: &Smtp, secret: Option<Secret>) -> Result<(), Failure> {
+    let trace = options(session)?.trace;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(IO, format!("no threads for the network: {error}")))?;
+    let tried = runtime.block_on(try_sending(account, smtp, secret, trace));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+    tried.map(drop).map_err(|error| {
+        let code = match &error {
+            SubmitError::BadLogin(_) | SubmitError::NoSecret(_) => NO_LOGIN,
+            _ => UNAVAILABLE,
+        };
+        Failure::new(code, format!("nothing was saved: {}", DisplayText::capped(&error.to_string(), 500)))
+    })
+}
+
+/// Signs in to a submission server and tells what it offers.
+pub async fn try_sending(account: &str, smtp: &Smtp, secret: Option<Secret>, trace: Option<Trace>) -> Result<Caps, SubmitError> {
+    let mut way = smtp::Account::new(account, smtp.clone()).with_deadlines(Deadlines::short());
+    if let Some(trace) = trace {
+        way = way.with_trace(trace);
+    }
+    if let Some(secret) = secret {
+        way.set_secret(secret);
+    }
+    way.try_out().await
+}
+
 /// Tells the processes that own these accounts, where any runs, that changes wait.
 pub fn poke(session: &Session, accounts: &[String]) {
     for account in accounts {
@@ -125,10 +171,10 @@ pub fn poke(session: &Session, accounts: &[String]) {
     }
 }
 
-/// The link's state in a word, and the process that owns the account. Only the owner knows more than that.
+/// The link's state in a word, and the process that owns the account, who is asked for it.
 pub fn link(session: &Session, account: &str) -> (&'static str, Option<u32>) {
     match worker::owner_of(&session.paths.data, account) {
         None => ("offline", None),
-        Some(owner) => ("unknown", Some(owner)),
+        Some(owner) => (worker::link_of(&session.paths.data, account).unwrap_or("unknown"), Some(owner)),
     }
 }

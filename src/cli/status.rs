@@ -8,6 +8,7 @@ use super::list::rfc3339;
 use super::net;
 use super::out;
 use super::session::{Names, Session};
+use crate::store::Own;
 
 /// `postrider status`.
 pub fn run(session: &Session, json: Json) -> Outcome {
@@ -15,6 +16,9 @@ pub fn run(session: &Session, json: Json) -> Outcome {
     let reader = session.reader()?;
     let names = reader.as_ref().map(Names::load).transpose()?;
     let waiting = reader.as_ref().map(|reader| reader.waiting(None)).transpose()?.unwrap_or_default();
+    let own = Own::open(&session.store_paths())?;
+    let drafts = own.as_ref().map_or(Ok(0), Own::draft_count)?;
+    let outbox = own.as_ref().map_or(Ok(Vec::new()), Own::outbox)?.len();
     let chosen = |name: &str| session.global.account.as_deref().is_none_or(|only| only == name);
     let accounts: Vec<Value> = config
         .accounts
@@ -41,15 +45,15 @@ pub fn run(session: &Session, json: Json) -> Outcome {
         })
         .collect();
     if json.json {
-        let fields = json!({"accounts": accounts, "mailboxes": mailboxes, "waiting": waiting.len(), "drafts": 0, "outbox": 0});
+        let fields = json!({"accounts": accounts, "mailboxes": mailboxes, "waiting": waiting.len(), "drafts": drafts, "outbox": outbox});
         out::json(fields)?;
     } else {
-        out::print(text(&accounts, &mailboxes, waiting.len()).as_bytes())?;
+        out::print(text(&accounts, &mailboxes, waiting.len(), outbox).as_bytes())?;
     }
     Ok(0)
 }
 
-fn text(accounts: &[Value], mailboxes: &[Value], waiting: usize) -> String {
+fn text(accounts: &[Value], mailboxes: &[Value], waiting: usize, outbox: usize) -> String {
     let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut rows: Vec<Vec<String>> = accounts.iter().map(|account| vec![word(&account["name"]), word(&account["link"])]).collect();
     let mut text = out::table(&rows);
@@ -72,6 +76,10 @@ fn text(accounts: &[Value], mailboxes: &[Value], waiting: usize) -> String {
     if waiting > 0 {
         let changes = if waiting == 1 { "change waits" } else { "changes wait" };
         text.push_str(&format!("\n{waiting} {changes} to be pushed (`postrider sync`)\n"));
+    }
+    if outbox > 0 {
+        let messages = if outbox == 1 { "message is" } else { "messages are" };
+        text.push_str(&format!("\n{outbox} {messages} in the outbox (`postrider outbox`)\n"));
     }
     text
 }

@@ -1,16 +1,18 @@
 //! From checked values to a [`Config`]: what the keys mean together. A server that can't be reached safely
 //! as written makes its account unusable ([`Incoming::None`]); it never becomes a weaker connection.
 
+mod outgoing;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::{Checked, Value, position};
-use super::keys::{recent_days, rest_millis};
+use super::keys::{leave, recent_days, rest_millis};
 use super::{
-    Account, AfterTriage, Colors, Config, Credentials, Dates, Density, Finding, Icons, Incoming, Keep, KeyBinding, LayoutChoice, MarkRead,
-    Preset, Secret, Security, Server, ThemeChoice, Ui,
+    Account, AfterTriage, Colors, Config, Credentials, Dates, Density, Finding, Icons, Incoming, Keep, KeyBinding, LayoutChoice, Leave,
+    MarkRead, Pop3, Preset, Secret, Security, Server, ThemeChoice, Ui,
 };
 use crate::mail::{DisplayText, Sort, SortBy};
 
@@ -42,8 +44,8 @@ pub fn build(text: &str, checked: Checked, place: &Place) -> Config {
     config
 }
 
-/// Ports by protocol: with TLS from the first byte, and otherwise.
-const PORTS: &[(&str, u16, u16)] = &[("imap", 993, 143), ("pop3", 995, 110)];
+/// Ports by protocol: with TLS from the first byte, with STARTTLS, without.
+const PORTS: &[(&str, u16, u16, u16)] = &[("imap", 993, 143, 143), ("pop3", 995, 110, 110), ("smtp", 465, 587, 25)];
 
 /// Where a secret can come from; at most one stands in a server's table.
 const SECRETS: &[&str] = &["password_command", "password", "token_command", "keyring", "oauth2"];
@@ -117,6 +119,23 @@ impl Build<'_> {
         Some(expand(&text, &self.place.folder, self.place.home.as_deref()))
     }
 
+    /// The signature as written, else what is in its file.
+    fn signature(&mut self, name: &str) -> Option<String> {
+        if let Some(text) = self.text(&["accounts", name, "signature"]) {
+            return Some(text);
+        }
+        let key = ["accounts", name, "signature_file"];
+        let file = self.path(&key)?;
+        match read_small(&file) {
+            Ok(text) => Some(text),
+            Err(why) => {
+                let at = self.offset(&key);
+                self.find(at, format!("the signature in {} can't be read: {why}", file.display()));
+                None
+            }
+        }
+    }
+
     /// In the file's order: by the first thing said of each, which may be a table below its own.
     fn account_names(&self) -> Vec<String> {
         let places = self.checked.tables.iter().map(|(path, at)| (path, *at));
@@ -142,8 +161,9 @@ impl Build<'_> {
             return None;
         }
         let address = self.text(&["accounts", name, "address"]).unwrap_or_default();
-        // a Maildir can be read without an address
-        let needs_none = address.is_empty() && self.has_table(&["accounts", name, "maildir"]);
+        // a Maildir can be read without an address; what is sent has a sender
+        let sends = ["smtp", "sendmail"].iter().any(|kind| self.has_table(&["accounts", name, kind]));
+        let needs_none = address.is_empty() && self.has_table(&["accounts", name, "maildir"]) && !sends;
         if !needs_none && !is_address(&address) && !self.is_bad(&["accounts", name, "address"]) {
             let message = match address.as_str() {
                 "" => format!("the account \"{name}\" has no address: address = \"you@example.org\""),
@@ -153,14 +173,17 @@ impl Build<'_> {
             self.find(at, message);
         }
         let incoming = self.incoming(name, &address, at);
+        let outgoing = self.outgoing(name, &address);
         Some(Account {
             name: name.to_owned(),
             display_name: self.text(&["accounts", name, "name"]).unwrap_or_default(),
-            signature: self.text(&["accounts", name, "signature"]),
+            signature: self.signature(name),
             authserv_id: self.text(&["accounts", name, "authserv_id"]),
             mailboxes: self.mailboxes(name),
             address,
             incoming,
+            outgoing,
+            sent_copy: self.bool(&["accounts", name, "sent_copy"]).unwrap_or(true),
         })
     }
 
@@ -184,7 +207,7 @@ impl Build<'_> {
         match kinds.first() {
             Some((_, "maildir")) => self.maildir(name),
             Some((_, "imap")) => self.server(name, "imap", address).map_or(Incoming::None, Incoming::Imap),
-            Some((_, _)) => self.server(name, "pop3", address).map_or(Incoming::None, Incoming::Pop3),
+            Some((_, _)) => self.pop3(name, address).map_or(Incoming::None, Incoming::Pop3),
             None => {
                 let is_bad = ["imap", "maildir", "pop3"].iter().any(|kind| self.is_bad(&["accounts", name, kind]));
                 if !sends && !is_bad {
@@ -213,12 +236,20 @@ impl Build<'_> {
         }
     }
 
+    fn pop3(&mut self, name: &str, address: &str) -> Option<Pop3> {
+        let server = self.server(name, "pop3", address)?;
+        let key = |last| ["accounts", name, "pop3", last];
+        // what can't be read as a rule leaves mail where it is
+        let leave = self.text(&key("leave")).and_then(|word| leave(&word)).unwrap_or(Leave::Always);
+        Some(Pop3 { server, leave, maildir: self.path(&key("maildir")) })
+    }
+
     /// The server of `[accounts.NAME.KIND]`; None where it can't be used safely as written.
     fn server(&mut self, name: &str, kind: &str, address: &str) -> Option<Server> {
         let table = ["accounts", name, kind];
         let at = self.offset(&table);
         let key = |last| ["accounts", name, kind, last];
-        let (_, tls_port, other_port) = PORTS.iter().find(|(known, ..)| *known == kind)?;
+        let (_, tls_port, starttls_port, clear_port) = PORTS.iter().find(|(known, ..)| *known == kind)?;
         let host = self.text(&key("host"));
         if host.is_none() && !self.is_bad(&key("host")) {
             self.find(at, format!("[accounts.{name}.{kind}] has no host"));
@@ -231,7 +262,7 @@ impl Build<'_> {
         };
         let (Some(host), Some(security)) = (host, security) else {
             let at = ["security", "host"].iter().map(|last| key(last)).find(|key| self.is_bad(key)).map_or(at, |key| self.offset(&key));
-            self.find(at, format!("the account \"{name}\" is not used until this is mended"));
+            self.find(at, unused(name, kind));
             return None;
         };
         let allow_plaintext_password = self.bool(&key("allow_plaintext_password")).unwrap_or(false);
@@ -240,13 +271,19 @@ impl Build<'_> {
             self.find(
                 at,
                 format!(
-                    "security = \"plaintext\" would send the password of \"{name}\" readable to everyone on the way; the account is not used. \
-                     Use \"tls\" or \"starttls\", or add allow_plaintext_password = true"
+                    "security = \"plaintext\" would send the password of \"{name}\" readable to everyone on the way; {}. \
+                     Use \"tls\" or \"starttls\", or add allow_plaintext_password = true",
+                    unused(name, kind)
                 ),
             );
             return None;
         }
-        let port = self.int(&key("port")).unwrap_or(if security == Security::Tls { *tls_port } else { *other_port });
+        let usual_port = match security {
+            Security::Tls => *tls_port,
+            Security::StartTls => *starttls_port,
+            Security::Plaintext => *clear_port,
+        };
+        let port = self.int(&key("port")).unwrap_or(usual_port);
         Some(Server {
             host,
             port,
@@ -261,19 +298,30 @@ impl Build<'_> {
     }
 
     fn credentials(&mut self, table: &[&str; 3]) -> Credentials {
+        let given = self.secrets_in(table);
+        if let [first, second, ..] = given.as_slice() {
+            let at = self.offset(&[table[0], table[1], table[2], second]);
+            self.find(at, format!("{first} and {second} stand in one table; only {first} is used"));
+        }
+        given.first().map_or(Credentials::Ask, |first| self.secret_by(table, first))
+    }
+
+    /// The keys of a server's table that name a secret.
+    fn secrets_in(&self, table: &[&str; 3]) -> Vec<&'static str> {
         let key = |last| -> [&str; 4] { [table[0], table[1], table[2], last] };
         let mut given: Vec<&str> =
             SECRETS.iter().copied().filter(|last| self.value(&key(last)).is_some() || self.has_table(&key(last))).collect();
         given.retain(|last| *last != "keyring" || self.bool(&key("keyring")) == Some(true));
-        if let [first, second, ..] = given.as_slice() {
-            let at = self.offset(&key(second));
-            self.find(at, format!("{first} and {second} stand in one table; only {first} is used"));
-        }
-        match given.first() {
-            Some(&"password_command") => self.words(&key("password_command")).map_or(Credentials::Ask, Credentials::PasswordCommand),
-            Some(&"token_command") => self.words(&key("token_command")).map_or(Credentials::Ask, Credentials::TokenCommand),
-            Some(&"password") if !self.place.exposed => {
-                self.text(&key("password")).map_or(Credentials::Ask, |password| Credentials::Password(Secret::new(password)))
+        given
+    }
+
+    fn secret_by(&self, table: &[&str; 3], last: &str) -> Credentials {
+        let key = [table[0], table[1], table[2], last];
+        match last {
+            "password_command" => self.words(&key).map_or(Credentials::Ask, Credentials::PasswordCommand),
+            "token_command" => self.words(&key).map_or(Credentials::Ask, Credentials::TokenCommand),
+            "password" if !self.place.exposed => {
+                self.text(&key).map_or(Credentials::Ask, |password| Credentials::Password(Secret::new(password)))
             }
             _ => Credentials::Ask,
         }
@@ -412,6 +460,14 @@ fn sort_of(word: &str) -> Sort {
     Sort { by: choose(Some(name.to_owned()), SORTS, SortBy::Received), reversed }
 }
 
+/// What a server that can't be used as written means for the account.
+fn unused(name: &str, kind: &str) -> String {
+    match kind {
+        "smtp" => format!("nothing is sent by the account \"{name}\" until this is mended"),
+        _ => format!("the account \"{name}\" is not used until this is mended"),
+    }
+}
+
 fn is_address(text: &str) -> bool {
     text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '\u{fffd}'))
@@ -441,4 +497,17 @@ pub fn shell_word(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A text of a few lines; what is no regular file is not waited for.
+fn read_small(file: &std::path::Path) -> Result<String, String> {
+    use std::io::Read;
+    const LIMIT: u64 = 64 * 1024;
+    let said = |error: std::io::Error| error.to_string();
+    if !std::fs::metadata(file).map_err(said)?.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    let mut text = String::new();
+    std::fs::File::open(file).map_err(said)?.take(LIMIT).read_to_string(&mut text).map_err(said)?;
+    Ok(text)
 }

@@ -2,6 +2,8 @@
 //! (`check.rs`), nearest names, `config default`, `config schema`, config.example.toml and
 //! docs/configuration.md all read it, so a new key is one row here and one line in `build.rs`.
 
+use super::Leave;
+
 /// A TOML table of the file.
 #[derive(Debug)]
 pub struct Table {
@@ -70,9 +72,16 @@ const fn other(name: &'static str, kind: Kind, default: &'static str, example: &
 const ACCOUNT: &[Key] = &[
     key("address", Kind::Text, "", "\"ada@example.org\"", "Your address."),
     key("name", Kind::Text, "", "\"Ada Lovelace\"", "Your name as others see it."),
-    key("signature", Kind::Text, "", "\"Ada\"", "What stands under your mail (writing is still to come)."),
+    key("signature", Kind::Text, "", "\"Ada\"", "What stands under your mail."),
     other("signature_file", Kind::Path, "", "\"signature.txt\"", "The same from a file."),
     other("authserv_id", Kind::Text, "", "\"mx.example.org\"", "The server whose Authentication-Results are believed (still to come)."),
+    other(
+        "sent_copy",
+        Kind::Bool,
+        "true",
+        "false",
+        "Put a copy of sent mail into Sent; false where the server does that itself, as Gmail does.",
+    ),
 ];
 
 const IMAP_HOST: &[Key] = &[
@@ -87,7 +96,7 @@ const POP3_HOST: &[Key] = &[
 
 const SMTP_HOST: &[Key] = &[
     key("host", Kind::Host, "", "\"smtp.example.org\"", "The server's name or address."),
-    other("port", Kind::Int(1, 65535), "(465 with tls, else 587)", "465", "The server's port."),
+    other("port", Kind::Int(1, 65535), "(465 with tls, 587 with starttls, else 25)", "465", "The server's port."),
 ];
 
 const SERVER: &[Key] = &[
@@ -139,13 +148,19 @@ const LEAVE: &[Key] = &[
         },
         "\"always\"",
         "\"always\"",
-        "How long mail stays on the server: \"always\", \"days:14\", \"until_deleted\" or \"never\" (deleted there once safely here).",
+        "How long fetched mail stays on the server: \"always\", \"days:14\" (after it was fetched), \"until_deleted\" (here, for good) or \"never\" (deleted there once safely here).",
     ),
-    other("maildir", Kind::Path, "(under the data folder)", "\"~/Mail/old\"", "Where the mail is delivered."),
+    other(
+        "maildir",
+        Kind::Path,
+        "(under the data folder)",
+        "\"~/Mail/old\"",
+        "The Maildir that the mail is delivered into and read from; made where it is missing.",
+    ),
 ];
 
 const SMTP: &[Key] = &[
-    other("helo", Kind::Text, "(address literal)", "\"laptop.example.org\"", "The name said in EHLO."),
+    other("helo", Kind::Host, "(the local address)", "\"laptop.example.org\"", "The name said in EHLO."),
     other("bind", Kind::Host, "", "\"192.0.2.7\"", "The local address to connect from."),
     other(
         "dsn_notify",
@@ -285,7 +300,7 @@ pub const TABLES: &[Table] = &[
         path: "accounts.*.smtp",
         example: "accounts.work.smtp",
         live: true,
-        doc: "Where its mail is handed over (sending is still to come).",
+        doc: "Where its mail is handed over: a submission server. Or [accounts.x.sendmail]. Without a username it signs in with that of the incoming server, and without any of password_command, password, keyring, token_command and oauth2 with its password too.",
         keys: &[SMTP_HOST, SERVER, SMTP],
     },
     Table {
@@ -313,20 +328,20 @@ pub const TABLES: &[Table] = &[
         path: "accounts.*.sendmail",
         example: "accounts.home.sendmail",
         live: true,
-        doc: "Sending by a command of this machine (still to come).",
+        doc: "Sending by a command of this machine, as a local mail server, msmtp or nullmailer have it.",
         keys: &[&[key(
             "command",
             Kind::Words,
             "",
             "[\"/usr/sbin/sendmail\", \"-t\", \"-i\"]",
-            "Program and arguments; the message goes to its stdin.",
+            "Program and arguments, no shell; the message goes to its stdin. \"-i -f SENDER -- RECIPIENT…\" is added and \"-t\" taken out: it would forget Bcc. A command that gives its arguments to a shell (ssh) must quote them.",
         )]],
     },
     Table {
         path: "accounts.*.pop3",
         example: "accounts.old.pop3",
         live: false,
-        doc: "Where its mail is: a POP3 server (still to come).",
+        doc: "Where its mail comes from: a POP3 server. It is fetched into a Maildir (docs/pop3.md).",
         keys: &[POP3_HOST, SERVER, LEAVE],
     },
     Table {
@@ -336,7 +351,7 @@ pub const TABLES: &[Table] = &[
         doc: "OAuth2 for POP3 (still to come).",
         keys: &[OAUTH2],
     },
-    Table { path: "send", example: "send", live: true, doc: "Sending (still to come).", keys: &[SEND] },
+    Table { path: "send", example: "send", live: true, doc: "Sending.", keys: &[SEND] },
     Table { path: "ui", example: "ui", live: true, doc: "The screen. What stands here are the defaults.", keys: &[UI] },
     Table {
         path: "keys.*",
@@ -383,9 +398,18 @@ fn is_keep(value: &str) -> bool {
     matches!(value, "headers" | "all") || recent_days(value).is_some()
 }
 
+/// `always`, `days:14`, `until_deleted`, `never`.
+pub fn leave(value: &str) -> Option<Leave> {
+    match value {
+        "always" => Some(Leave::Always),
+        "until_deleted" => Some(Leave::UntilDeleted),
+        "never" => Some(Leave::Never),
+        days => days.strip_prefix("days:")?.parse().ok().filter(|days| (1..=36_500).contains(days)).map(Leave::Days),
+    }
+}
+
 fn is_leave(value: &str) -> bool {
-    matches!(value, "always" | "until_deleted" | "never")
-        || value.strip_prefix("days:").and_then(|days| days.parse::<u32>().ok()).is_some_and(|days| (1..=36_500).contains(&days))
+    leave(value).is_some()
 }
 
 fn is_notify(value: &str) -> bool {

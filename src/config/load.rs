@@ -43,6 +43,7 @@ fn parse_bytes(bytes: &[u8], place: &Place) -> Config {
     config.findings.insert(0, Finding { line, column, message: "this is not UTF-8; save the file in UTF-8".to_owned() });
     for account in &mut config.accounts {
         account.incoming = super::Incoming::None;
+        account.outgoing = super::Outgoing::None;
     }
     config
 }

@@ -60,6 +60,9 @@ pub struct Account {
     pub signature: Option<String>,
     pub authserv_id: Option<String>,
     pub incoming: Incoming,
+    pub outgoing: Outgoing,
+    /// A copy of sent mail is put into Sent; false where the server does it.
+    pub sent_copy: bool,
     /// `[accounts.x.mailboxes]`: role word -> mailbox name.
     pub mailboxes: BTreeMap<String, String>,
 }
@@ -69,10 +72,66 @@ pub enum Incoming {
     Imap(Server),
     /// Path of the root (the inbox itself).
     Maildir(PathBuf),
-    /// Accepted, not spoken yet.
-    Pop3(Server),
+    /// Fetched from a server into a Maildir, and read there.
+    Pop3(Pop3),
     /// Nothing usable; the findings say why. The account is listed and does nothing.
     None,
+}
+
+impl Incoming {
+    /// The server it comes from, where there is one.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Self::Imap(server) => Some(server),
+            Self::Pop3(pop3) => Some(&pop3.server),
+            Self::Maildir(_) | Self::None => None,
+        }
+    }
+}
+
+/// How mail leaves.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    Smtp(Box<Smtp>),
+    /// Program and arguments of `[accounts.x.sendmail]`; the message is its standard input.
+    Sendmail(Vec<String>),
+    /// Into the Maildirs of these addresses: the demo's.
+    Deliver(Vec<(String, PathBuf)>),
+    /// Nothing, or nothing that can be used; the findings say why.
+    None,
+}
+
+/// A submission server.
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    pub server: Server,
+    /// The name in EHLO; None = an address literal.
+    pub helo: Option<String>,
+    /// The local address to connect from.
+    pub bind: Option<std::net::IpAddr>,
+    /// Delivery reports asked for by default.
+    pub dsn: crate::mail::outgoing::Dsn,
+}
+
+/// A POP3 server, and what becomes of its mail.
+#[derive(Clone, Debug)]
+pub struct Pop3 {
+    pub server: Server,
+    pub leave: Leave,
+    /// Where it is delivered; None = under the data folder.
+    pub maildir: Option<PathBuf>,
+}
+
+/// How long fetched mail stays on a POP3 server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    Always,
+    /// Days after it was fetched.
+    Days(u32),
+    /// Until it is deleted here.
+    UntilDeleted,
+    /// Deleted there as soon as it is safely here.
+    Never,
 }
 
 /// A server to sign in to.
@@ -98,7 +157,7 @@ pub enum Security {
 }
 
 /// Where the secret comes from. Commands are argument vectors, never a shell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
     Password(Secret),
     PasswordCommand(Vec<String>),

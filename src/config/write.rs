@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
-use super::{Account, Credentials, Incoming, Keep, Security, Server};
+use super::{Account, Credentials, Incoming, Keep, Leave, Outgoing, Pop3, Security, Server, Smtp};
 
 /// Adds `account` at the end of the file at `path`, which is made (0600, its folder 0700) where it is missing.
 pub fn add_account(path: &Path, account: &Account) -> anyhow::Result<()> {
@@ -57,7 +57,7 @@ fn account_table(account: &Account) -> Table {
     }
     match &account.incoming {
         Incoming::Imap(server) => drop(table.insert("imap", Item::Table(server_table(server, &account.address)))),
-        Incoming::Pop3(server) => drop(table.insert("pop3", Item::Table(server_table(server, &account.address)))),
+        Incoming::Pop3(pop3) => drop(table.insert("pop3", Item::Table(pop3_table(pop3, &account.address)))),
         Incoming::Maildir(path) => {
             let mut maildir = Table::new();
             maildir.insert("path", value(path_text(path)));
@@ -65,12 +65,55 @@ fn account_table(account: &Account) -> Table {
         }
         Incoming::None => {}
     }
+    match &account.outgoing {
+        Outgoing::Smtp(smtp) => drop(table.insert("smtp", Item::Table(smtp_table(smtp, account)))),
+        Outgoing::Sendmail(words) => {
+            let mut sendmail = Table::new();
+            sendmail.insert("command", value(words.iter().collect::<Array>()));
+            table.insert("sendmail", Item::Table(sendmail));
+        }
+        Outgoing::Deliver(_) | Outgoing::None => {}
+    }
     if !account.mailboxes.is_empty() {
         let mut mailboxes = Table::new();
         for (role, name) in &account.mailboxes {
             mailboxes.insert(role, value(name));
         }
         table.insert("mailboxes", Item::Table(mailboxes));
+    }
+    table
+}
+
+fn pop3_table(pop3: &Pop3, address: &str) -> Table {
+    let mut table = server_table(&pop3.server, address);
+    table.remove("keep");
+    match pop3.leave {
+        Leave::Always => {}
+        Leave::Days(days) => drop(table.insert("leave", value(format!("days:{days}")))),
+        Leave::UntilDeleted => drop(table.insert("leave", value("until_deleted"))),
+        Leave::Never => drop(table.insert("leave", value("never"))),
+    }
+    if let Some(path) = &pop3.maildir {
+        table.insert("maildir", value(path_text(path)));
+    }
+    table
+}
+
+/// What is the same as for the incoming server is left out.
+fn smtp_table(smtp: &Smtp, account: &Account) -> Table {
+    let incoming = account.incoming.server();
+    let mut table = server_table(&smtp.server, incoming.map_or(&account.address, |server| &server.username));
+    table.remove("keep");
+    if incoming.is_some_and(|server| server.credentials == smtp.server.credentials) {
+        for key in ["password", "password_command", "token_command"] {
+            table.remove(key);
+        }
+    }
+    let address = smtp.bind.map(|address| address.to_string());
+    for (key, text) in [("helo", &smtp.helo), ("bind", &address), ("dsn_notify", &smtp.dsn.notify), ("dsn_ret", &smtp.dsn.ret)] {
+        if let Some(text) = text {
+            table.insert(key, value(text));
+        }
     }
     table
 }
@@ -143,6 +186,8 @@ mod tests {
             display_name: "Ada \"L\"".to_owned(),
             signature: None,
             authserv_id: None,
+            outgoing: crate::config::Outgoing::None,
+            sent_copy: true,
             incoming: Incoming::Imap(Server {
                 host: "imap.example.org".to_owned(),
                 port: 143,
@@ -169,6 +214,45 @@ mod tests {
             panic!("{text}")
         };
         assert_eq!(secret.expose(), "p\"w");
+    }
+
+    #[test]
+    fn a_pop3_account_reads_back_with_its_rule_and_its_maildir() {
+        let Incoming::Imap(server) = account("a").incoming else { panic!() };
+        for (leave, maildir) in
+            [(Leave::Always, None), (Leave::Days(9), Some("/m".into())), (Leave::UntilDeleted, None), (Leave::Never, None)]
+        {
+            // how much is kept offline is no question where all of it is here
+            let server = Server { keep: Keep::RecentDays(90), ..server.clone() };
+            let account = Account { incoming: Incoming::Pop3(Pop3 { server, leave, maildir }), ..account("a") };
+            let config = parse(&with_account("", &account).unwrap(), &Place::default());
+            assert!(config.findings.is_empty(), "{:?}", config.findings);
+            assert_eq!(format!("{:?}", config.accounts[0]), format!("{account:?}"));
+        }
+    }
+
+    #[test]
+    fn a_way_to_send_reads_back_the_same() {
+        let Incoming::Imap(incoming) = account("a").incoming else { panic!() };
+        let server =
+            Server { host: "smtp.example.org".to_owned(), port: 465, security: Security::Tls, keep: Keep::RecentDays(90), ..incoming };
+        let other = Server { username: "eve".to_owned(), credentials: Credentials::PasswordCommand(vec!["p".into()]), ..server.clone() };
+        let plain = Smtp { server: server.clone(), helo: None, bind: None, dsn: Default::default() };
+        let dsn = crate::mail::outgoing::Dsn { notify: Some("never".into()), ret: Some("full".into()), envid: None };
+        let full = Smtp { server: other, helo: Some("h.example".into()), bind: "192.0.2.7".parse().ok(), dsn };
+        for (outgoing, has_password) in [
+            (Outgoing::Smtp(Box::new(plain)), false),
+            (Outgoing::Smtp(Box::new(full)), true),
+            (Outgoing::Sendmail(vec!["/usr/sbin/sendmail".into(), "-i".into()]), false),
+        ] {
+            let account = Account { outgoing, ..account("a") };
+            let text = with_account("", &account).unwrap();
+            let config = parse(&text, &Place::default());
+            assert!(config.findings.is_empty(), "{text}\n{:?}", config.findings);
+            assert_eq!(format!("{:?}", config.accounts[0]), format!("{account:?}"), "{text}");
+            let (_, sending) = text.split_once("[accounts.a.s").unwrap();
+            assert_eq!(sending.contains("password"), has_password, "one secret stands in one place: {text}");
+        }
     }
 
     #[test]

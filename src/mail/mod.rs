@@ -5,26 +5,34 @@
 
 pub mod address;
 pub mod change;
+pub mod check;
+pub mod draft;
 pub mod envelope;
 pub mod flags;
+pub mod idn;
 pub mod ids;
 pub mod listing;
 pub mod mailbox;
+pub mod mailto;
 pub mod nearest;
+pub mod outgoing;
 pub mod page;
 pub mod query;
 pub mod server;
 pub mod text;
 pub mod thread;
+pub mod when;
 
 pub use address::Address;
 pub use change::{Change, Placement, Restored};
+pub use draft::{Attachment, Contact, Draft, DraftId, FileId, Identity, Start};
 pub use envelope::{Envelope, Summary};
 pub use flags::{FlagBits, Flags, Keywords};
 pub use ids::{AccountId, ContentId, JobId, Key, MailboxId, MessageId, ThreadId, Uid, UidValidity};
 pub use listing::{Listing, Row, Scope, Sort, SortBy};
 pub use mailbox::{Mailbox, Role};
 pub use nearest::nearest;
+pub use outgoing::{OutItem, OutboxId, SmtpEnvelope, Stage};
 pub use page::Page;
 pub use query::Query;
 pub use text::{DisplayText, HeaderValue, SafeFileName};

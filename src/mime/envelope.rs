@@ -143,6 +143,15 @@ fn is_mixed(field: &Field<'_>) -> bool {
     Structured::parse(&field.value()).value == "multipart/mixed"
 }
 
+/// The time of the newest Received field (RFC 5321 4.4: behind its last semicolon), else the Date.
+pub fn arrived(header: &[u8]) -> Option<i64> {
+    let header = header.get(..field::header_end(header)).unwrap_or(header);
+    let value = |name| field::fields(header).find(|field| field.is(name)).map(|field| field.value());
+    let received = value("Received").and_then(|value| date(value.rsplit_once(';')?.1));
+    let sent = || value("Date").and_then(|value| date(&value));
+    received.or_else(sent).map(|(seconds, _)| seconds)
+}
+
 /// Unix seconds and offset in minutes of a Date value; None where it can't be read or is absurd.
 pub fn date(value: &str) -> Option<(i64, i16)> {
     let value: String = value.chars().take(200).filter(char::is_ascii).collect();
@@ -169,6 +178,22 @@ fn jiff_date(value: &str) -> Option<(i64, i16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_arrival_is_the_newest_servers_and_else_the_senders() {
+        let date = "Date: Mon, 1 Jan 2024 10:00:00 +0000\r\n";
+        for (received, seconds) in [
+            (
+                "Received: from a by b; Mon,\r\n 1 Jan 2024 11:00:00 +0000\r\nReceived: by a; Mon, 1 Jan 2024 10:30:00 +0000\r\n",
+                1_704_106_800,
+            ),
+            ("Received: from a; odd\r\n", 1_704_103_200),
+            ("", 1_704_103_200),
+        ] {
+            assert_eq!(arrived(format!("{received}{date}\r\n").as_bytes()), Some(seconds), "{received}");
+        }
+        assert_eq!(arrived(b"Subject: x\r\n\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\n"), None);
+    }
 
     #[test]
     fn dates_as_they_come() {

@@ -50,20 +50,20 @@ impl<'a> Field<'a> {
 /// The fields of a header block, in order. Lines that belong to no field are skipped, an mbox "From " line
 /// among them.
 pub fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    blocks(header).filter_map(split_field).take(MAX_FIELDS)
+}
+
+/// A header block cut before every line that continues nothing: its fields as they stand there, and what is none.
+pub fn blocks(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = header;
     std::iter::from_fn(move || {
-        loop {
-            if rest.is_empty() {
-                return None;
-            }
-            let (block, after) = rest.split_at(field_end(rest));
-            rest = after;
-            if let Some(field) = split_field(block) {
-                return Some(field);
-            }
+        if rest.is_empty() {
+            return None;
         }
+        let (block, after) = rest.split_at(field_end(rest));
+        rest = after;
+        Some(block)
     })
-    .take(MAX_FIELDS)
 }
 
 /// Where the first field's last continuation line ends.
@@ -78,7 +78,8 @@ fn field_end(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-fn split_field(block: &[u8]) -> Option<Field<'_>> {
+/// The name and value of a block, if it is a field.
+pub fn split_field(block: &[u8]) -> Option<Field<'_>> {
     let colon = block.iter().take(1024).position(|byte| *byte == b':')?;
     let (name, raw) = block.split_at(colon);
     let name = name.trim_ascii_end();

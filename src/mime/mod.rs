@@ -1,24 +1,35 @@
-//! Bytes to values: headers to [`Envelope`], messages to [`Page`]. The one place that knows mail-parser and
-//! html2text, with bounds before and repairs after them. Pure; the worker runs it on its blocking pool.
+//! Bytes to values and back: headers to [`Envelope`], messages to [`Page`], a [`Draft`] to a message. The one place that
+//! knows mail-parser, mail-builder and html2text, with bounds before and repairs after them. Pure; the worker runs it on
+//! its blocking pool.
 //!
 //! mail-parser reads dates, address lists and rare charsets; [`structure`] splits messages itself, because
-//! 0.11.9 loses text doing it. Start reading at [`page::render`].
+//! 0.11.9 loses text doing it. Start reading at [`page::render`], and for what goes out at [`compose()`].
 
+use crate::mail::draft::ReplyTo;
 use crate::mail::page::{Part, View};
-use crate::mail::{Envelope, MessageId, Page};
+use crate::mail::{Draft, Envelope, Identity, MessageId, Page};
+
+pub use compose::ids::new_message_id;
+pub use compose::{ComposeError, Composed, Purpose, Sent, compose};
+pub use outgoing::{Outgoing, outgoing};
 
 mod addresses;
 mod body;
 mod charset;
+mod compose;
 mod envelope;
 mod facts;
 mod field;
+mod flowed;
 mod html;
+mod kept;
 mod links;
+mod outgoing;
 mod page;
 mod params;
 mod parts;
 mod plain;
+mod reply;
 mod source;
 mod structure;
 mod transfer;
@@ -30,6 +41,11 @@ const MAX_SEARCH_TEXT: usize = 256 * 1024;
 /// Reads a header block (or some fields of one). Never fails: what can't be read is absent.
 pub fn envelope(header: &[u8]) -> Envelope {
     envelope::summary(header).envelope
+}
+
+/// When a message arrived where it lies, by its newest Received field, else its Date; Unix seconds.
+pub fn arrived(header: &[u8]) -> Option<i64> {
+    envelope::arrived(header)
 }
 
 /// Renders a message for a view. `parts` is the server's structure where `whole` is false.
@@ -65,4 +81,27 @@ pub fn part(bytes: &[u8], number: &str) -> Option<(Part, Vec<u8>)> {
 /// Undoes the transfer encoding of a part that was fetched alone.
 pub fn decode(raw_part: &[u8], encoding: &str) -> Vec<u8> {
     transfer::decode(raw_part, encoding)
+}
+
+/// A message of a Drafts mailbox, ours or of another program, as a draft with the bytes of its files in their order (their
+/// `FileId` is 0 until they are stored). Ours come back as they were typed.
+pub fn draft(bytes: &[u8]) -> (Draft, Vec<Vec<u8>>) {
+    kept::read(bytes)
+}
+
+/// An empty draft of an identity, signed.
+pub fn blank(me: Option<&Identity>) -> Draft {
+    reply::blank(me)
+}
+
+/// An answer: recipients, subject, quoted text, references; as the identity that was written to, else the first. The Message-ID
+/// is left empty. With [`ReplyTo::List`] and a message of no list, nobody is written to.
+pub fn reply(original: &[u8], to: ReplyTo, me: &[Identity], now: Sent) -> Draft {
+    reply::reply(original, to, me, now)
+}
+
+/// Messages passed on: in the text with their files, or (`whole`) as files themselves. The bytes are of the attachments, in
+/// their order.
+pub fn forward(originals: &[Vec<u8>], whole: bool, me: &[Identity], now: Sent) -> (Draft, Vec<Vec<u8>>) {
+    reply::forward(originals, whole, me, now)
 }

@@ -22,9 +22,9 @@ pub struct Format {
 
 /// One line of the text, quote marks taken off, flowed lines joined.
 #[derive(Debug, PartialEq, Eq)]
-struct Logical {
-    quote: u8,
-    text: String,
+pub struct Logical {
+    pub quote: u8,
+    pub text: String,
 }
 
 /// Appends a text's lines, wrapped to `width`.
@@ -60,7 +60,8 @@ pub fn unwrapped(text: &str, format: Format) -> String {
     out
 }
 
-fn logical_lines(text: &str, format: Format) -> Vec<Logical> {
+/// The lines of a text as they were meant.
+pub fn logical_lines(text: &str, format: Format) -> Vec<Logical> {
     let mut out: Vec<Logical> = Vec::new();
     let mut joining = false;
     for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
@@ -135,7 +136,7 @@ impl Styles {
 }
 
 /// Where the signature or a mailing list's footer begins.
-fn signature(lines: &[Logical]) -> usize {
+pub fn signature(lines: &[Logical]) -> usize {
     let last = lines.iter().rposition(|line| line.quote == 0 && matches!(line.text.as_str(), "-- " | "--"));
     let is_short = |at: &usize| lines.len() - at <= 30;
     let footer =

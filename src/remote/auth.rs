@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::{RemoteError, Result};
 use crate::config::{Credentials, Secret};
@@ -32,6 +33,23 @@ pub enum Kind {
 pub struct Given {
     pub secret: Secret,
     pub kind: Kind,
+}
+
+impl Given {
+    /// What SASL sends for it, before base64: PLAIN (RFC 4616), XOAUTH2, OAUTHBEARER (RFC 7628).
+    pub fn sasl(&self, mechanism: &str, user: &str) -> Zeroizing<String> {
+        let secret = self.secret.expose();
+        Zeroizing::new(match mechanism {
+            "XOAUTH2" => format!("user={user}\x01auth=Bearer {secret}\x01\x01"),
+            "OAUTHBEARER" => format!("n,a={},\x01auth=Bearer {secret}\x01\x01", sasl_name(user)),
+            _ => format!("\0{user}\0{secret}"),
+        })
+    }
+}
+
+/// RFC 5801: "," and "=" would end the name.
+fn sasl_name(user: &str) -> String {
+    user.replace('=', "=3D").replace(',', "=2C")
 }
 
 /// The secret of one account, shared by its connections.
@@ -116,8 +134,8 @@ impl Secrets {
 }
 
 /// All of a pipe, bounded. What can't be read is empty: the exit status decides.
-async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: Option<R>) -> zeroize::Zeroizing<Vec<u8>> {
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(4096));
+async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: Option<R>) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     if let Some(pipe) = pipe {
         let _ = pipe.take(MAX_OUTPUT).read_to_end(&mut bytes).await;
     }
@@ -139,6 +157,14 @@ mod tests {
 
     fn command(script: &str) -> Secrets {
         Secrets::new("work", Credentials::PasswordCommand(vec!["/bin/sh".into(), "-c".into(), script.into()]))
+    }
+
+    #[test]
+    fn sasl_answers_have_the_form_of_their_mechanism() {
+        let given = Given { secret: Secret::new("s3cret"), kind: Kind::Token };
+        assert_eq!(*given.sasl("PLAIN", "ada"), "\0ada\0s3cret");
+        assert_eq!(*given.sasl("XOAUTH2", "ada"), "user=ada\x01auth=Bearer s3cret\x01\x01");
+        assert_eq!(*given.sasl("OAUTHBEARER", "a=d,a"), "n,a=a=3Dd=2Ca,\x01auth=Bearer s3cret\x01\x01");
     }
 
     #[tokio::test]

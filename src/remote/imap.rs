@@ -32,7 +32,7 @@ use tokio::sync::Notify;
 use self::command::Command;
 use self::session::{Deadlines, Session, Validities};
 use super::auth::Secrets;
-use super::net::{Connector, Trace, Trust};
+use super::net::{Connector, Trace};
 use super::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window};
 use crate::config::{Secret, Server};
 use crate::mail::{Flags, Key};
@@ -53,10 +53,9 @@ impl Account {
     /// `name` is the configuration's name of the account, for sentences and traces.
     pub fn new(name: impl Into<String>, server: Server) -> Self {
         let name = name.into();
-        let trust = Trust { ca_file: server.ca_file.clone(), client_cert: server.client_cert.clone() };
         Self {
             secrets: Secrets::new(&name, server.credentials.clone()),
-            connector: Connector::new(&server.host, server.port, trust),
+            connector: Connector::to(&server),
             name,
             server,
             deadlines: Deadlines::default(),
@@ -152,6 +151,10 @@ impl Remote for Session {
 
     async fn append(&mut self, mailbox: &str, bytes: Vec<u8>, flags: &Flags, received: i64) -> Result<Option<Key>> {
         self.append_message(mailbox, &bytes, flags, received).await
+    }
+
+    async fn create(&mut self, mailbox: &str) -> Result<()> {
+        self.create_mailbox(mailbox).await
     }
 
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {

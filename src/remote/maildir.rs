@@ -3,9 +3,10 @@
 //! rename, add and delete at any time: a name is only ever a guess that may have to be looked up again.
 //!
 //! [`folder`] is one mailbox with the file names it had at the last look; `names` reads file names,
-//! `mailboxes` the tree, `read` and `change` the files, `watch` waits.
+//! `mailboxes` the tree, `read` and `change` the files, `watch` waits; [`deliver`] is for mail fetched elsewhere.
 
 mod change;
+pub mod deliver;
 mod folder;
 mod keywords;
 mod mailboxes;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
+pub use self::change::make_folders;
 use self::folder::Folder;
 use self::watch::Watch;
 use super::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window};
@@ -41,7 +43,7 @@ impl Connect for Account {
     async fn connect(&self, _first: Option<&str>) -> Result<Connection> {
         let root = self.root.clone();
         blocking(move || mailboxes::check_root(&root)).await?;
-        Ok(Connection { root: self.root.clone(), folder: None, watch: None })
+        Ok(Connection { root: self.root.clone(), folder: None, watch: None, rests: None })
     }
 }
 
@@ -52,9 +54,17 @@ pub struct Connection {
     /// The mailbox last used, with its file names.
     folder: Option<(String, Folder)>,
     watch: Option<(String, Watch)>,
+    rests: Option<Arc<Notify>>,
 }
 
 impl Connection {
+    /// Notifies when it first has nothing to do but to wait.
+    #[must_use]
+    pub fn when_resting(mut self, rests: Arc<Notify>) -> Self {
+        self.rests = Some(rests);
+        self
+    }
+
     /// Runs file work on a mailbox off the async threads. The folder travels there and back; when the
     /// caller gives up in between, it is simply read again next time.
     async fn run<T: Send + 'static>(&mut self, mailbox: &str, work: impl FnOnce(&mut Folder) -> Result<T> + Send + 'static) -> Result<T> {
@@ -159,6 +169,11 @@ impl Remote for Connection {
         self.run(mailbox, move |folder| change::append(folder, &bytes, &flags, received).map(Some)).await
     }
 
+    async fn create(&mut self, mailbox: &str) -> Result<()> {
+        let path = self.path_of(mailbox)?;
+        blocking(move || change::create(&path)).await
+    }
+
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
         let keys = keys.to_vec();
         self.run(mailbox, move |folder| change::delete(folder, &keys)).await
@@ -174,6 +189,9 @@ impl Remote for Connection {
     }
 
     async fn wait(&mut self, mailbox: &str, stop: Arc<Notify>) -> Result<Hint> {
+        if let Some(rests) = self.rests.take() {
+            rests.notify_one();
+        }
         let path = self.path_of(mailbox)?;
         if self.watch.as_ref().is_none_or(|(name, _)| name != mailbox) {
             self.watch = Some((mailbox.to_owned(), Watch::new(&path)));

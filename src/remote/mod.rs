@@ -1,12 +1,19 @@
 //! Servers and stores of other programs, behind one small trait. A remote knows bytes and protocol, never
 //! our rows: the worker decides what to ask, the store remembers the answer.
 //!
-//! Start with [`Remote`]; `imap.rs` and `maildir.rs` implement it, tests have a third.
+//! Start with [`Remote`]; `imap.rs` and `maildir.rs` implement it, tests have a third. `pop3.rs` only fetches:
+//! its mail is delivered into a Maildir and read there. What goes out has a trait of its own: [`submit::Submit`],
+//! implemented by `smtp.rs` and `sendmail.rs`.
 
 pub mod auth;
+pub mod deliver;
 pub mod imap;
 pub mod maildir;
 pub mod net;
+pub mod pop3;
+pub mod sendmail;
+pub mod smtp;
+pub mod submit;
 pub mod utf7;
 
 use std::future::Future;
@@ -130,6 +137,12 @@ pub trait Remote: Send {
 
     /// Adds a message; `received` in Unix seconds. The key where the server tells it (APPENDUID).
     fn append(&mut self, mailbox: &str, bytes: Vec<u8>, flags: &Flags, received: i64) -> impl Future<Output = Result<Option<Key>>> + Send;
+
+    /// Makes a mailbox of this wire name; one that is there already is no error.
+    fn create(&mut self, mailbox: &str) -> impl Future<Output = Result<()>> + Send {
+        let refusal = format!("{mailbox} can't be made there");
+        async move { Err(RemoteError::Rejected(refusal)) }
+    }
 
     /// Deletes exactly these for ever; messages that are gone are no error. Where the server can't delete
     /// exactly (no UIDPLUS) and others' \Deleted messages are there, they are only marked: Rejected.

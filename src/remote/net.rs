@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::pin::Pin;
@@ -16,13 +17,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{RemoteError, Result};
+use crate::config::{Security, Server};
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(15);
 /// One address of several may swallow packets: leave time for the next.
@@ -43,6 +45,7 @@ pub struct Connector {
     host: String,
     port: u16,
     trust: Trust,
+    bind: Option<IpAddr>,
     tls: OnceCell<Arc<ClientConfig>>,
 }
 
@@ -57,7 +60,33 @@ pub struct Trust {
 
 impl Connector {
     pub fn new(host: impl Into<String>, port: u16, trust: Trust) -> Self {
-        Self { host: host.into(), port, trust, tls: OnceCell::new() }
+        Self { host: host.into(), port, trust, bind: None, tls: OnceCell::new() }
+    }
+
+    /// As a server's table in the configuration says.
+    pub fn to(server: &Server) -> Self {
+        let trust = Trust { ca_file: server.ca_file.clone(), client_cert: server.client_cert.clone() };
+        Self::new(&server.host, server.port, trust)
+    }
+
+    /// Connects from this local address.
+    #[must_use]
+    pub fn from_address(mut self, bind: Option<IpAddr>) -> Self {
+        self.bind = bind;
+        self
+    }
+
+    /// Connects as this kind of security begins: TLS at once, or in clear with TLS made ready for later.
+    pub async fn open(&self, security: Security) -> Result<Stream> {
+        match security {
+            Security::Tls => self.tls().await,
+            Security::Plaintext => self.tcp().await.map(Stream::Plain),
+            Security::StartTls => {
+                let (tcp, ready) = tokio::join!(self.tcp(), self.prepare());
+                ready?;
+                tcp.map(Stream::Plain)
+            }
+        }
     }
 
     /// Connects TCP, trying the host's addresses in turn.
@@ -66,10 +95,13 @@ impl Connector {
         let offline = |why: String| RemoteError::Offline(format!("can't reach {}:{}: {why}", self.host, self.port));
         let found = timeout_at(until, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
         let addresses = found.map_err(|_| offline("the name was not resolved in time".into()))?.map_err(|e| offline(e.to_string()))?;
-        let mut why = "the name has no address".to_owned();
-        for address in addresses {
+        let mut why = match self.bind {
+            Some(bind) => format!("it has no address that can be reached from {bind}"),
+            None => "the name has no address".to_owned(),
+        };
+        for address in addresses.filter(|address| self.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())) {
             let part = until.min(Instant::now() + ADDRESS_DEADLINE);
-            match timeout_at(part, TcpStream::connect(address)).await {
+            match timeout_at(part, connect(address, self.bind)).await {
                 Ok(Ok(stream)) => {
                     stream.set_nodelay(true).map_err(|e| offline(e.to_string()))?;
                     return Ok(stream);
@@ -133,6 +165,14 @@ impl Connector {
     }
 }
 
+async fn connect(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(bind) = bind else { return TcpStream::connect(address).await };
+    let socket = if bind.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let bound = socket.bind(SocketAddr::new(bind, 0));
+    bound.map_err(|error| io::Error::new(error.kind(), format!("the local address {bind} (bind) can't be used: {error}")))?;
+    socket.connect(address).await
+}
+
 fn certificate_error(host: &str, why: &CertificateError) -> String {
     use CertificateError as E;
     match why {
@@ -188,6 +228,31 @@ impl Stream {
     pub fn is_tls(&self) -> bool {
         matches!(self, Stream::Tls(_))
     }
+
+    /// Our end's address; None where the connection is gone.
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        let tcp = match self {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0,
+        };
+        tcp.local_addr().ok().map(|address| address.ip().to_canonical())
+    }
+
+    /// Refuses to send a password readable to others: TLS, this machine, or the user's own word for it.
+    pub fn check_may_sign_in(&self, server: &Server) -> Result<()> {
+        if self.is_tls() || self.is_loopback() || server.allow_plaintext_password {
+            return Ok(());
+        }
+        let host = &server.host;
+        Err(RemoteError::Untrusted(format!(
+            "the password is not sent in clear to {host}: use security = \"tls\" or \"starttls\", or set allow_plaintext_password = true"
+        )))
+    }
+}
+
+/// What a server does before TLS that only someone in between would (CVE-2011-0411 and its kin).
+pub fn attack(what: &str) -> RemoteError {
+    RemoteError::Protocol(format!("{what}: someone may sit in between; the connection was closed and no password was sent"))
 }
 
 impl AsyncRead for Stream {

@@ -10,11 +10,16 @@ use super::work::Work;
 use super::{addresses, codec};
 use crate::mail::server::{Body, NewMessage};
 use crate::mail::thread::id_hash;
-use crate::mail::{AccountId, Address, ContentId, FlagBits, MailboxId, MessageId};
+use crate::mail::{AccountId, Address, ContentId, Envelope, FlagBits, MailboxId, MessageId};
 use crate::store::{StoreError, lookup};
 
 /// Search text kept of one body, in bytes; more finds nothing that people look for.
 const MAX_TEXT: usize = 256 * 1024;
+
+/// Pages that one step of merging the search index writes; a user's change waits for one at most.
+const MERGE: usize = 16;
+/// Octets of text after which a page of the index has to be merged, its segments being merged twice at most.
+const OWES: usize = 512;
 
 /// A 64-bit name for the server's content id within an account.
 pub(super) fn identity_hash(account: AccountId, identity: &str) -> i64 {
@@ -28,14 +33,18 @@ impl Work<'_> {
         Ok(statement.query_row([identity], |row| row.get(0).map(ContentId)).optional()?)
     }
 
-    pub fn insert_content(&self, account: AccountId, message: &NewMessage, links: &Links, identity: Option<i64>) -> Result<ContentId> {
+    pub fn insert_content(&mut self, account: AccountId, message: &NewMessage, links: &Links, identity: Option<i64>) -> Result<ContentId> {
         let envelope = &message.envelope;
-        let list_id = envelope.list_id.as_deref().map(|id| addresses::find_or_add(self.db, &Address::new("", id))).transpose()?;
+        let lately = &mut self.memory.lately;
+        let list_id = envelope.list_id.as_deref().map(|id| lately.find_or_add(self.db, &Address::new("", id))).transpose()?;
+        let sender = lately.intern(self.db, &envelope.from)?;
+        let recipients = lately.intern(self.db, &envelope.to)?;
+        let copies = lately.intern(self.db, &envelope.cc)?;
         self.db
             .prepare_cached(
                 "INSERT INTO content (account, received, date, size, hash, parent, identity, attachment, sender, recipients, copies, \
-                 subject, rfc_message_id, list_id) VALUES (:account, :received, :date, :size, :hash, :parent, :identity, :attachment, \
-                 :sender, :recipients, :copies, :subject, :rfc_message_id, :list_id)",
+                 subject, rfc_message_id, list_id, indexed) VALUES (:account, :received, :date, :size, :hash, :parent, :identity, \
+                 :attachment, :sender, :recipients, :copies, :subject, :rfc_message_id, :list_id, 1)",
             )?
             .execute(named_params! {
                 ":account": account.0,
@@ -46,14 +55,48 @@ impl Work<'_> {
                 ":parent": links.parent(),
                 ":identity": identity,
                 ":attachment": envelope.has_attachment,
-                ":sender": addresses::intern(self.db, &envelope.from)?,
-                ":recipients": addresses::intern(self.db, &envelope.to)?,
-                ":copies": addresses::intern(self.db, &envelope.cc)?,
+                ":sender": sender,
+                ":recipients": recipients,
+                ":copies": copies,
                 ":subject": Some(envelope.subject.as_str()).filter(|subject| !subject.is_empty()),
                 ":rfc_message_id": envelope.rfc_message_id,
                 ":list_id": list_id,
             })?;
-        Ok(ContentId(self.db.last_insert_rowid()))
+        let content = ContentId(self.db.last_insert_rowid());
+        self.index_envelope(content, envelope)?;
+        Ok(content)
+    }
+
+    /// Writes the search row of a new content from what is at hand.
+    fn index_envelope(&mut self, content: ContentId, envelope: &Envelope) -> Result<()> {
+        let mut to = words(&envelope.to);
+        to.push(' ');
+        to.push_str(&words(&envelope.cc));
+        to.push(' ');
+        to.push_str(envelope.list_id.as_deref().unwrap_or_default());
+        let row = SearchRow { sender: words(&envelope.from), recipients: to, subject: envelope.subject.as_str() };
+        self.feed("INSERT INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)", content, &row, "")
+    }
+
+    fn feed(&mut self, sql: &str, content: ContentId, row: &SearchRow<'_>, body: &str) -> Result<()> {
+        let (sender, recipients, subject) = (searchable(&row.sender), searchable(&row.recipients), searchable(row.subject));
+        let length = sender.len() + recipients.len() + subject.len() + body.len();
+        self.db.prepare_cached(sql)?.execute((content.0, sender, recipients, subject, body))?;
+        self.memory.owed += length;
+        Ok(())
+    }
+
+    /// Merges segments of the search index in proportion to what was written, in steps that keep no user waiting:
+    /// SQLite would now and then merge many at once.
+    pub fn tend_index(&mut self) -> Result<()> {
+        while self.memory.owed / OWES > 0 && !self.memory.is_hurried() {
+            let before = self.db.total_changes();
+            self.db.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([MERGE as i64])?;
+            // one change is the command itself (FTS5, "The 'merge' Command")
+            let is_merged = self.db.total_changes() - before < 2;
+            self.memory.owed = if is_merged { 0 } else { self.memory.owed.saturating_sub(MERGE * OWES) };
+        }
+        Ok(())
     }
 
     /// Keeps bodies of a mailbox's messages; one whose message is gone is left out.
@@ -62,10 +105,11 @@ impl Work<'_> {
             let Some(id) = lookup::find_key(self.db, mailbox, &body.key)? else { continue };
             self.add_body(id, mailbox, body, texts.get(index).map(String::as_str).unwrap_or_default())?;
         }
-        Ok(())
+        self.tend_index()
     }
 
-    fn add_body(&mut self, id: MessageId, mailbox: MailboxId, body: &Body, text: &str) -> Result<()> {
+    /// Keeps the body of one message.
+    pub fn add_body(&mut self, id: MessageId, mailbox: MailboxId, body: &Body, text: &str) -> Result<()> {
         let content: i64 = self.db.prepare_cached("SELECT content FROM message WHERE id = ?1")?.query_row([id.0], |row| row.get(0))?;
         let kept: i64 = self.db.prepare_cached("SELECT body FROM content WHERE id = ?1")?.query_row([content], |row| row.get(0))?;
         let new = if body.bytes.is_empty() { 0 } else { 1 + i64::from(body.whole) };
@@ -91,7 +135,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Adds headers not yet indexed, at most `limit`; how many are left, counted up to 1,000.
+    /// Adds headers not yet indexed (those of an older version), at most `limit`; how many are left, counted up to
+    /// 1,000.
     pub fn index_some(&mut self, limit: usize) -> Result<usize> {
         let mut statement = self.db.prepare_cached("SELECT id FROM content WHERE indexed = 0 ORDER BY id LIMIT ?1")?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -99,6 +144,7 @@ impl Work<'_> {
         for id in ids {
             self.index(ContentId(id), None)?;
         }
+        self.tend_index()?;
         // counted only so far: a count of all would cost more than the batch
         let mut statement = self.db.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM content WHERE indexed = 0 LIMIT 1000)")?;
         Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(|left| usize::try_from(left).unwrap_or_default())?)
@@ -121,9 +167,13 @@ impl Work<'_> {
         let body = body.unwrap_or_default();
         let end = body.floor_char_boundary(MAX_TEXT);
         let text = searchable(body.get(..end).unwrap_or(body));
-        self.db
-            .prepare_cached("INSERT OR REPLACE INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute((content.0, searchable(&sender), searchable(&recipients), searchable(&subject), text))?;
+        let row = SearchRow { sender, recipients, subject: &subject };
+        self.feed(
+            "INSERT OR REPLACE INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            content,
+            &row,
+            &text,
+        )?;
         self.db.prepare_cached("UPDATE content SET indexed = max(indexed, ?2) WHERE id = ?1")?.execute((content.0, indexed))?;
         Ok(())
     }
@@ -159,6 +209,13 @@ impl Work<'_> {
         self.user.prepare_cached("DELETE FROM local WHERE message = ?1")?.execute([id.0])?;
         Ok(())
     }
+}
+
+/// What search finds in the headers of a content.
+struct SearchRow<'a> {
+    sender: String,
+    recipients: String,
+    subject: &'a str,
 }
 
 fn words(list: &[Address]) -> String {

@@ -9,7 +9,7 @@ use super::contents::identity_hash;
 use super::lookup::{self, PLACED, PLACED_COLUMNS, read_placed};
 use super::rows::{Placed, Sent, State};
 use super::threads::Links;
-use super::work::Work;
+use super::work::{Changes, Work};
 use super::{Changed, Merged, Result, StoreError, Validity};
 use crate::mail::server::{NewMessage, Opened, Window};
 use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
@@ -20,13 +20,40 @@ type Known = (NewMessage, Option<i64>);
 /// Lost in mailbox ?1, or in flight to it.
 const IS_AWAITED: &str = "((m.state = 2 AND m.mailbox = ?1) OR s.mailbox = ?1)";
 
-impl Work<'_> {
-    pub fn add_messages(&mut self, mailbox: MailboxId, mut messages: Vec<NewMessage>) -> Result<Changed> {
+/// Rows added before the user is given way to.
+const LEAST: usize = 8;
+
+/// Headers on their way into the store, part by part.
+#[derive(Debug)]
+pub(super) struct Adding {
+    mailbox: MailboxId,
+    /// What came; None once the rows that were awaited had their pick.
+    came: Option<Vec<NewMessage>>,
+    rest: std::vec::IntoIter<Known>,
+    changes: Changes,
+}
+
+impl Adding {
+    pub fn new(mailbox: MailboxId, mut messages: Vec<NewMessage>) -> Self {
         // newest first, as a first sync goes: indexes grow at their end and stay dense
         messages.sort_by(|a, b| b.key.cmp(&a.key));
+        Self { mailbox, came: Some(messages), rest: Vec::new().into_iter(), changes: Changes::default() }
+    }
+}
+
+impl Work<'_> {
+    /// Adds until all is done or the user waits; None: there is more.
+    pub fn add_some(&mut self, adding: &mut Adding) -> Result<Option<Changed>> {
+        let mailbox = adding.mailbox;
+        std::mem::swap(&mut self.changes, &mut adding.changes);
         let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
-        let mut first_born = None;
-        for (message, identity) in self.without_awaited(account, mailbox, messages, true)? {
+        if let Some(messages) = adding.came.take() {
+            adding.rest = self.without_awaited(account, mailbox, messages, true)?.into_iter();
+        }
+        let (mut first_born, mut done) = (None, 0);
+        while done < LEAST || !self.memory.is_hurried() {
+            let Some((message, identity)) = adding.rest.next() else { break };
+            done += 1;
             if self.memory.has_left(mailbox, &message.key) {
                 continue;
             }
@@ -40,7 +67,12 @@ impl Work<'_> {
         if let Some(first) = first_born {
             self.memory.birth(first.0);
         }
-        Ok(std::mem::take(&mut self.changes).finish())
+        if adding.rest.len() > 0 {
+            std::mem::swap(&mut self.changes, &mut adding.changes);
+            return Ok(None);
+        }
+        self.tend_index()?;
+        Ok(Some(std::mem::take(&mut self.changes).finish()))
     }
 
     /// Gives new messages to the rows that are lost in this mailbox or in flight to it; the others come back,

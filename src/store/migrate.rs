@@ -6,9 +6,14 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{Result, StoreError};
 
 /// Versions of mail.db, from 1.
-pub(super) const MAIL: &[&str] = &[include_str!("schema/mail_001.sql")];
+pub(super) const MAIL: &[&str] = &[include_str!("schema/mail_001.sql"), include_str!("schema/mail_002.sql")];
 /// Versions of user.db, from 1.
-pub(super) const USER: &[&str] = &[include_str!("schema/user_001.sql")];
+pub(super) const USER: &[&str] = &[
+    include_str!("schema/user_001.sql"),
+    include_str!("schema/user_002.sql"),
+    include_str!("schema/user_003.sql"),
+    include_str!("schema/user_004.sql"),
+];
 
 /// The version a file is at; an error if a newer program wrote it.
 pub(super) fn check(db: &Connection, steps: &[&str], file: &str) -> Result<i64> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::migrate::{self, MAIL, USER};
@@ -18,10 +19,11 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// Opens or creates both databases (0700 folder, 0600 files), migrates, starts the writer thread.
 pub fn open(paths: &Paths) -> Result<Writer> {
+    let mut notices = Vec::new();
+    restore_missing(&paths.user_db, &mut notices)?;
     for file in [&paths.user_db, &paths.mail_db] {
         create_private(file)?;
     }
-    let mut notices = Vec::new();
     let lock_path = beside(&paths.mail_db, "lock");
     let mut lock = lock_shared(&lock_path)?;
     let user = open_user(&paths.user_db, &mut notices)?;
@@ -37,6 +39,19 @@ pub fn open(paths: &Paths) -> Result<Writer> {
     guard_ids(&user, &mail)?;
     let engine = Engine { mail, user, ids: Ids::default(), memory: Memory::default(), session: session(), _lock: lock };
     Writer::start(paths.clone(), engine, notices)
+}
+
+/// `user.db` alone, for a process that only adds to it.
+pub(super) fn own_alone(paths: &Paths) -> Result<Connection> {
+    create_private(&paths.user_db)?;
+    let mut notices = Vec::new();
+    let user = open_user(&paths.user_db, &mut notices)?;
+    notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    // the log is on the disk when the transaction is; copying it into the database can wait for a longer life
+    user.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // but not for ever: who opens the file next reads the log first
+    user.execute_batch("PRAGMA wal_autocheckpoint = 256")?;
+    Ok(user)
 }
 
 /// `mail.db` -> `mail.db.lock`.
@@ -116,7 +131,7 @@ fn open_user(file: &Path, notices: &mut Vec<String>) -> Result<Connection> {
             let backup = beside(file, "backup");
             let restored = backup.exists();
             if restored {
-                fs::copy(&backup, file).map_err(io("can't restore", file))?;
+                restore(&backup, file)?;
             } else {
                 create_private(file)?;
             }
@@ -126,6 +141,27 @@ fn open_user(file: &Path, notices: &mut Vec<String>) -> Result<Connection> {
         }
         other => other,
     }
+}
+
+/// Puts a copy of the backup in place, in which nothing is to be sent by itself: it may have been sent since.
+fn restore(backup: &Path, file: &Path) -> Result<()> {
+    let fresh = beside(file, "restoring");
+    fs::copy(backup, &fresh).map_err(io("can't restore", file))?;
+    let db = Connection::open(&fresh)?;
+    super::outbox::doubt(&db)?;
+    drop(db);
+    fs::rename(&fresh, file).map_err(io("can't restore", file))
+}
+
+/// A user.db that is gone while its copy is there (taken away, or a start ended while a damaged one gave way): the copy is opened.
+fn restore_missing(file: &Path, notices: &mut Vec<String>) -> Result<()> {
+    let backup = beside(file, "backup");
+    if file.exists() || !backup.exists() {
+        return Ok(());
+    }
+    restore(&backup, file)?;
+    notices.push(format!("{} was gone; the copy made at the last start was opened", file.display()));
+    Ok(())
 }
 
 /// Moves a file with its log to a free name beside it.

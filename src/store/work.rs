@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 
+use super::addresses::Lately;
 use super::rows::Placed;
 use super::{Changed, ChangedMailbox, Result, lookup};
 use crate::mail::{AccountId, Key, MailboxId, MessageId, Uid};
@@ -28,6 +29,11 @@ pub(super) struct Ids {
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     clock: Arc<AtomicU64>,
+    /// Jobs of the user's that wait.
+    users: Arc<AtomicUsize>,
+    /// Pages that the merging of the search index lags behind its writing.
+    pub owed: usize,
+    pub lately: Lately,
     /// When the last push of a row ended.
     touched: HashMap<MessageId, u64>,
     touched_order: VecDeque<(u64, MessageId)>,
@@ -42,8 +48,18 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub fn new(clock: Arc<AtomicU64>) -> Self {
-        Self { clock, ..Self::default() }
+    pub fn new(clock: Arc<AtomicU64>, users: Arc<AtomicUsize>) -> Self {
+        Self { clock, users, ..Self::default() }
+    }
+
+    /// The user waits: whatever can be done later is.
+    pub fn is_hurried(&self) -> bool {
+        self.users.load(Ordering::SeqCst) > 0
+    }
+
+    #[cfg(test)]
+    pub fn pretend_hurry(&self, users: usize) {
+        self.users.store(users, Ordering::SeqCst);
     }
 
     pub fn now(&self) -> u64 {

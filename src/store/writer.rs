@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::holder::Run;
+use super::messages::Adding;
 use super::work::{Changes, Ids, Memory, Work};
 use super::{Applied, Changed, Merged, Paths, Pending, Push, PushEnd, Reader, Result, StoreError, Unresolved, Validity, open};
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Window};
@@ -40,6 +42,7 @@ impl Engine {
     /// Runs one job in one transaction; an error or a panic leaves nothing of it.
     pub fn transact<T>(&mut self, job: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
         let tx = self.mail.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.memory.lately.begin();
         let mut work = Work {
             db: &tx,
             user: &self.user,
@@ -50,6 +53,7 @@ impl Engine {
         };
         let answer = job(&mut work)?;
         tx.commit()?;
+        self.memory.lately.commit();
         Ok(answer)
     }
 
@@ -89,8 +93,11 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     clock: Arc<AtomicU64>,
+    /// Jobs of the user's that wait.
+    users: Arc<AtomicUsize>,
     notices: Mutex<Vec<String>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    run: Arc<Run>,
 }
 
 /// Locks; a panic elsewhere while holding it does not matter to a queue of jobs.
@@ -127,6 +134,7 @@ fn stop(shared: &Shared) {
         // a panic of the thread was already told to whoever waited for its answers
         let _ = thread.join();
     }
+    shared.run.release();
 }
 
 /// Runs jobs until told to stop and nothing is left.
@@ -138,6 +146,7 @@ fn run(shared: &Shared, mut engine: Engine) {
         let mut queue = lock(&shared.queue);
         let job = loop {
             if let Some(job) = queue.user.pop_front() {
+                shared.users.fetch_sub(1, Ordering::SeqCst);
                 break Some(job);
             }
             if let Some(job) = queue.sync.pop_front() {
@@ -174,18 +183,47 @@ fn run(shared: &Shared, mut engine: Engine) {
     engine.close(was_unclean && owes_housekeeping);
 }
 
+/// One part of a job; the next is first in the queue of the sync's.
+fn part_job<T: Send + 'static>(
+    shared: Arc<Shared>,
+    mut part: impl FnMut(&mut Work<'_>) -> Result<Option<T>> + Send + 'static,
+    tell: oneshot::Sender<Result<T>>,
+) -> Job {
+    Box::new(move |engine: &mut Engine| {
+        let result = catch_unwind(AssertUnwindSafe(|| engine.transact(&mut part)));
+        let answer = match result.unwrap_or_else(|_| Err(failed_inside())) {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => {
+                let next = part_job(Arc::clone(&shared), part, tell);
+                return lock(&shared.queue).sync.push_front(next);
+            }
+            Err(error) => Err(error),
+        };
+        // whoever asked may have gone; the work is done all the same
+        let _ = tell.send(answer);
+    })
+}
+
+fn failed_inside() -> StoreError {
+    StoreError::Other("a store job failed inside; nothing of it was saved".into())
+}
+
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(paths: Paths, mut engine: Engine, notices: Vec<String>) -> Result<Self> {
-        let clock = Arc::new(AtomicU64::new(1));
-        engine.memory = Memory::new(Arc::clone(&clock));
+        let (clock, users) = (Arc::new(AtomicU64::new(1)), Arc::default());
+        engine.memory = Memory::new(Arc::clone(&clock), Arc::clone(&users));
+        let folder = paths.user_db.parent().map(std::path::PathBuf::from).unwrap_or_default();
+        let this_run = Arc::new(Run::new(folder, engine.session));
         let shared = Arc::new(Shared {
             paths,
             queue: Mutex::default(),
             wake: Condvar::new(),
             clock,
+            users,
             notices: Mutex::new(notices),
             thread: Mutex::default(),
+            run: this_run,
         });
         let in_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -200,13 +238,18 @@ impl Writer {
         let (tell, answer) = oneshot::channel();
         let job: Job = Box::new(move |engine: &mut Engine| {
             let result = catch_unwind(AssertUnwindSafe(|| run(engine)));
-            let result = result.unwrap_or_else(|_| Err(StoreError::Other("a store job failed inside; nothing of it was saved".into())));
+            let result = result.unwrap_or_else(|_| Err(failed_inside()));
             // whoever asked may have gone; the work is done all the same
             let _ = tell.send(result);
         });
         let mut queue = lock(&self.shared.queue);
         if !queue.stopping {
-            if is_user { queue.user.push_back(job) } else { queue.sync.push_back(job) }
+            if is_user {
+                queue.user.push_back(job);
+                self.shared.users.fetch_add(1, Ordering::SeqCst);
+            } else {
+                queue.sync.push_back(job);
+            }
         }
         drop(queue);
         self.shared.wake.notify_one();
@@ -221,6 +264,46 @@ impl Writer {
     /// A job of the sync's.
     pub(super) fn sync_job<T: Send + 'static>(&self, job: impl FnOnce(&mut Work<'_>) -> Result<T> + Send + 'static) -> Pending<T> {
         self.push_job(false, |engine| engine.transact(job))
+    }
+
+    /// A job of the sync's that gives way to the user's: it is run again and again, each time in a transaction of its
+    /// own, until it has an answer.
+    pub(super) fn sync_parts<T: Send + 'static>(
+        &self,
+        part: impl FnMut(&mut Work<'_>) -> Result<Option<T>> + Send + 'static,
+    ) -> Pending<T> {
+        let (tell, answer) = oneshot::channel();
+        let job = part_job(Arc::clone(&self.shared), part, tell);
+        let mut queue = lock(&self.shared.queue);
+        if !queue.stopping {
+            queue.sync.push_back(job);
+        }
+        drop(queue);
+        self.shared.wake.notify_one();
+        Pending(answer)
+    }
+
+    /// A job on `user.db` alone, in one transaction that is on the disk when it is answered.
+    pub(super) fn own_job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Pending<T> {
+        self.push_job(true, |engine| {
+            let tx = engine.user.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = job(&tx)?;
+            tx.commit()?;
+            Ok(answer)
+        })
+    }
+
+    /// A job of the user's on both databases, with transactions of its own.
+    pub(super) fn engine_job<T: Send + 'static>(&self, job: impl FnOnce(&mut Engine) -> Result<T> + Send + 'static) -> Pending<T> {
+        self.push_job(true, job)
+    }
+
+    /// This run, as others see whether it lives.
+    pub(super) fn run(&self) -> Arc<Run> {
+        Arc::clone(&self.shared.run)
     }
 
     /// What opening had to repair or give up, in sentences for the user; each is told once.
@@ -269,9 +352,11 @@ impl Writer {
         self.sync_job(move |work| work.opened(mailbox, opened))
     }
 
-    /// Headers came: new rows, or rows that were lost or in flight, or known ones whose flags are merged.
+    /// Headers came: new rows, or rows that were lost or in flight, or known ones whose flags are merged. Gives way to
+    /// what the user does meanwhile.
     pub fn add_messages(&self, mailbox: MailboxId, messages: Vec<NewMessage>) -> Pending<Changed> {
-        self.sync_job(move |work| work.add_messages(mailbox, messages))
+        let mut adding = Adding::new(mailbox, messages);
+        self.sync_parts(move |work| work.add_some(&mut adding))
     }
 
     /// Gives messages that came to the rows that are lost here; the others come back.

@@ -122,6 +122,28 @@ pub enum Action {
     ReplyList,
     Forward,
     ForwardAttachment,
+    Send,
+    SendLater,
+    Unsend,
+    NextField,
+    PreviousField,
+    SaveDraft,
+    CloseDraft,
+    DiscardDraft,
+    OtherPane,
+    NextDraft,
+    PreviousDraft,
+    UndoTyping,
+    RedoTyping,
+    FindInDraft,
+    Attach,
+    Detach,
+    Editor,
+    Identity,
+    Signature,
+    CopyFields,
+    PreviewDraft,
+    SendNow,
     Snooze,
     Mute,
     InviteAccept,
@@ -207,7 +229,7 @@ impl Context {
 
     /// Text is typed here: printable keys are letters, never verbs.
     pub fn is_typing(self) -> bool {
-        Contexts::TYPING.contains(self)
+        Contexts::TYPING.contains(self) || self == Self::Compose
     }
 }
 
@@ -220,6 +242,7 @@ impl Contexts {
     pub const LIST: Self = Self::one(Context::List);
     pub const READER: Self = Self::one(Context::Reader);
     pub const TASKS: Self = Self::one(Context::Tasks);
+    pub const COMPOSE: Self = Self::one(Context::Compose);
     pub const ACCOUNTS: Self = Self::one(Context::Accounts);
     pub const WELCOME: Self = Self::one(Context::Welcome);
     /// Both places that show a message's text.
@@ -244,6 +267,11 @@ impl Contexts {
 
     const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Without the composer, where the keys of a row are others (`ActionSpec::keys_in`).
+    pub const fn beside_compose(self) -> Self {
+        Self(self.0 & !Self::COMPOSE.0)
     }
 
     /// Whether `context` is among them.
@@ -287,10 +315,17 @@ pub struct ActionSpec {
     gmail: &'static [&'static str],
     mutt: &'static [&'static str],
     emacs: &'static [&'static str],
+    /// In the composer, in every preset: chords and control keys, because letters are text.
+    compose: &'static [&'static str],
 }
 
 impl ActionSpec {
-    /// The default keys, as [`crate::ui::keymap::parse_keys`] reads them.
+    /// The default keys in a context.
+    pub fn keys_in(&self, context: Context, preset: Preset) -> &'static [&'static str] {
+        if context == Context::Compose { self.compose } else { self.keys(preset) }
+    }
+
+    /// The default keys outside the composer, as [`crate::ui::keymap::parse_keys`] reads them.
     pub fn keys(&self, preset: Preset) -> &'static [&'static str] {
         match preset {
             Preset::Vim => self.vim,

@@ -52,6 +52,10 @@ impl Program for App {
         self.model.title()
     }
 
+    fn farewell(&self) -> Option<String> {
+        super::outbox::farewell(&self.model)
+    }
+
     fn mailbox_name(&self, listing: &Listing) -> Option<String> {
         let Scope::Mailbox(id) = listing.scope else { return None };
         let mailbox = self.model.find_mailbox(id)?;

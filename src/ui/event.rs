@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::input::Input;
+use crate::mail::DraftId;
 use crate::worker::{Request, WorkerEvent};
 
 /// What happened.
@@ -19,6 +20,13 @@ pub enum Event {
     Wake,
     /// Back from being stopped (Ctrl-Z, fg).
     Resumed,
+    /// The user's editor ended: the text it left, or a sentence why there is none.
+    Edited {
+        draft: DraftId,
+        result: Result<String, String>,
+    },
+    /// The terminal is gone or the system ends us: the last chance to ask for something to be kept.
+    Ending,
 }
 
 /// What the loop does for the model after an update.
@@ -27,6 +35,11 @@ pub enum Effect {
     Ask(Request),
     /// To the clipboard by OSC 52; only for the reader's own copy keys.
     Copy(String),
+    /// Give this text to the user's editor: answered by [`Event::Edited`].
+    Edit {
+        draft: DraftId,
+        text: String,
+    },
     /// Stop the process (Ctrl-Z) and repaint when continued.
     Suspend,
     /// Repaint every cell.

@@ -42,8 +42,8 @@ impl Keymap {
     pub fn new(preset: Preset, user: &[KeyBinding]) -> (Self, Vec<Finding>) {
         let mut map = Self { preset, tables: vec![Vec::new(); CONTEXTS.len()] };
         for spec in ACTIONS {
-            for keys in spec.keys(preset).iter().filter_map(|text| parse_keys(text)) {
-                for (context, ..) in CONTEXTS.iter().filter(|(context, ..)| spec.contexts.contains(*context)) {
+            for (context, ..) in CONTEXTS.iter().filter(|(context, ..)| spec.contexts.contains(*context)) {
+                for keys in spec.keys_in(*context, preset).iter().filter_map(|text| parse_keys(text)) {
                     map.bind(*context, &keys, spec.action);
                 }
             }
@@ -128,7 +128,7 @@ impl Keymap {
     /// The first keys of an action here, as shown ("e", "gi", "C-r"); the preset's order, the user's on top.
     pub fn shown(&self, context: Context, action: Action) -> Option<String> {
         let table = self.table(context);
-        let preferred = action.spec().keys(self.preset).iter().filter_map(|text| parse_keys(text));
+        let preferred = action.spec().keys_in(context, self.preset).iter().filter_map(|text| parse_keys(text));
         let mut preferred = preferred.filter(|keys| table.iter().any(|bound| bound.action == action && bound.keys == *keys));
         let own = || table.iter().rev().find(|bound| bound.action == action).map(|bound| bound.keys.clone());
         preferred.next().or_else(own).map(|keys| show_keys(&keys))
@@ -143,7 +143,8 @@ impl Keymap {
     pub fn elsewhere(&self, context: Context, keys: &[Key]) -> Option<String> {
         for (name, preset) in [("vim", Preset::Vim), ("gmail", Preset::Gmail), ("mutt", Preset::Mutt), ("emacs", Preset::Emacs)] {
             let spec = ACTIONS.iter().find(|spec| {
-                spec.contexts.contains(context) && spec.keys(preset).iter().any(|text| parse_keys(text).as_deref() == Some(keys))
+                spec.contexts.contains(context)
+                    && spec.keys_in(context, preset).iter().any(|text| parse_keys(text).as_deref() == Some(keys))
             });
             if let Some(spec) = spec
                 && preset != self.preset
@@ -303,7 +304,7 @@ mod tests {
     fn every_default_key_is_a_key() {
         for spec in ACTIONS {
             for preset in [Preset::Vim, Preset::Gmail, Preset::Mutt, Preset::Emacs] {
-                for text in spec.keys(preset) {
+                for text in spec.keys(preset).iter().chain(spec.keys_in(Context::Compose, preset)) {
                     assert!(parse_keys(text).is_some(), "{} {text}", spec.name);
                 }
             }
@@ -316,7 +317,7 @@ mod tests {
             for (context, ..) in CONTEXTS {
                 let mut seen: Vec<(Vec<Key>, &str)> = Vec::new();
                 for spec in ACTIONS.iter().filter(|spec| spec.contexts.contains(*context)) {
-                    for text in spec.keys(preset) {
+                    for text in spec.keys_in(*context, preset) {
                         let new = keys(text);
                         for (old, name) in &seen {
                             assert!(

@@ -17,6 +17,8 @@ pub struct Wish {
     pub hints: bool,
     /// Reading full screen.
     pub reading: bool,
+    /// A draft is on screen and has the focus.
+    pub composing: bool,
     /// Only the list, or only the folders.
     pub only: Option<Only>,
     /// Cells or rows that the list has more (or less) than usual.
@@ -39,6 +41,8 @@ pub struct Layout {
     /// A line between the list and the preview: horizontal (height 1) or vertical (width 1).
     pub rule: Option<Rect>,
     pub preview: Option<Rect>,
+    /// The draft: the whole screen, or in the place of the preview where list and text stand side by side.
+    pub composer: Option<Rect>,
     pub status: Option<Rect>,
     pub hints: Option<Rect>,
     /// Two lines a message.
@@ -88,14 +92,22 @@ pub fn layout(wish: &Wish) -> Layout {
         layout.status = Some(Rect { y: body.bottom() - 1, height: 1, ..body });
         body.height -= 1;
     }
-    if wish.reading {
+    if wish.composing && shape != Shape::Columns {
+        layout.composer = Some(body);
+        return layout;
+    }
+    if wish.reading && !wish.composing {
         layout.preview = Some(body);
         return layout;
     }
-    match wish.only {
+    let only = wish.only.filter(|_| !wish.composing);
+    match only {
         Some(Only::List) => layout.list = Some(body),
         Some(Only::Folders) => layout.folders = Some(body),
         None => panes(wish, shape, body, &mut layout),
+    }
+    if wish.composing {
+        layout.composer = layout.preview.take();
     }
     layout
 }
@@ -115,7 +127,7 @@ fn panes(wish: &Wish, shape: Shape, mut body: Rect, layout: &mut Layout) {
         body = Rect { x: FOLDERS + 1, width: body.width - FOLDERS - 1, ..body };
     }
     let stacked = matches!(shape, Shape::Stacked { .. });
-    if !wish.preview || shape == Shape::Single || (stacked && wish.rows < PREVIEW_ROWS) {
+    if !(wish.preview || wish.composing) || shape == Shape::Single || (stacked && wish.rows < PREVIEW_ROWS) {
         layout.list = Some(body);
         return;
     }
@@ -158,6 +170,7 @@ mod tests {
             preview: true,
             hints: true,
             reading: false,
+            composing: false,
             only: None,
             grow: 0,
         }
@@ -183,12 +196,19 @@ mod tests {
     fn places_stay_inside_and_apart_at_every_size() {
         for columns in 0..180 {
             for rows in 0..60 {
-                for (reading, only, grow) in
-                    [(false, None, 0), (true, None, 0), (false, Some(Only::List), 0), (false, None, 90), (false, None, -90)]
-                {
-                    let it = layout(&Wish { reading, only, grow, ..wish(columns, rows) });
-                    let places: Vec<Rect> =
-                        [it.top, it.folders, it.list, it.rule, it.preview, it.status, it.hints].into_iter().flatten().collect();
+                for (reading, composing, only, grow) in [
+                    (false, false, None, 0),
+                    (true, false, None, 0),
+                    (false, true, None, 0),
+                    (true, true, Some(Only::Folders), 0),
+                    (false, false, Some(Only::List), 0),
+                    (false, false, None, 90),
+                    (false, false, None, -90),
+                ] {
+                    let it = layout(&Wish { reading, composing, only, grow, ..wish(columns, rows) });
+                    let places = [it.top, it.folders, it.list, it.rule, it.preview, it.composer, it.status, it.hints];
+                    let places: Vec<Rect> = places.into_iter().flatten().collect();
+                    assert_eq!(it.composer.is_some(), composing && columns > 0 && rows > 0, "{columns}x{rows}");
                     for (n, a) in places.iter().enumerate() {
                         assert!(a.right() <= columns && a.bottom() <= rows, "{columns}x{rows} {a:?}");
                         for b in places.iter().skip(n + 1) {

@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod app;
+pub mod composer;
 pub mod crash;
 pub mod event;
 pub mod folders;
@@ -18,6 +19,7 @@ pub mod layout;
 pub mod list;
 pub mod load;
 pub mod model;
+pub mod outbox;
 pub mod overlay;
 pub mod preview;
 pub mod run;

@@ -3,9 +3,11 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Context};
+use super::composer::Composers;
 use super::event::{Effect, Now};
 use super::folders::Folders;
 use super::input::Key;
@@ -17,7 +19,7 @@ use super::preview::Preview;
 use super::status::Status;
 use super::triage::{Pending, Verb};
 use crate::config::{Config, Ui};
-use crate::mail::{AccountId, DisplayText, Listing, Mailbox, MailboxId, MessageId, Role, Scope};
+use crate::mail::{AccountId, Address, DisplayText, Identity, Listing, Mailbox, MailboxId, MessageId, OutItem, Role, Scope};
 use crate::worker::LinkState;
 
 /// How long a chord waits before which-key shows by itself.
@@ -117,6 +119,11 @@ pub struct Model {
     pub folders: Folders,
     pub list: List,
     pub preview: Preview,
+    pub composers: Composers,
+    /// Everything in the outbox.
+    pub outbox: Arc<[OutItem]>,
+    /// Of the last question for names of files.
+    pub path_serial: u64,
     pub focus: Focus,
     /// The reader fills the screen.
     pub reading: bool,
@@ -168,6 +175,9 @@ impl Model {
             folders: Folders::default(),
             list: List::default(),
             preview: Preview::default(),
+            composers: Composers::new(identities(&config.accounts)),
+            outbox: Arc::from([]),
+            path_serial: 0,
             focus: Focus::default(),
             reading: false,
             only: None,
@@ -203,7 +213,7 @@ impl Model {
     pub fn wake(&self) -> Option<Instant> {
         let ready = self.has_ready_work().then_some(self.clock);
         let which_key = self.pressed.since.filter(|_| !self.pressed.shown && !self.pressed.chord.is_empty()).map(|at| at + WHICH_KEY);
-        [ready, which_key, self.status.until(), self.preview.wake()].into_iter().flatten().min()
+        [ready, which_key, self.status.until(), self.preview.wake(), self.composers.wake()].into_iter().flatten().min()
     }
 
     /// Effects that only wait for the next update: resolved verbs, a listing to ask for.
@@ -222,6 +232,9 @@ impl Model {
 
     /// The fixed words and numbers of the terminal's title.
     pub fn title(&self) -> String {
+        if self.composers.current().is_some() {
+            return "draft · postrider".to_owned();
+        }
         match self.mailbox() {
             Some(mailbox) if mailbox.unread > 0 => format!("{} ({}) · postrider", self.mailbox_title(mailbox), mailbox.unread),
             Some(mailbox) => format!("{} · postrider", self.mailbox_title(mailbox)),
@@ -247,6 +260,7 @@ impl Model {
     pub fn context(&self) -> Context {
         match self.overlays.last() {
             Some(overlay) => overlay.context(),
+            None if self.composers.current().is_some() => Context::Compose,
             None if self.reading => Context::Reader,
             None => match self.focus {
                 Focus::Folders => Context::Folders,
@@ -267,6 +281,7 @@ impl Model {
             preview: self.settings.preview,
             hints: self.settings.hints,
             reading: self.reading,
+            composing: self.composers.current().is_some(),
             only: self.only,
             grow: self.grow,
         })
@@ -327,6 +342,16 @@ impl Model {
         let listing = self.list.listing.clone()?;
         Some(Place { listing, cursor: self.list.cursor(), reading: self.reading })
     }
+}
+
+/// Who one may write as: one an account, in the configuration's order.
+fn identities(accounts: &[crate::config::Account]) -> Vec<Identity> {
+    let identity = |account: &crate::config::Account| Identity {
+        account: account.name.clone(),
+        from: Address::new(account.display_name.as_str(), account.address.as_str()),
+        signature: account.signature.clone().filter(|signature| !signature.trim().is_empty()),
+    };
+    accounts.iter().map(identity).collect()
 }
 
 /// What an update collects: effects, in order, and the clocks it may look at.

@@ -11,7 +11,10 @@ pub mod help;
 pub mod line;
 pub mod links;
 pub mod messages;
+pub mod path;
 pub mod prompt;
+pub mod review;
+pub mod sheet;
 pub mod tasks;
 pub mod welcome;
 pub mod which_key;
@@ -42,6 +45,9 @@ pub enum Overlay {
     Messages(messages::Messages),
     Welcome(welcome::Welcome),
     Form(form::Form),
+    Path(path::PathPrompt),
+    Review(review::Review),
+    Sheet(sheet::Sheet),
 }
 
 impl Overlay {
@@ -50,9 +56,9 @@ impl Overlay {
         match self {
             Self::Help(_) => Context::Help,
             Self::Command(_) | Self::Folder(_) | Self::Links(_) => Context::Picker,
-            Self::Confirm(_) => Context::Confirm,
-            Self::Prompt(_) | Self::Form(_) => Context::Prompt,
-            Self::Tasks(_) | Self::Messages(_) => Context::Tasks,
+            Self::Confirm(_) | Self::Review(_) => Context::Confirm,
+            Self::Prompt(_) | Self::Form(_) | Self::Path(_) => Context::Prompt,
+            Self::Tasks(_) | Self::Messages(_) | Self::Sheet(_) => Context::Tasks,
             Self::Accounts(_) => Context::Accounts,
             Self::Welcome(_) => Context::Welcome,
         }
@@ -68,7 +74,8 @@ impl Overlay {
             Self::Confirm(it) => Some(&mut it.line),
             Self::Prompt(it) => Some(&mut it.line),
             Self::Form(it) => it.line(),
-            Self::Tasks(_) | Self::Messages(_) | Self::Accounts(_) | Self::Welcome(_) => None,
+            Self::Path(it) => Some(&mut it.line),
+            Self::Review(_) | Self::Sheet(_) | Self::Tasks(_) | Self::Messages(_) | Self::Accounts(_) | Self::Welcome(_) => None,
         }
     }
 }
@@ -98,6 +105,9 @@ pub fn act(model: &mut Model, action: Action, count: u32, out: &mut Out) -> bool
         Overlay::Accounts(it) => it.act(model, action, count, out),
         Overlay::Welcome(it) => it.act(model, action, count, out),
         Overlay::Form(it) => it.act(model, action, out),
+        Overlay::Path(it) => it.act(model, action, out),
+        Overlay::Review(it) => it.act(model, action, out),
+        Overlay::Sheet(it) => it.act(model, action, count),
     };
     match next {
         Next::Close => true,
@@ -121,6 +131,7 @@ pub fn typed(model: &mut Model, out: &mut Out) {
         Some(Overlay::Folder(it)) => it.choices.filter(),
         Some(Overlay::Links(it)) => it.choices.filter(),
         Some(Overlay::Prompt(_)) => prompt::typed(model, out),
+        Some(Overlay::Path(_)) => path::ask(model, out),
         _ => {}
     }
 }
@@ -136,11 +147,14 @@ pub fn draw(model: &Model, theme: &Theme, now: &Now, area: Rect, buf: &mut Buffe
             Overlay::Links(it) => it.draw(model, theme, area, buf),
             Overlay::Confirm(it) => it.draw(model, theme, area, buf),
             Overlay::Prompt(it) => it.draw(model, theme, area, buf),
-            Overlay::Tasks(it) => it.draw(model, theme, area, buf),
+            Overlay::Tasks(it) => it.draw(model, theme, now, area, buf),
             Overlay::Messages(it) => it.draw(model, theme, area, buf),
             Overlay::Accounts(it) => it.draw(model, theme, now, area, buf),
             Overlay::Welcome(it) => it.draw(model, theme, area, buf),
             Overlay::Form(it) => it.draw(model, theme, area, buf),
+            Overlay::Path(it) => it.draw(model, theme, area, buf),
+            Overlay::Review(it) => it.draw(model, theme, area, buf),
+            Overlay::Sheet(it) => it.draw(model, theme, area, buf),
         };
     }
     cursor
@@ -180,7 +194,9 @@ pub fn frame(buf: &mut Buffer, place: Rect, title: &str, keys: &str, theme: &The
         put(buf, place.right() - 1, y, v, 1, style);
     }
     let room = usize::from(place.width.saturating_sub(4));
-    put(buf, place.x + 2, place.y, &format!(" {title} "), room, theme.style(Token::Heading));
+    if !title.is_empty() {
+        put(buf, place.x + 2, place.y, &format!(" {title} "), room, theme.style(Token::Heading));
+    }
     if !keys.is_empty() {
         put(buf, place.x + 2, place.bottom() - 1, &format!(" {keys} "), room, theme.style(Token::Dim));
     }

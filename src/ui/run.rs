@@ -4,6 +4,7 @@
 //! A frame is made only when the one before has reached the terminal, so that a terminal that stops reading
 //! holds nothing up: the model goes on, and the newest state is drawn when it reads again.
 
+mod editor;
 mod outbound;
 mod signals;
 #[cfg(test)]
@@ -19,12 +20,14 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::crash;
 use super::event::{Drawn, Effect, Event, Leave, Now};
 use super::input::{Decoder, Input, MouseKind};
+use super::overlay::prompt::split_words;
 use super::screen::{Abilities, Screen};
 use super::terminal::{Modes, Tty, stop_process};
 use super::theme::{self, Mode, Theme};
 use crate::clock::Clock;
 use crate::config;
 use crate::events::EventLog;
+use crate::mail::{DisplayText, DraftId};
 use crate::worker::{Request, WorkerEvent};
 use outbound::{Outbound, Reports};
 use signals::{Signal, Signals};
@@ -41,6 +44,10 @@ pub trait Program {
     fn wake(&self) -> Option<Instant>;
     /// The window's title: fixed words and numbers.
     fn title(&self) -> String;
+    /// A line for the shell when the program is left.
+    fn farewell(&self) -> Option<String> {
+        None
+    }
     /// "account/Mailbox" of a listing, for `--events`; None where it is not one mailbox.
     fn mailbox_name(&self, listing: &crate::mail::Listing) -> Option<String>;
 }
@@ -81,7 +88,10 @@ pub fn run(program: impl Program, start: Start) -> anyhow::Result<Leave> {
     crash::install(tty.guard(), start.state_folder.clone());
     let mut session = Session::new(program, start, tty, theme, Screen::new(abilities));
     session.follow_background = follow;
-    runtime.block_on(session.run())
+    session.editor = env("VISUAL").or_else(|| env("EDITOR")).map(|command| split_words(&command)).unwrap_or_default();
+    let left = runtime.block_on(session.run());
+    session.say_farewell(&left);
+    left
 }
 
 /// One run of the loop.
@@ -108,6 +118,10 @@ struct Session<P> {
     title: String,
     load_error: Option<String>,
     suspend: bool,
+    /// A text that the user's editor is to have.
+    edit: Option<(DraftId, String)>,
+    /// Program and arguments of the user's editor.
+    editor: Vec<String>,
     leave: Option<Leave>,
 }
 
@@ -144,6 +158,8 @@ impl<P: Program> Session<P> {
             title: String::new(),
             load_error: None,
             suspend: false,
+            edit: None,
+            editor: Vec::new(),
             leave: None,
         }
     }
@@ -164,9 +180,16 @@ impl<P: Program> Session<P> {
             if std::mem::take(&mut self.suspend) {
                 self.suspend(&mut signals).await?;
             }
+            if let Some((draft, text)) = self.edit.take()
+                && !self.edit(draft, text, &mut signals).await?
+            {
+                self.update(Event::Ending);
+                return Ok(Leave::Quit);
+            }
             let woken = self.wait(&mut signals, &mut buffer).await;
             if !self.handle(woken, &buffer)? {
                 // The terminal is gone, or we were told to end.
+                self.update(Event::Ending);
                 return Ok(Leave::Quit);
             }
             self.drain();
@@ -276,7 +299,10 @@ impl<P: Program> Session<P> {
         };
         self.reports.note(&event, name);
         // what a key asked for is shown as soon as it is here
-        let is_answer = matches!(event, WorkerEvent::Rendered { .. } | WorkerEvent::Applied { .. });
+        let is_answer = matches!(
+            event,
+            WorkerEvent::Rendered { .. } | WorkerEvent::Applied { .. } | WorkerEvent::DraftOpened { .. } | WorkerEvent::Completed { .. }
+        );
         self.update(Event::Worker(event));
         let soon = self.drawn_at.filter(|_| !is_answer).map_or_else(Instant::now, |drawn| drawn + FRAME);
         self.draw_at = Some(self.draw_at.map_or(soon, |at| at.min(soon)));
@@ -309,12 +335,22 @@ impl<P: Program> Session<P> {
                 }
             }
             Effect::Copy(text) => self.unwritten.extend(outbound::clipboard(&text)),
+            Effect::Edit { draft, text } => self.edit = Some((draft, text)),
             Effect::Suspend => self.suspend = true,
             Effect::Redraw => {
                 self.screen.invalidate();
                 self.draw_at = Some(Instant::now());
             }
             Effect::Leave(leave) => self.leave = Some(leave),
+        }
+    }
+
+    /// Once the terminal is the shell's again.
+    fn say_farewell(&self, left: &anyhow::Result<Leave>) {
+        let guard = self.tty.guard();
+        guard.leave();
+        if let (Ok(Leave::Quit), Some(line)) = (left, self.program.farewell()) {
+            guard.say(&format!("{}\n", DisplayText::new(&line)));
         }
     }
 

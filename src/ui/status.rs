@@ -11,13 +11,17 @@ use super::action::{Action, Context};
 use super::event::Now;
 use super::format::{count, cut, width};
 use super::model::Model;
+use super::overlay::prompt::Purpose;
 use super::overlay::{Overlay, put};
 use super::theme::{Theme, Token};
+use super::{composer, outbox};
 use crate::mail::DisplayText;
 use crate::worker::{Job, JobState, LinkState};
 
 const NOTICE: Duration = Duration::from_secs(8);
 const REMEMBERED: usize = 200;
+/// Cells below which a notice has the row for itself.
+const NARROW: u16 = 60;
 /// Longest notice; server texts can be endless.
 const LONGEST: usize = 400;
 
@@ -64,6 +68,12 @@ impl Status {
     /// Something was done.
     pub fn done(&mut self, text: impl AsRef<str>, now: &Now) {
         self.put(text.as_ref(), Tone::Done, now);
+    }
+
+    /// Something will happen in so many seconds: said once, for as long.
+    pub fn upcoming(&mut self, words: &str, seconds: u64, now: &Now) {
+        self.done(format!("{words} in {seconds} s"), now);
+        self.until = Some(now.mono + Duration::from_secs(seconds));
     }
 
     /// Something failed.
@@ -149,9 +159,21 @@ pub fn network(model: &Model) -> (String, Token) {
     (String::new(), Token::Dim)
 }
 
+/// What stands at the right: the network, drafts that are open but not in front, the outbox; in the tone of the first.
+fn right(model: &Model, columns: u16) -> (String, Token) {
+    let network = Some(network(model)).filter(|(words, _)| !words.is_empty());
+    let draft = composer::badge(model).map(|words| (words, Token::Accent));
+    // Where there is little room, what was just said comes first.
+    let has_room = columns >= NARROW || model.status.notice.is_none();
+    let badges = [draft, outbox::badge(model)].into_iter().flatten().filter(|_| has_room);
+    let parts: Vec<(String, Token)> = network.into_iter().chain(badges).collect();
+    let token = parts.first().map_or(Token::Dim, |(_, token)| *token);
+    (parts.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join("   "), token)
+}
+
 /// Draws the status row; a prompt takes the left of it.
 pub fn draw(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
-    let (right, token) = network(model);
+    let (right, token) = right(model, place.width);
     let room = place.width as usize;
     let right = cut(&right, room / 2).into_owned();
     let right_width = width(&right);
@@ -174,7 +196,7 @@ pub fn draw(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
     let sign = if model.settings.icons == crate::config::Icons::Ascii && notice.tone == Tone::Done { "" } else { sign };
     let times = if notice.times > 1 { format!(" ({} times)", notice.times) } else { String::new() };
     let undo = match (notice.tone, model.keymap.shown(model.context(), Action::Undo)) {
-        (Tone::Done, Some(key)) => format!("   {key} undo"),
+        (Tone::Done, Some(key)) if !model.context().is_typing() => format!("   {key} undo"),
         _ => String::new(),
     };
     let used = put(buf, place.x, place.y, sign, left_room, theme.style(token));
@@ -241,6 +263,20 @@ const FOOTERS: &[(Context, &[Action])] = &[
             Action::Help,
         ],
     ),
+    (
+        Context::Compose,
+        &[
+            Action::Send,
+            Action::Attach,
+            Action::NextField,
+            Action::CloseDraft,
+            Action::CopyFields,
+            Action::Editor,
+            Action::SaveDraft,
+            Action::OtherPane,
+            Action::Help,
+        ],
+    ),
     (Context::Tasks, &[Action::CancelTask, Action::Close, Action::Help]),
     (Context::Accounts, &[Action::Retry, Action::SignIn, Action::AddAccount, Action::Close, Action::Help]),
     (Context::Welcome, &[Action::Demo, Action::AddAccount, Action::OpenMaildir, Action::Quit, Action::Help]),
@@ -255,13 +291,32 @@ pub fn hints(model: &Model, room: usize) -> Vec<(String, &'static str, Action)> 
     let context = model.context();
     let actions = FOOTERS.iter().find(|(known, _)| *known == context).map_or(&[][..], |(_, actions)| actions);
     let form = matches!(model.overlays.last(), Some(Overlay::Form(_)));
+    let review = match model.overlays.last() {
+        Some(Overlay::Review(it)) => Some(it.is_blocked()),
+        _ => None,
+    };
+    let prompt = match model.overlays.last() {
+        Some(Overlay::Prompt(it)) => Some(&it.purpose),
+        _ => None,
+    };
     let words = |action: Action| match action {
+        Action::Accept if matches!(prompt, Some(Purpose::SendLater(_))) => "send then",
         Action::Accept if form => "test and save",
+        Action::Accept | Action::Cancel if review.is_some() => review_words(action, review == Some(true)),
         Action::Complete if form => "next field",
         action => action.spec().hint,
     };
-    let mut all: Vec<(String, &'static str, Action)> =
-        actions.iter().filter_map(|action| Some((model.keymap.shown(context, *action)?, words(*action), *action))).collect();
+    let completes = prompt.is_none_or(|purpose| matches!(purpose, Purpose::Search { .. }));
+    let has_tasks = matches!(model.overlays.last(), Some(Overlay::Tasks(_)));
+    let works = |action: &&Action| match action {
+        Action::Complete => completes,
+        Action::CancelTask => has_tasks,
+        // Enter says the same.
+        Action::Cancel => review != Some(true),
+        _ => true,
+    };
+    let row = |action: &Action| Some((model.keymap.shown(context, *action)?, words(*action), *action));
+    let mut all: Vec<(String, &'static str, Action)> = actions.iter().filter(works).filter_map(row).collect();
     let len = |(key, words, _): &(String, &str, Action)| width(key) + width(words) + 3;
     let mut total: usize = all.iter().map(len).sum::<usize>().saturating_sub(2);
     while total > room && all.len() > 1 {
@@ -270,6 +325,11 @@ pub fn hints(model: &Model, room: usize) -> Vec<(String, &'static str, Action)> 
         total = total.saturating_sub(len(&dropped));
     }
     all
+}
+
+/// What Enter and Esc do to a message that is asked about.
+fn review_words(action: Action, blocked: bool) -> &'static str {
+    if action == Action::Accept && !blocked { "send" } else { "back to the text" }
 }
 
 /// Draws the footer.

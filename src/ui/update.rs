@@ -10,6 +10,7 @@ mod worker;
 use std::time::Duration;
 
 use super::action::{Action, Context};
+use super::composer;
 use super::event::{Effect, Event, Now};
 use super::folders;
 use super::go;
@@ -20,7 +21,7 @@ use super::overlay::prompt::{Prompt, Purpose, expand, split_words};
 use super::overlay::{self, Overlay, accounts, command, help, messages, tasks};
 use super::preview::{self};
 use super::triage::{self, Verb};
-use crate::mail::{DisplayText, Role, SortBy};
+use crate::mail::{DisplayText, Role, SortBy, when};
 use crate::worker::Request;
 
 use panes::{cancel, close, find_next, focus, fold, folder_pane, interrupt, leave, motion, only, open, read_on};
@@ -37,12 +38,15 @@ pub fn update(model: &mut Model, event: Event, now: &Now) -> Vec<Effect> {
         Event::Input(Input::Key(key)) => press(model, key, &mut out),
         Event::Input(Input::Paste(text)) => paste(model, &text, &mut out),
         Event::Input(Input::Mouse(mouse)) if model.settings.mouse => mouse::mouse(model, mouse, &mut out),
+        Event::Input(Input::Focus(false)) | Event::Ending => composer::blur(model, &mut out),
         Event::Input(_) | Event::Wake => {}
+        Event::Edited { draft, result } => composer::edited(model, draft, result, &mut out),
         Event::Worker(told) => worker::told(model, told, &mut out),
         Event::Resize { columns, rows } => model.size = (columns, rows),
         Event::Resumed => out.effects.push(Effect::Redraw),
     }
     model.status.tick(now);
+    composer::tick(model, &mut out);
     if model.pressed.since.is_some_and(|since| since + WHICH_KEY <= now.mono) && !model.pressed.chord.is_empty() {
         model.pressed.shown = true;
     }
@@ -71,6 +75,9 @@ fn ask_listing(model: &mut Model, out: &mut Out) {
 }
 
 fn paste(model: &mut Model, text: &str, out: &mut Out) {
+    if model.context() == Context::Compose {
+        return composer::paste(model, text, out);
+    }
     match model.overlays.last_mut().and_then(Overlay::line) {
         Some(line) => {
             line.insert(text);
@@ -98,12 +105,12 @@ fn press(model: &mut Model, key: Key, out: &mut Out) {
         model.pressed = Default::default();
         return;
     }
-    if !model.pressed.chord.is_empty() && key == Key::char('?') {
+    let mut chord = model.pressed.chord.clone();
+    chord.push(key);
+    if !model.pressed.chord.is_empty() && key == Key::char('?') && model.keymap.find(context, &chord) == Found::Nothing {
         model.pressed.shown = true;
         return;
     }
-    let mut chord = model.pressed.chord.clone();
-    chord.push(key);
     match model.keymap.find(context, &chord) {
         Found::Action(action) => {
             let count = model.pressed.count;
@@ -134,6 +141,12 @@ fn unbound(model: &mut Model, context: Context, key: Key, chord: &[Key], out: &m
         && form.choose(key)
     {
         return;
+    }
+    if overlay::review::key(model, key, out) {
+        return;
+    }
+    if context == Context::Compose && chord.len() == 1 {
+        return composer::key(model, key, out);
     }
     if let Some(line) = model.overlays.last_mut().and_then(Overlay::line) {
         if line.key(key) {
@@ -191,6 +204,7 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
     match action {
         A::Down | A::Up | A::First | A::Last | A::HalfPageDown | A::HalfPageUp | A::PageDown | A::PageUp => motion(model, action, count),
         A::Left | A::Right | A::Fold | A::FoldAll | A::UnfoldAll => fold(model, action),
+        A::Open if model.focus != Focus::Folders && composer::start_in_drafts(model, out) => {}
         A::Open => open(model),
         A::PageOrNextUnread => read_on(model, out),
         A::ScrollDown | A::ScrollUp => {
@@ -312,19 +326,42 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
             model.status.say("Checking for mail", out.now);
             ask(model, Request::Sync { account: None });
         }
+        A::Cancel | A::Interrupt if model.composers.current().is_some() => composer::interrupt(model, out),
         A::Cancel => cancel(model, out),
         A::Interrupt => interrupt(model, out),
         A::Close => close(model, out),
         A::Quit => leave(model, out),
         A::Redraw => out.effects.push(Effect::Redraw),
         A::Suspend => out.effects.push(Effect::Suspend),
+        A::Compose | A::Reply | A::ReplyAll | A::ReplyList | A::Forward | A::ForwardAttachment => composer::begin(model, action, out),
+        A::Unsend => composer::unsend(model, out),
+        A::Outbox => {
+            model.need.waiting = true;
+            let view = tasks::Tasks::at_outbox(model);
+            model.overlays.push(Overlay::Tasks(view));
+        }
+        A::Send
+        | A::SendLater
+        | A::NextField
+        | A::PreviousField
+        | A::SaveDraft
+        | A::CloseDraft
+        | A::DiscardDraft
+        | A::OtherPane
+        | A::NextDraft
+        | A::PreviousDraft
+        | A::UndoTyping
+        | A::RedoTyping
+        | A::FindInDraft
+        | A::Attach
+        | A::Detach
+        | A::Editor
+        | A::Identity
+        | A::Signature
+        | A::CopyFields
+        | A::PreviewDraft => composer::act(model, action, out),
         // Answered by their overlays alone, or still to come.
-        A::Compose
-        | A::Reply
-        | A::ReplyAll
-        | A::ReplyList
-        | A::Forward
-        | A::ForwardAttachment
+        A::SendNow
         | A::Snooze
         | A::Mute
         | A::InviteAccept
@@ -333,7 +370,6 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         | A::Unsubscribe
         | A::LoadImages
         | A::LoadImagesAlways
-        | A::Outbox
         | A::CancelTask
         | A::Retry
         | A::SignIn
@@ -362,6 +398,16 @@ pub fn run_with_text(model: &mut Model, action: Action, text: &str, out: &mut Ou
                 ask(model, Request::SaveParts { id, parts: None, folder });
             }
         }
+        Action::Compose => composer::begin_with(model, text, out),
+        Action::SendLater => match (model.composers.current().map(|composer| composer.id), when::parse(text, &out.now.wall)) {
+            (Some(draft), Ok(at)) => composer::later(model, draft, at, out),
+            (Some(_), Err(why)) => model.status.failed(format!("Not sent: {why}"), out.now),
+            (None, _) => run(model, action, None, out),
+        },
+        Action::Attach => match model.composers.current().map(|composer| composer.id) {
+            Some(draft) => overlay::path::attach(model, draft, text, out),
+            None => run(model, action, None, out),
+        },
         Action::Pipe => {
             if let Some(id) = selected(model, out) {
                 ask(model, Request::Pipe { id, part: None, command: split_words(text) });

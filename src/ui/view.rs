@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::model::{Focus, Model};
 use super::overlay::{self, put, which_key};
 use super::theme::{Theme, Token};
-use super::{folders, list, preview, status};
+use super::{composer, folders, list, preview, status};
 use crate::config::Icons;
 use crate::mail::DisplayText;
 
@@ -21,7 +21,10 @@ pub fn view(model: &Model, theme: &Theme, now: &Now, buf: &mut Buffer) -> Drawn 
         return Drawn::default();
     }
     let layout = model.layout();
-    if let Some(place) = layout.top {
+    let composing = model.composers.current().is_some();
+    if let Some(place) = layout.top.filter(|_| composing) {
+        composer::top(model, theme, place, buf);
+    } else if let Some(place) = layout.top {
         top(model, theme, place, buf);
     }
     let folders_cursor = layout.folders.and_then(|place| folders::draw(model, theme, now, place, buf));
@@ -30,6 +33,7 @@ pub fn view(model: &Model, theme: &Theme, now: &Now, buf: &mut Buffer) -> Drawn 
         rule(model, theme, place, buf);
     }
     let text_cursor = layout.preview.and_then(|place| preview::draw::draw(model, theme, now, place, buf));
+    let composer_cursor = layout.composer.and_then(|place| composer::draw(model, theme, place, buf));
     if let Some(place) = layout.status {
         status::draw(model, theme, place, buf);
     }
@@ -39,6 +43,7 @@ pub fn view(model: &Model, theme: &Theme, now: &Now, buf: &mut Buffer) -> Drawn 
     let overlay_cursor = overlay::draw(model, theme, now, area, buf);
     which_key::draw(model, theme, area, buf);
     let pane_cursor = match model.focus {
+        _ if composing => composer_cursor,
         _ if model.reading => text_cursor,
         Focus::Folders => folders_cursor,
         Focus::List => list_cursor,

@@ -2,26 +2,31 @@
 //! bulk headers, the other mailboxes), reconnecting, and what it tells of itself. What is done on a link is
 //! chosen by `plan.rs` and run by `step.rs`; one account in trouble never touches another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::beside;
 use super::clock::BackOff;
 use super::core::Core;
+use super::long;
 use super::owner::{self, Ownership};
 use super::plan::{Link, Step};
 use super::step::{self, StepError};
+use super::task::Task;
 use super::{LinkState, WorkerEvent};
-use crate::mail::MailboxId;
 use crate::remote::{Connect, Hint, Remote, RemoteError};
 
 /// How often the other mailboxes are looked at.
 const POLL: Duration = Duration::from_secs(600);
-/// How often a waiting process tries to become the owner, and looks whether the store changed.
+/// How often a process that can't reach the owner tries to become it, and looks whether the store changed.
 const OWNER_RETRY: Duration = Duration::from_secs(3);
+/// Between the end of the owner's socket and that of its lock.
+const OWNER_GONE: Duration = Duration::from_millis(100);
 /// Link B says something to keep its connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(240);
 /// What a step under way may take when the program ends; then its connection is cut.
@@ -36,20 +41,19 @@ pub struct Supervisor<C> {
     pub connect: Arc<C>,
     /// Where locks and sockets are; None: no other process is to be expected (tests).
     pub folder: Option<PathBuf>,
-    pub offline: bool,
     /// A second connection makes sense.
     pub wants_b: bool,
-    pub seed: u64,
     /// Notified by Retry and Credentials.
     pub retry: Arc<Notify>,
-    /// True when the program ends.
-    pub stop: watch::Receiver<bool>,
 }
 
 /// Why serving ended.
 #[derive(Debug)]
 enum End {
+    /// The program ends.
     Stopped,
+    /// It does, and a step was given up for it: the connection is in the middle of something and not used again.
+    Cut,
     Failed(StepError),
 }
 
@@ -58,22 +62,20 @@ impl<C: Connect> Supervisor<C> {
     pub async fn run(self) {
         let this = Arc::new(self);
         let core = this.core.clone();
-        if this.offline {
+        if core.common.offline {
             return this.tell_offline("started with --offline").await;
         }
         let Some(_ownership) = this.become_owner().await else { return };
-        let _listener = this.folder.clone().map(|folder| Listener::start(core.clone(), folder));
-        let mut back_off = BackOff::new(this.seed);
+        let _peers = this.folder.as_ref().map(|folder| beside::host(core.clone(), folder));
+        let mut back_off = BackOff::new(core.common.seed);
         while !this.is_stopping() {
             let run = this.clone();
             let connected = tokio::spawn(async move { run.connected().await });
             match connected.await {
-                Ok(End::Stopped) => break,
+                Ok(End::Stopped | End::Cut) => break,
                 Ok(End::Failed(error)) => this.pause(error, &mut back_off).await,
                 Err(panic) => {
-                    tracing::error!(account = core.name, %panic, "the account loop failed");
-                    let what = format!("Bringing {} up to date failed inside postrider", core.name);
-                    core.out.failed(what, "a bug; the log has more", "It starts again by itself; no mail is lost.").await;
+                    this.tell_panic(&panic).await;
                     this.pause(RemoteError::Offline("starting again after a fault inside".into()).into(), &mut back_off).await;
                 }
             }
@@ -82,13 +84,20 @@ impl<C: Connect> Supervisor<C> {
         core.rest(Link::B);
     }
 
+    async fn tell_panic(&self, panic: &JoinError) {
+        let core = &self.core;
+        tracing::error!(account = core.name, %panic, "the account loop failed");
+        let what = format!("Bringing {} up to date failed inside postrider", core.name);
+        core.common.out.failed(what, "a bug; the log has more", "It starts again by itself; no mail is lost.").await;
+    }
+
     fn is_stopping(&self) -> bool {
-        *self.stop.borrow()
+        *self.core.common.stop.borrow()
     }
 
     async fn tell_offline(&self, why: &str) {
         self.go_down(why).await;
-        self.core.out.link(self.core.account, &self.core.name, LinkState::Offline { why: why.to_owned() }).await;
+        self.core.tell_link(LinkState::Offline { why: why.to_owned() }).await;
     }
 
     /// Nobody can be served now: who waits for a body hears why.
@@ -99,6 +108,7 @@ impl<C: Connect> Supervisor<C> {
             inner.state.has_b = false;
             inner.state.expects_b = false;
             inner.down = Some(why.to_owned());
+            inner.unclaim();
             for raw in inner.raws.drain(..) {
                 let _ = raw.done.send(Err(why.to_owned()));
             }
@@ -106,9 +116,14 @@ impl<C: Connect> Supervisor<C> {
         };
         for wanted in waiting {
             if let Some(view) = wanted.view {
-                self.core.pages.tell(wanted.id, view, Err(format!("This message is not kept here, and {}: {why}.", self.core.name))).await;
+                self.core
+                    .common
+                    .pages
+                    .tell(wanted.id, view, Err(format!("This message is not kept here, and {}: {why}.", self.core.name)))
+                    .await;
             }
         }
+        long::end_all(&self.core).await;
         self.core.rest(Link::A);
         self.core.rest(Link::B);
     }
@@ -118,10 +133,7 @@ impl<C: Connect> Supervisor<C> {
         let Some(folder) = &self.folder else { return Some(None) };
         let mut told = None;
         let mut written = None;
-        loop {
-            if self.is_stopping() {
-                return None;
-            }
+        while !self.is_stopping() {
             let why = match owner::claim(folder, &self.core.name) {
                 Ok(Ok(ownership)) => return Some(Some(ownership)),
                 Ok(Err(Some(pid))) => format!("another postrider (process {pid}) keeps this account in step"),
@@ -132,16 +144,48 @@ impl<C: Connect> Supervisor<C> {
                 self.tell_offline(&why).await;
                 told = Some(why);
             }
-            let now = owner::last_write(&self.core.writer.paths().mail_db);
+            if self.hear(folder).await {
+                continue;
+            }
+            let now = owner::last_write(&self.core.common.writer.paths().mail_db);
             if written.is_some() && now != written {
-                tell_all_changed(&self.core).await;
+                beside::tell_all_changed(&self.core).await;
             }
             written = now;
-            let mut stop = self.stop.clone();
+            self.sleep(OWNER_RETRY).await;
+        }
+        None
+    }
+
+    /// Passes on what the owner tells until it is gone or the program ends; false: it can't be reached.
+    async fn hear(&self, folder: &Path) -> bool {
+        let Some(mut watch) = beside::Watch::start(folder, &self.core.name).await else { return false };
+        let mut stop = self.core.common.stop.clone();
+        let mut has_heard = false;
+        loop {
             tokio::select! {
-                () = sleep(OWNER_RETRY) => {}
-                _ = stop.changed() => {}
+                is_there = watch.next(&self.core) => {
+                    if !is_there {
+                        break;
+                    }
+                    has_heard = true;
+                }
+                _ = stop.changed() => return true,
             }
+        }
+        if has_heard {
+            // its last words may not have come; its lock is free in a moment
+            beside::tell_all_changed(&self.core).await;
+            self.sleep(OWNER_GONE).await;
+        }
+        has_heard
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        let mut stop = self.core.common.stop.clone();
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = stop.changed() => {}
         }
     }
 
@@ -160,11 +204,11 @@ impl<C: Connect> Supervisor<C> {
         let state = if needs_user {
             LinkState::SignIn { refused: (!is_unknown).then_some(text) }
         } else {
-            let retry_at = core.clock.wall() + i64::try_from(pause.as_secs() + 1).unwrap_or(60);
+            let retry_at = core.common.clock.wall() + i64::try_from(pause.as_secs() + 1).unwrap_or(60);
             LinkState::BackOff { why: text, retry_at }
         };
-        core.out.link(core.account, &core.name, state).await;
-        let mut stop = self.stop.clone();
+        core.tell_link(state).await;
+        let mut stop = self.core.common.stop.clone();
         tokio::select! {
             () = sleep(pause), if !needs_user => {}
             () = self.retry.notified() => back_off.reset(),
@@ -178,9 +222,9 @@ impl<C: Connect> Supervisor<C> {
     async fn connected(self: Arc<Self>) -> End {
         let core = &self.core;
         core.work(Link::A);
-        core.out.link(core.account, &core.name, LinkState::Connecting).await;
+        core.tell_link(LinkState::Connecting).await;
         let first = core.lock().state.home().map(|home| home.wire_name.clone());
-        let mut stop = self.stop.clone();
+        let mut stop = self.core.common.stop.clone();
         let connecting = self.connect.connect(first.as_deref());
         let mut remote = tokio::select! {
             remote = connecting => match remote {
@@ -195,15 +239,18 @@ impl<C: Connect> Supervisor<C> {
             inner.is_online = true;
             inner.down = None;
         }
+        if self.wants_b {
+            core.expect_b(true);
+        }
         let push = remote.abilities().push;
-        core.out.link(core.account, &core.name, LinkState::Online { push, round_trip_ms: None }).await;
+        core.tell_link(LinkState::Online { push, round_trip_ms: None }).await;
         let (stop_b, b_stops) = watch::channel(false);
         let page = Arc::new(Notify::new());
-        let b = self.wants_b.then(|| tokio::spawn(self.clone().link_b(page.clone(), b_stops)));
-        let end = self.serve(&mut remote, Link::A, self.stop.clone(), Some(&page)).await;
+        let mut b = self.wants_b.then(|| Task(tokio::spawn(self.clone().link_b(page.clone(), b_stops))));
+        let end = self.serve(&mut remote, Link::A, core.common.stop.clone(), Some(&page)).await;
         core.lock().is_online = false;
         let _ = stop_b.send(true);
-        if let Some(b) = b {
+        if let Some(Task(b)) = &mut b {
             let _ = timeout(LAST_STEP, b).await;
         }
         if matches!(end, End::Stopped) {
@@ -219,7 +266,7 @@ impl<C: Connect> Supervisor<C> {
             loop {
                 let step = {
                     let inner = self.core.lock();
-                    (inner.state.dirty && !inner.state.unresolved && inner.state.push_not_before <= self.core.clock.mono())
+                    (inner.state.dirty && !inner.state.unresolved && inner.state.push_not_before <= self.core.common.clock.mono())
                         .then_some(Step::Push)
                 };
                 let Some(step) = step else { break };
@@ -237,40 +284,57 @@ impl<C: Connect> Supervisor<C> {
             () = page.notified() => {}
             _ = stop.changed() => return,
         }
-        let core = self.core.clone();
-        core.poke(|inner| inner.state.expects_b = true);
-        let mut back_off = BackOff::new(self.seed ^ 0xb);
+        let core = &self.core;
+        let mut back_off = BackOff::new(core.common.seed ^ 0xb);
         let mut attempts = 0;
         while attempts < B_ATTEMPTS && !*stop.borrow() {
-            let home = core.lock().state.home().map(|home| home.wire_name.clone());
-            let connecting = self.connect.connect(home.as_deref());
-            let connected = tokio::select! {
-                connected = connecting => connected,
-                _ = stop.changed() => return,
-            };
-            if let Ok(mut remote) = connected {
-                core.poke(|inner| (inner.state.has_b, inner.state.expects_b) = (true, false));
-                let end = self.serve(&mut remote, Link::B, stop.clone(), None).await;
-                core.poke(|inner| inner.state.has_b = false);
-                core.rest(Link::B);
-                if matches!(end, End::Stopped) {
-                    let _ = timeout(LAST_STEP, remote.close()).await;
-                    return;
-                }
-                if core.take_success_b() {
+            match self.clone().attempt_b(&mut stop).await {
+                End::Stopped | End::Cut => return,
+                End::Failed(_) if core.take_success_b() => {
                     attempts = 0;
                     back_off.reset();
-                    continue;
                 }
-            }
-            attempts += 1;
-            if core.lock().state.expects_b {
-                core.poke(|inner| inner.state.expects_b = false);
-                core.rest(Link::B);
+                End::Failed(_) => attempts += 1,
             }
             tokio::select! {
                 () = sleep(back_off.next_pause()) => {}
                 _ = stop.changed() => return,
+            }
+        }
+    }
+
+    /// One life of link B. A panic in it costs this connection only.
+    async fn attempt_b(self: Arc<Self>, stop: &mut watch::Receiver<bool>) -> End {
+        let core = self.core.clone();
+        let home = core.lock().state.home().map(|home| (home.id, home.wire_name.clone()));
+        let (id, first) = home.unzip();
+        let connected = tokio::select! {
+            connected = self.connect.connect(first.as_deref()) => connected,
+            _ = stop.changed() => return End::Stopped,
+        };
+        let mut remote = match connected {
+            Ok(remote) => remote,
+            Err(error) => {
+                core.expect_b(false);
+                return End::Failed(error.into());
+            }
+        };
+        core.set_b(Some(id));
+        let (run, stops) = (self.clone(), stop.clone());
+        let mut serving = Task(tokio::spawn(async move {
+            let end = run.serve(&mut remote, Link::B, stops, None).await;
+            if matches!(end, End::Stopped) {
+                let _ = timeout(LAST_STEP, remote.close()).await;
+            }
+            end
+        }));
+        let end = (&mut serving.0).await;
+        core.set_b(None);
+        match end {
+            Ok(end) => end,
+            Err(panic) => {
+                self.tell_panic(&panic).await;
+                End::Failed(RemoteError::Offline("a fault inside".into()).into())
             }
         }
     }
@@ -280,17 +344,22 @@ impl<C: Connect> Supervisor<C> {
         let core = &self.core;
         let mut next_poll = Instant::now() + POLL;
         let mut is_measured = link == Link::B;
-        let mut last_open = None;
         while !*stop.borrow() {
             let step = core.next_step(link);
-            last_open = step.mailbox().or(last_open);
+            // the first page is there, or can't be had now
+            if let Some(page) = page.filter(|_| step == Step::Wait || core.lock().state.home().is_some_and(|home| !home.newest_due)) {
+                page.notify_one();
+            }
             let result = match (step, link) {
                 (Step::Wait, Link::A) => self.wait_a(remote, &mut stop, &mut next_poll).await,
-                (Step::Wait, Link::B) => self.wait_b(remote, &mut last_open, &mut stop).await,
+                (Step::Wait, Link::B) => self.wait_b(remote, &mut stop).await,
                 (step, _) => {
-                    let begun = Instant::now();
-                    match stoppable(step::run(core, remote, link, step), &mut stop).await {
-                        None => return End::Stopped,
+                    let (begun, is_local) = (Instant::now(), step.is_local());
+                    let result = stoppable(step::run(core, remote, link, step), &mut stop).await;
+                    core.poke_other(link);
+                    match result {
+                        None => return End::Cut,
+                        Some(Ok(())) if is_local => Ok(()),
                         Some(Ok(())) => {
                             core.note_success(link);
                             if !std::mem::replace(&mut is_measured, true) {
@@ -305,16 +374,13 @@ impl<C: Connect> Supervisor<C> {
             if let Err(error) = result {
                 return End::Failed(error);
             }
-            if let Some(page) = page.filter(|_| core.lock().state.home().is_some_and(|home| !home.newest_due)) {
-                page.notify_one();
-            }
         }
         End::Stopped
     }
 
     async fn tell_round_trip(&self, push: bool, took: Duration) {
         let state = LinkState::Online { push, round_trip_ms: u32::try_from(took.as_millis()).ok() };
-        self.core.out.send(WorkerEvent::Link { account: self.core.account, state }).await;
+        self.core.common.out.send(WorkerEvent::Link { account: self.core.account, state }).await;
     }
 
     /// Link A waits in the mailbox on screen for hints, pokes and the next time something is due.
@@ -322,13 +388,15 @@ impl<C: Connect> Supervisor<C> {
         let core = &self.core;
         let (home, next) = {
             let mut inner = core.lock();
-            let next = inner.state.next_time().map(|at| core.clock.instant(at));
+            let next = inner.state.next_time().map(|at| core.common.clock.instant(at));
             let open = inner.open_on_a;
-            let home = inner.state.home().map(|home| (home.id, home.wire_name.clone()));
+            let now = core.common.clock.mono();
+            // IDLE would only hint again
+            let home = inner.state.home().filter(|home| !home.is_calming(now)).map(|home| (home.id, home.wire_name.clone()));
             if let Some((id, _)) = &home
                 && open.is_some_and(|open| open != *id)
                 && let Some(progress) = inner.state.mailbox_mut(*id)
-                && progress.not_before <= core.clock.mono()
+                && progress.not_before <= now
             {
                 // A was elsewhere: what happened at home meanwhile was not told
                 progress.top_due = true;
@@ -348,7 +416,12 @@ impl<C: Connect> Supervisor<C> {
                         is_due = true;
                         core.wake_a.notify_one();
                     }
-                    _ = stop.changed() => return Ok(()),
+                    _ = stop.changed() => {
+                        // the wait ends by itself, so that the connection can still take the last pushes
+                        core.wake_a.notify_one();
+                        let _ = timeout(LAST_STEP, &mut waiting).await;
+                        return Ok(());
+                    }
                 }
             };
             if hint == Hint::Changed
@@ -375,23 +448,18 @@ impl<C: Connect> Supervisor<C> {
         Ok(())
     }
 
-    async fn wait_b(
-        &self,
-        remote: &mut C::Remote,
-        last_open: &mut Option<MailboxId>,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), StepError> {
+    /// Link B rests in the mailbox on screen, so that the next open costs one round trip and no SELECT.
+    async fn wait_b(&self, remote: &mut C::Remote, stop: &mut watch::Receiver<bool>) -> Result<(), StepError> {
         let core = &self.core;
-        let home = core.lock().state.home().map(|home| (home.id, home.wire_name.clone()));
-        if let Some((id, name)) = home.filter(|(id, _)| last_open.is_some_and(|open| open != *id)) {
-            // back where the next open will be, so that it costs one round trip; a refusal is told when it is
-            *last_open = Some(id);
-            match remote.open(&name).await {
-                Err(error) if error.is_fatal() => return Err(error.into()),
-                _ => return Ok(()),
-            }
+        if let Some((id, name)) = core.way_home_of_b() {
+            // a refusal is told when it is opened for a reason
+            core.note_open(Link::B, id);
+            return match remote.open(&name).await {
+                Err(error) if error.is_fatal() => Err(error.into()),
+                _ => Ok(()),
+            };
         }
-        let next = core.lock().state.next_time().map(|at| core.clock.instant(at));
+        let next = core.lock().state.next_time().map(|at| core.common.clock.instant(at));
         let keep_alive = Instant::now() + KEEP_ALIVE;
         tokio::select! {
             () = core.wake_b.notified() => {}
@@ -416,39 +484,5 @@ async fn stoppable<T>(run: impl Future<Output = T>, stop: &mut watch::Receiver<b
     }
 }
 
-/// Another process changed something: read again what is shown.
-async fn tell_all_changed(core: &Core) {
-    let account = core.account;
-    let known = core.readers.with(move |reader| {
-        Ok(reader.mailboxes()?.into_iter().filter(|mailbox| mailbox.account == account).map(|mailbox| mailbox.id).collect::<Vec<_>>())
-    });
-    let ids = known.await.unwrap_or_default();
-    core.out.touched().add(ids.iter().copied());
-    for mailbox in ids {
-        core.out.send(WorkerEvent::MailChanged { mailbox, added: vec![], removed: vec![], changed: vec![] }).await;
-    }
-    core.out.send(WorkerEvent::MailboxesChanged { account }).await;
-}
-
-/// The owner's ear for pokes; ends when dropped.
-#[derive(Debug)]
-struct Listener(tokio::task::JoinHandle<()>);
-
-impl Listener {
-    fn start(core: Arc<Core>, folder: PathBuf) -> Self {
-        Self(tokio::spawn(async move {
-            // without a socket the others' changes go out with the next poll
-            let Ok(listener) = owner::listen(&folder, &core.name) else { return };
-            while owner::next_poke(&listener).await.is_ok() {
-                core.poke_push();
-                tell_all_changed(&core).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+#[cfg(test)]
+mod tests;

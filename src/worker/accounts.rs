@@ -3,16 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::account::Supervisor;
-use super::clock::Clock;
-use super::core::{Core, Parts, Peers};
-use super::out::Out;
-use super::pages::Pages;
-use super::readers::Readers;
-use crate::config::{self, Incoming, Keep, Secret, Server};
+use super::core::{Common, Core};
+use super::pop3::{Fetcher, Fetching};
+use crate::config::{self, Incoming, Secret, Server};
 use crate::mail::mailbox::Role;
 use crate::mail::server::RemoteMailbox;
 use crate::mail::{AccountId, MailboxId};
@@ -20,29 +17,13 @@ use crate::remote::net::Trace;
 use crate::remote::{Abilities, Connect, Remote, RemoteError, imap, maildir};
 use crate::store::{StoreError, Writer};
 
-/// What all accounts share.
-#[derive(Clone, Debug)]
-pub struct Common {
-    pub writer: Writer,
-    pub readers: Readers,
-    pub out: Out,
-    pub pages: Pages,
-    pub clock: Clock,
-    pub rested: Arc<Notify>,
-    pub peers: Peers,
-    pub trace: Option<Trace>,
-    pub seed: u64,
-    pub offline: bool,
-    pub headers_only: bool,
-    pub stop: watch::Receiver<bool>,
-}
-
 /// An account that runs.
 #[derive(Debug)]
 pub struct Running {
     pub core: Arc<Core>,
     pub retry: Arc<Notify>,
     imap: Option<Arc<imap::Account>>,
+    pop3: Option<Fetching>,
     pub task: Option<JoinHandle<()>>,
 }
 
@@ -50,73 +31,64 @@ impl Running {
     /// The user typed the secret.
     pub fn set_secret(&self, secret: Secret) {
         if let Some(imap) = &self.imap {
-            imap.set_secret(secret);
+            imap.set_secret(secret.clone());
+        }
+        if let Some(pop3) = &self.pop3 {
+            pop3.set_secret(secret);
         }
         self.retry.notify_one();
+    }
+
+    /// Nothing could start now.
+    pub fn is_resting(&self) -> bool {
+        self.core.is_resting() && self.pop3.as_ref().is_none_or(|pop3| pop3.is_resting(&self.core))
     }
 }
 
 /// Makes the account's memory and, where its kind is spoken, starts its supervisor.
 pub async fn start(common: &Common, id: AccountId, account: &config::Account) -> Result<Running, StoreError> {
-    let core = core(common, id, account);
+    let core = Core::new(common, id, account);
     if matches!(account.incoming, Incoming::Imap(_)) {
         create_inbox(&core).await?;
     }
     core.load_mailboxes().await?;
     let retry = Arc::new(Notify::new());
-    let mut running = Running { core: core.clone(), retry: retry.clone(), imap: None, task: None };
+    let mut running = Running { core: core.clone(), retry: retry.clone(), imap: None, pop3: None, task: None };
     match &account.incoming {
         Incoming::Imap(server) => {
             let connect = Arc::new(imap_account(&account.name, server, common.trace.clone()));
             running.imap = Some(connect.clone());
-            running.task = Some(tokio::spawn(supervisor(common, core, connect, true, retry).run()));
+            running.task = Some(tokio::spawn(supervisor(core, connect, true, retry).run()));
         }
         Incoming::Maildir(root) => {
             let connect = Arc::new(maildir::Account { root: root.clone() });
-            running.task = Some(tokio::spawn(supervisor(common, core, connect, false, retry).run()));
+            running.task = Some(tokio::spawn(supervisor(core, connect, false, retry).run()));
         }
-        Incoming::Pop3(_) | Incoming::None => {
+        Incoming::Pop3(pop3) => {
+            let fetcher = Fetcher::new(common, core.clone(), account, pop3);
+            let connect = Arc::new(fetcher.delivered());
+            running.pop3 = Some(fetcher.watch());
+            // R and a typed password are for the server; the Maildir needs neither
+            let reading = supervisor(core, connect, false, Arc::default());
+            running.task = Some(tokio::spawn(async move {
+                tokio::join!(reading.run(), fetcher.run(retry));
+            }));
+        }
+        Incoming::None => {
             core.rest(super::plan::Link::A);
-            let why = match &account.incoming {
-                Incoming::Pop3(_) => "POP3 is not spoken yet",
-                _ => "its configuration can't be used; see: postrider config check",
-            };
+            let why = "its configuration can't be used; see: postrider config check";
             core.lock().down = Some(why.to_owned());
-            core.out.link(id, &account.name, super::LinkState::Offline { why: why.to_owned() }).await;
+            core.tell_link(super::LinkState::Offline { why: why.to_owned() }).await;
         }
     }
     Ok(running)
-}
-
-/// The memory of an account, empty.
-pub fn core(common: &Common, id: AccountId, account: &config::Account) -> Arc<Core> {
-    let keep = match &account.incoming {
-        Incoming::Imap(server) | Incoming::Pop3(server) => server.keep,
-        // the files are here anyway: all of their text is searched
-        Incoming::Maildir(_) => Keep::All,
-        Incoming::None => Keep::Headers,
-    };
-    Core::new(Parts {
-        account: id,
-        name: account.name.clone(),
-        keep,
-        role_overrides: account.mailboxes.clone(),
-        is_local: matches!(account.incoming, Incoming::Maildir(_)),
-        headers_only: common.headers_only,
-        writer: common.writer.clone(),
-        readers: common.readers.clone(),
-        out: common.out.clone(),
-        pages: common.pages.clone(),
-        clock: common.clock.clone(),
-        rested: common.rested.clone(),
-        peers: common.peers.clone(),
-    })
 }
 
 /// The inbox exists on every server, so its first page need not wait for the list of mailboxes.
 async fn create_inbox(core: &Core) -> Result<(), StoreError> {
     let account = core.account;
     let known: Vec<MailboxId> = core
+        .common
         .readers
         .with(move |reader| Ok(reader.mailboxes()?.into_iter().filter(|one| one.account == account).map(|one| one.id).collect()))
         .await?;
@@ -131,22 +103,13 @@ async fn create_inbox(core: &Core) -> Result<(), StoreError> {
         total: None,
         unread: None,
     };
-    core.writer.set_mailboxes(account, vec![inbox], core.role_overrides.clone()).await?;
-    core.out.send(super::WorkerEvent::MailboxesChanged { account }).await;
+    core.common.writer.set_mailboxes(account, vec![inbox], core.role_overrides.clone()).await?;
+    core.common.out.send(super::WorkerEvent::MailboxesChanged { account }).await;
     Ok(())
 }
 
-fn supervisor<C: Connect>(common: &Common, core: Arc<Core>, connect: Arc<C>, wants_b: bool, retry: Arc<Notify>) -> Supervisor<C> {
-    Supervisor {
-        folder: Some(folder(&common.writer)),
-        core,
-        connect,
-        offline: common.offline,
-        wants_b,
-        seed: common.seed,
-        retry,
-        stop: common.stop.clone(),
-    }
+fn supervisor<C: Connect>(core: Arc<Core>, connect: Arc<C>, wants_b: bool, retry: Arc<Notify>) -> Supervisor<C> {
+    Supervisor { folder: Some(folder(&core.common.writer)), core, connect, wants_b, retry }
 }
 
 /// The data folder: where the databases are.
@@ -177,7 +140,7 @@ pub async fn probe(account: &config::Account, secret: Option<Secret>, trace: Opt
             abilities(imap).await
         }
         Incoming::Maildir(root) => abilities(maildir::Account { root: root.clone() }).await,
-        Incoming::Pop3(_) => Err(RemoteError::Rejected("POP3 is still to come".into())),
+        Incoming::Pop3(pop3) => super::pop3::probe(&account.name, pop3, secret, trace).await.map(|_| Abilities::default()),
         Incoming::None => Err(RemoteError::Rejected("the account names no server and no Maildir that can be used".into())),
     }
 }

@@ -23,7 +23,7 @@ pub async fn bytes<R: Remote>(core: &Core, remote: &mut R, id: MessageId) -> Res
     }
     if let Some(here) = sources.iter().find(|source| source.account == core.account) {
         let bytes = fetch(remote, here).await?;
-        core.writer.keep_local(id, bytes.clone()).await?;
+        core.common.writer.keep_local(id, bytes.clone()).await?;
         return Ok(bytes);
     }
     match sources.into_iter().next() {
@@ -37,7 +37,7 @@ pub async fn bytes<R: Remote>(core: &Core, remote: &mut R, id: MessageId) -> Res
 
 /// What is kept of it, and where else it is.
 async fn find(core: &Core, id: MessageId) -> Result<(Option<Vec<u8>>, Vec<Location>)> {
-    let find = core.readers.with(move |reader| {
+    let find = core.common.readers.with(move |reader| {
         let body = match reader.location(id)? {
             Some(location) => reader.body(location.content)?.filter(|body| body.whole).map(|body| body.bytes),
             None => None,
@@ -78,7 +78,7 @@ fn ask_peer(core: &Core, id: MessageId, source: Location) {
     tokio::spawn(async move {
         let answer = peer.fetch_raw(&source, None).await;
         if let Ok(Ok(bytes)) = answer
-            && let Err(error) = this.writer.keep_local(id, bytes).await
+            && let Err(error) = this.common.writer.keep_local(id, bytes).await
         {
             tracing::warn!(%error, "a fetched message could not be kept");
         }

@@ -4,15 +4,19 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
+use super::LinkState;
 use super::clock::Clock;
+use super::jobs::{self, Jobs};
+use super::long::Long;
 use super::out::Out;
 use super::pages::Pages;
 use super::plan::{Link, Progress, State, Step, Wanted, plan};
 use super::readers::Readers;
-use crate::config::Keep;
+use crate::config::{self, Incoming, Keep};
 use crate::mail::{AccountId, Key, Mailbox, MailboxId, MessageId, Role};
+use crate::remote::net::Trace;
 use crate::store::{Location, StoreError, Writer};
 
 /// Shared by the links of an account and by whoever pokes them.
@@ -24,20 +28,32 @@ pub struct Core {
     pub role_overrides: BTreeMap<String, String>,
     /// Bodies stay where they are (Maildir), only their text is indexed.
     pub is_local: bool,
-    pub headers_only: bool,
-    pub writer: Writer,
-    pub readers: Readers,
-    pub out: Out,
-    pub pages: Pages,
-    pub clock: Clock,
+    pub common: Common,
     inner: Mutex<Inner>,
     /// Interrupts link A's wait.
     pub wake_a: Arc<Notify>,
     /// Interrupts link B's wait.
     pub wake_b: Arc<Notify>,
+}
+
+/// What all accounts of this process share.
+#[derive(Clone, Debug)]
+pub struct Common {
+    pub writer: Writer,
+    pub readers: Readers,
+    pub out: Out,
+    pub pages: Pages,
+    pub jobs: Jobs,
+    pub clock: Clock,
     /// Told when a link comes to rest.
     pub rested: Arc<Notify>,
-    peers: Peers,
+    pub peers: Peers,
+    pub trace: Option<Trace>,
+    pub seed: u64,
+    pub offline: bool,
+    pub headers_only: bool,
+    /// True when the program ends.
+    pub stop: watch::Receiver<bool>,
 }
 
 /// What the lock protects.
@@ -48,10 +64,17 @@ pub struct Inner {
     pub raws: Vec<RawFetch>,
     /// Bodies the server does not give; not asked again by the keep policy.
     pub refused_bodies: HashSet<(MailboxId, Key)>,
-    /// The mailbox link A has open.
+    /// The mailbox each link has open.
     pub open_on_a: Option<MailboxId>,
+    pub open_on_b: Option<MailboxId>,
+    /// Long work under way, as the user sees it.
+    pub long: BTreeMap<Long, jobs::Progress>,
+    /// Bodies under way that someone waits for.
+    claimed: Vec<Wanted>,
     a_busy: bool,
     b_busy: bool,
+    /// What was last told of the connection, as a word; empty before the first.
+    pub link: &'static str,
     /// A link is up; else waiting for bodies is in vain.
     pub is_online: bool,
     /// Why no link is up; None while one is, or the first attempt runs.
@@ -72,61 +95,70 @@ pub struct RawFetch {
     pub size: u64,
     pub bytes: Vec<u8>,
     /// Hears how far it is.
-    pub progress: Option<tokio::sync::watch::Sender<u64>>,
+    pub progress: Option<watch::Sender<u64>>,
     pub done: oneshot::Sender<Result<Vec<u8>, String>>,
-}
-
-/// What a [`Core`] is made of.
-#[derive(Debug)]
-pub struct Parts {
-    pub account: AccountId,
-    pub name: String,
-    pub keep: Keep,
-    pub role_overrides: BTreeMap<String, String>,
-    pub is_local: bool,
-    pub headers_only: bool,
-    pub writer: Writer,
-    pub readers: Readers,
-    pub out: Out,
-    pub pages: Pages,
-    pub clock: Clock,
-    pub rested: Arc<Notify>,
-    pub peers: Peers,
 }
 
 /// The accounts of this process, by id: bytes of a move between accounts come from the other one.
 pub type Peers = Arc<Mutex<BTreeMap<AccountId, std::sync::Weak<Core>>>>;
 
+impl Inner {
+    /// Takes these bodies out of every queue; those someone waits for are set aside.
+    fn claim(&mut self, mailbox: MailboxId, keys: &[Key]) {
+        let state = &mut self.state;
+        self.claimed.extend(state.wanted.iter().filter(|wanted| is_asked(wanted, mailbox, keys)).cloned());
+        state.wanted.retain(|wanted| !is_asked(wanted, mailbox, keys));
+        state.ahead.retain(|wanted| !is_asked(wanted, mailbox, keys));
+        state.keep.retain(|(other, key)| *other != mailbox || !keys.contains(key));
+    }
+
+    /// Whoever waited for a body that a lost connection was fetching waits on.
+    pub fn unclaim(&mut self) {
+        self.state.wanted.extend(self.claimed.drain(..));
+    }
+
+    fn is_b_at_home(&self) -> bool {
+        self.open_on_b.is_some() && self.open_on_b == self.state.home().map(|home| home.id)
+    }
+}
+
+fn is_asked(wanted: &Wanted, mailbox: MailboxId, keys: &[Key]) -> bool {
+    wanted.mailbox == mailbox && keys.contains(&wanted.key)
+}
+
 impl Core {
-    pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { account, name, keep, role_overrides, is_local, headers_only, writer, readers, out, pages, clock, rested, peers } =
-            parts;
-        let inner = Inner { a_busy: true, ..Inner::default() };
+    /// The memory of an account, empty.
+    pub fn new(common: &Common, account: AccountId, config: &config::Account) -> Arc<Self> {
+        let keep = match &config.incoming {
+            Incoming::Imap(server) => server.keep,
+            // the files are here anyway: all of their text is searched
+            Incoming::Maildir(_) | Incoming::Pop3(_) => Keep::All,
+            Incoming::None => Keep::Headers,
+        };
         let core = Arc::new(Self {
             account,
-            name,
+            name: config.name.clone(),
             keep,
-            role_overrides,
-            is_local,
-            headers_only,
-            writer,
-            readers,
-            out,
-            pages,
-            clock,
-            inner: Mutex::new(inner),
+            role_overrides: config.mailboxes.clone(),
+            is_local: matches!(config.incoming, Incoming::Maildir(_) | Incoming::Pop3(_)),
+            common: common.clone(),
+            inner: Mutex::new(Inner { a_busy: true, ..Inner::default() }),
             wake_a: Arc::default(),
             wake_b: Arc::default(),
-            rested,
-            peers,
         });
-        core.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(account, Arc::downgrade(&core));
+        common.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(account, Arc::downgrade(&core));
         core
+    }
+
+    /// Tells the state of the connection.
+    pub async fn tell_link(&self, state: LinkState) {
+        self.lock().link = state.word();
+        self.common.out.link(self.account, &self.name, state).await;
     }
 
     /// The memory of another account of this process.
     pub fn peer(&self, account: AccountId) -> Option<Arc<Core>> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner).get(&account)?.upgrade()
+        self.common.peers.lock().unwrap_or_else(PoisonError::into_inner).get(&account)?.upgrade()
     }
 
     /// The memory; held for moments only.
@@ -137,7 +169,7 @@ impl Core {
     /// Reads the mailboxes the store knows into the memory; progress of known ones stays.
     pub async fn load_mailboxes(&self) -> Result<(), StoreError> {
         let account = self.account;
-        let known = self.readers.with(move |reader| {
+        let known = self.common.readers.with(move |reader| {
             let mut known = Vec::new();
             for mailbox in reader.mailboxes()?.into_iter().filter(|mailbox| mailbox.account == account && mailbox.selectable) {
                 if let Some(wire_name) = reader.wire_name(mailbox.id)? {
@@ -173,29 +205,85 @@ impl Core {
         inner.state.unresolved = true;
         inner.state.dirty = true;
         inner.state.push_not_before = 0;
-        inner.state.keep_due = !self.headers_only;
+        inner.state.keep_due = !self.common.headers_only;
         inner.state.index_due = true;
         inner.open_on_a = None;
+        inner.open_on_b = None;
+        inner.state.b_rests = false;
+        inner.unclaim();
+    }
+
+    /// They wait for a body still.
+    pub fn want_again(&self, waiting: Vec<Wanted>) {
+        let mut inner = self.lock();
+        for wanted in waiting {
+            inner.state.wanted.push_front(wanted);
+        }
+    }
+
+    /// Link B is being connected, or there is none to be expected any more.
+    pub fn expect_b(&self, expected: bool) {
+        self.poke(|inner| inner.state.expects_b = expected);
+        if !expected {
+            self.rest(Link::B);
+        }
+    }
+
+    /// Link B is there, with the mailbox it opened first, or it is lost.
+    pub fn set_b(&self, open: Option<Option<MailboxId>>) {
+        self.poke(|inner| {
+            (inner.state.has_b, inner.state.expects_b, inner.state.b_rests) = (open.is_some(), false, false);
+            inner.open_on_b = open.flatten();
+            inner.unclaim();
+        });
+        if open.is_none() {
+            self.rest(Link::B);
+        }
+    }
+
+    /// The mailbox a link has open now.
+    pub fn note_open(&self, link: Link, mailbox: MailboxId) {
+        let mut inner = self.lock();
+        match link {
+            Link::A => inner.open_on_a = Some(mailbox),
+            Link::B => inner.open_on_b = Some(mailbox),
+        }
     }
 
     /// The next step of a link, claimed; [`Step::Wait`] puts the link to rest.
     pub fn next_step(&self, link: Link) -> Step {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        inner.state.now = self.clock.mono();
+        inner.state.now = self.common.clock.mono();
         inner.state.raws = inner.raws.len();
         let step = plan(&inner.state, link);
+        let rests = step == Step::Wait;
         match link {
             Link::A => {
-                inner.a_busy = step != Step::Wait;
-                inner.state.a_rests = step == Step::Wait;
+                inner.a_busy = !rests;
+                inner.state.a_rests = rests;
             }
-            Link::B => inner.b_busy = step != Step::Wait,
+            Link::B => {
+                inner.b_busy = !rests;
+                inner.state.b_rests = rests && inner.is_b_at_home();
+            }
         }
-        if step == Step::Wait {
-            self.rested.notify_one();
+        if let Step::Bodies { mailbox, keys } = &step {
+            inner.claim(*mailbox, keys);
+        }
+        if rests {
+            self.common.rested.notify_one();
         }
         step
+    }
+
+    /// Who waits for these bodies, in order: whom [`Self::next_step`] set aside, and who came meanwhile.
+    pub fn take_waiting(&self, mailbox: MailboxId, keys: &[Key]) -> Vec<Wanted> {
+        let mut inner = self.lock();
+        inner.claim(mailbox, keys);
+        let (waiting, others) = std::mem::take(&mut inner.claimed).into_iter().partition(|wanted| is_asked(wanted, mailbox, keys));
+        inner.claimed = others;
+        waiting
     }
 
     /// The link does nothing until something pokes it: waiting, backing off, or ended.
@@ -206,7 +294,7 @@ impl Core {
             Link::B => inner.b_busy = false,
         }
         drop(inner);
-        self.rested.notify_one();
+        self.common.rested.notify_one();
     }
 
     /// The link is at work though no step was planned (connecting).
@@ -256,6 +344,23 @@ impl Core {
         self.wake_b.notify_one();
     }
 
+    /// A link did a step: what it found may be the other one's to go on with.
+    pub fn poke_other(&self, link: Link) {
+        let mut inner = self.lock();
+        let wake = match link {
+            Link::A if inner.is_online && inner.state.has_b => {
+                inner.b_busy = true;
+                &self.wake_b
+            }
+            Link::B if inner.is_online => {
+                inner.a_busy = true;
+                &self.wake_a
+            }
+            Link::A | Link::B => return,
+        };
+        wake.notify_one();
+    }
+
     /// Rows may wait to be pushed.
     pub fn poke_push(&self) {
         let mut inner = self.lock();
@@ -275,7 +380,7 @@ impl Core {
             }
             inner.state.looked_at = Some(mailbox);
             if let Some(progress) = inner.state.mailbox_mut(mailbox) {
-                progress.top_due = true;
+                progress.look_now();
                 progress.not_before = 0;
             }
         });
@@ -287,10 +392,13 @@ impl Core {
             inner.state.list_due = true;
             inner.state.dirty = true;
             inner.state.push_not_before = 0;
+            inner.state.keep_stopped = false;
+            inner.state.keep_due = !self.common.headers_only;
             for progress in &mut inner.state.mailboxes {
-                progress.top_due = true;
+                progress.look_now();
                 progress.not_before = 0;
                 progress.failures = 0;
+                progress.is_stopped = false;
                 progress.look_again();
             }
         });
@@ -306,11 +414,7 @@ impl Core {
     }
 
     /// Fetches a raw message whole.
-    pub fn fetch_raw(
-        &self,
-        location: &Location,
-        progress: Option<tokio::sync::watch::Sender<u64>>,
-    ) -> oneshot::Receiver<Result<Vec<u8>, String>> {
+    pub fn fetch_raw(&self, location: &Location, progress: Option<watch::Sender<u64>>) -> oneshot::Receiver<Result<Vec<u8>, String>> {
         let (done, answer) = oneshot::channel();
         match location.key.clone() {
             Some(key) => {
@@ -322,6 +426,13 @@ impl Core {
             }
         }
         answer
+    }
+
+    /// The mailbox on screen, where link B has another one open: there the next message will be opened.
+    pub fn way_home_of_b(&self) -> Option<(MailboxId, String)> {
+        let inner = self.lock();
+        let open = inner.open_on_b?;
+        inner.state.home().filter(|home| home.id != open).map(|home| (home.id, home.wire_name.clone()))
     }
 
     /// The wire name of a mailbox in the memory.

@@ -8,15 +8,24 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::accounts::{self, Common, Running};
+use super::accounts::{self, Running};
+use super::core::Common;
+use super::drafts::Drafts;
 use super::jobs::Jobs;
 use super::listing::{Asked, Lister};
+use super::outbox::Desk;
 use super::plan::Wanted;
 use super::{AppliedKind, JobState, OpenTarget, Request, WorkerEvent, files};
 use crate::config::{self, Config};
 use crate::mail::page::View;
-use crate::mail::{AccountId, Change, MessageId};
+use crate::mail::{AccountId, Change, Draft, DraftId, MessageId, OutItem};
 use crate::store::{Applied, Location, StoreError, StoredBody};
+
+/// What drafts that were left or sent get when the program ends.
+const WRITING: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A draft and the message it is now.
+type Queued = (DraftId, OutItem);
 
 /// The task at the receiving end of the request channel.
 #[derive(Debug)]
@@ -25,10 +34,16 @@ pub struct Intake {
     open_command: Vec<String>,
     running: BTreeMap<AccountId, Running>,
     jobs: Jobs,
+    drafts: Drafts,
+    desk: Desk,
+    /// Drafts that were queued, for the desk.
+    queued: (mpsc::UnboundedSender<Queued>, mpsc::UnboundedReceiver<Queued>),
     asked: watch::Sender<Asked>,
     lister_rests: Arc<AtomicBool>,
     /// Tasks of single requests that still run.
     under_way: Arc<AtomicUsize>,
+    /// Those of them that the end waits for.
+    writing: Arc<AtomicUsize>,
     handled: u64,
     stop: watch::Sender<bool>,
 }
@@ -57,12 +72,16 @@ impl Intake {
         };
         tokio::spawn(lister.run());
         Self {
-            jobs: Jobs::new(common.out.clone()),
+            drafts: Drafts::new(common.clone(), common.jobs.clone(), config),
+            desk: Desk::new(common.clone()),
+            queued: mpsc::unbounded_channel(),
+            jobs: common.jobs.clone(),
             open_command: config.ui.open_command.clone(),
             running: BTreeMap::new(),
             asked,
             lister_rests,
             under_way: Arc::default(),
+            writing: Arc::default(),
             handled: 0,
             stop,
             common,
@@ -72,6 +91,7 @@ impl Intake {
     /// Serves until Shutdown, or until nobody can ask any more.
     pub async fn run(mut self, accounts: Vec<config::Account>, mut requests: mpsc::Receiver<Request>) {
         self.start_accounts(accounts).await;
+        self.spawn(self.drafts.clone().recover());
         let mut told = None;
         loop {
             let request = tokio::select! {
@@ -84,6 +104,16 @@ impl Intake {
                         self.common.out.send(WorkerEvent::Settled { handled: self.handled }).await;
                         told = Some((self.handled, self.common.out.sent()));
                     }
+                    continue;
+                }
+                Some((draft, item)) = self.queued.1.recv() => {
+                    self.desk.queued(draft, item).await;
+                    self.common.rested.notify_one();
+                    continue;
+                }
+                () = self.common.out.listed().notified() => {
+                    let drafts = self.drafts.clone();
+                    self.spawn(async move { drafts.file_left().await });
                     continue;
                 }
             };
@@ -110,7 +140,9 @@ impl Intake {
                 }
                 Err(error) => self.store_failed(&format!("{} could not be started", account.name), &error).await,
             }
+            self.desk.add(id, account);
         }
+        self.desk.tell().await;
     }
 
     fn is_settled(&self) -> bool {
@@ -118,11 +150,15 @@ impl Intake {
             // in this order: the lister says that it works before it takes what was touched
             && self.lister_rests.load(Ordering::SeqCst)
             && self.common.out.touched().is_empty()
-            && self.running.values().all(|running| running.core.is_resting())
+            && self.queued.1.is_empty()
+            && self.common.out.pokes().rest()
+            && self.running.values().all(|running| running.is_resting())
     }
 
     async fn end(mut self) {
+        self.finish_writing().await;
         let _ = self.stop.send(true);
+        self.desk.end().await;
         for running in self.running.values_mut() {
             running.core.wake_a.notify_one();
             running.core.wake_b.notify_one();
@@ -156,19 +192,36 @@ impl Intake {
                         running.retry.notify_waiters();
                     }
                 });
+                self.desk.retry(account);
             }
             Request::Retry { account } => {
                 if let Some(running) = self.running.get(&account) {
                     running.retry.notify_one();
                 }
+                self.desk.hurry(account);
             }
             Request::Cancel(job) => self.jobs.cancel(job),
             Request::Credentials { account, secret } => {
+                self.desk.set_secret(account, &secret);
                 if let Some(running) = self.running.get(&account) {
                     running.set_secret(secret);
                 }
             }
             Request::Probe { account, secret, config } => self.probe(*account, secret, config),
+            Request::Compose(start) => self.spawn(self.drafts.clone().compose(start)),
+            Request::SaveDraft { id, serial, draft } => self.spawn(self.drafts.save(id, serial, *draft)),
+            Request::LeaveDraft { id, draft } => self.spawn_writing(self.drafts.leave(id, *draft)),
+            Request::DiscardDraft { id, draft } => {
+                self.desk.note_draft(id);
+                self.spawn(self.drafts.discard(id, *draft));
+            }
+            Request::Attach { draft, path } => self.spawn(self.drafts.clone().attach(draft, path)),
+            Request::CompleteAddress { serial, prefix } => self.spawn(self.drafts.clone().complete(serial, prefix)),
+            Request::CompletePath { serial, folder, prefix } => self.complete_path(serial, folder, prefix),
+            Request::Send { id, draft, not_before } => self.send(id, *draft, not_before),
+            Request::Unsend { id } => self.desk.unsend(id).await,
+            Request::SendNow { id } => self.desk.send_now(id).await,
+            Request::DropOutgoing { id } => self.desk.drop_outgoing(id).await,
             Request::Shutdown => {}
         }
     }
@@ -179,7 +232,13 @@ impl Intake {
 
     async fn apply(&mut self, change: Change, label: String) {
         match self.common.writer.apply(change, label.clone()).await {
-            Ok(applied) => self.applied(applied, AppliedKind::Done).await,
+            Ok(applied) => {
+                // as the store: what has no name, or changed nothing, is not taken back
+                if !label.is_empty() && !applied.inverse.ids().is_empty() {
+                    self.desk.note_change();
+                }
+                self.applied(applied, AppliedKind::Done).await;
+            }
             Err(error) => self.store_failed(&format!("Not saved: {label}"), &error).await,
         }
     }
@@ -187,9 +246,19 @@ impl Intake {
     async fn take_back(&mut self, steps: u32, kind: AppliedKind) {
         for _ in 0..steps.max(1) {
             let is_redo = kind == AppliedKind::Redone;
+            if !is_redo && (self.reopen_draft().await || self.desk.undo().await) {
+                continue;
+            }
             let done = if is_redo { self.common.writer.redo().await } else { self.common.writer.undo().await };
             match done {
-                Ok(Some(applied)) => self.applied(applied, kind).await,
+                Ok(Some(applied)) => {
+                    if is_redo {
+                        self.desk.note_change()
+                    } else {
+                        self.desk.forget_change()
+                    }
+                    self.applied(applied, kind).await;
+                }
                 Ok(None) => {
                     self.common.out.send(WorkerEvent::NothingToUndo { redo: is_redo }).await;
                     break;
@@ -200,6 +269,24 @@ impl Intake {
                 }
             }
         }
+    }
+
+    /// The newest doing was to discard a draft, and it is open again.
+    async fn reopen_draft(&mut self) -> bool {
+        match self.desk.take_draft() {
+            Some(id) => self.drafts.reopen(id).await,
+            None => false,
+        }
+    }
+
+    /// Queues a draft; the desk hears of it when it is in the outbox.
+    fn send(&self, id: DraftId, draft: Draft, not_before: Option<i64>) {
+        let (queued, tell) = (self.drafts.send(id, draft, not_before), self.queued.0.clone());
+        self.spawn_writing(async move {
+            if let Some(item) = queued.await {
+                let _ = tell.send((id, item));
+            }
+        });
     }
 
     async fn applied(&self, applied: Applied, kind: AppliedKind) {
@@ -223,7 +310,7 @@ impl Intake {
         let others = self.running.values().filter(|running| running.core.lock().down.is_some()).map(|running| running.core.name.clone());
         let others: Vec<String> = others.collect();
         if !others.is_empty() {
-            tokio::task::spawn_blocking(move || others.iter().for_each(|name| super::owner::poke(&folder, name)));
+            tokio::task::spawn_blocking(move || others.iter().for_each(|name| super::beside::poke(&folder, name)));
         }
     }
 
@@ -237,10 +324,31 @@ impl Intake {
         });
     }
 
+    /// The same for what puts a message where it belongs: it is finished before the program ends.
+    fn spawn_writing(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.writing.fetch_add(1, Ordering::SeqCst);
+        let guard = UnderWay(self.writing.clone(), self.common.rested.clone());
+        self.spawn(async move {
+            task.await;
+            drop(guard);
+        });
+    }
+
+    /// A draft that was just left is put into its mailbox, one that was just sent into the outbox.
+    async fn finish_writing(&self) {
+        let done = async {
+            while self.writing.load(Ordering::SeqCst) > 0 {
+                self.common.rested.notified().await;
+            }
+        };
+        // what is not done by then is done at the next start
+        let _ = tokio::time::timeout(WRITING, done).await;
+    }
+
     async fn locate(&self, id: MessageId) -> Result<Option<(Location, Option<StoredBody>)>, StoreError> {
         let find = self.common.readers.with(move |reader| {
             let Some(location) = reader.location(id)? else { return Ok(None) };
-            let body = reader.body(location.content)?;
+            let body = super::whole::kept(reader, id, &location)?;
             Ok(Some((location, body)))
         });
         find.await
@@ -369,6 +477,15 @@ impl Intake {
             if let Err(why) = opened {
                 out.failed("It could not be opened", why, "The program is set by open_command in [ui].").await;
             }
+        });
+    }
+
+    fn complete_path(&self, serial: u64, folder: PathBuf, prefix: String) {
+        let out = self.common.out.clone();
+        self.spawn(async move {
+            let read = tokio::task::spawn_blocking(move || super::paths::names(&folder, &prefix));
+            let found = read.await.unwrap_or_default();
+            out.send(WorkerEvent::PathCompleted { serial, found }).await;
         });
     }
 

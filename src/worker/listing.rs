@@ -123,7 +123,11 @@ fn concerns(listing: &Listing, mailbox: crate::mail::MailboxId) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::events::EventLog;
+    use crate::store::{self, Paths};
 
     #[test]
     fn what_is_cheap_is_listed_again_soon_and_nothing_waits_long() {
@@ -131,5 +135,30 @@ mod tests {
         for (took, expect) in [(ms(0), ms(16)), (ms(1), ms(16)), (ms(10), ms(120)), (ms(21), ms(250)), (ms(5_000), ms(250))] {
             assert_eq!(pause(took), expect, "{took:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_own_change_seen_before_its_mailboxes_is_listed_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = store::open(&Paths::in_folder(folder.path())).unwrap();
+        let (shown, other) = (crate::mail::MailboxId(1), crate::mail::MailboxId(2));
+        let (events, mut heard) = mpsc::channel(64);
+        let out = Out::new(events, EventLog::default());
+        let touched = out.touched();
+        let (ask, asked) = watch::channel(None);
+        let lister = Lister { readers: Readers::new(writer), out, asked, is_resting: Arc::default(), rested: Arc::default() };
+        let is_resting = lister.is_resting.clone();
+        tokio::spawn(lister.run());
+        ask.send_replace(Some((0, Listing::mailbox(shown, false))));
+        while !matches!(heard.recv().await, Some(WorkerEvent::Listed { whole: true, .. })) {}
+        // the mark of the own change is taken in a turn that another mailbox caused
+        touched.hurry();
+        touched.add([other]);
+        while !touched.is_empty() || !is_resting.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        touched.add([shown]);
+        // nothing differs, and it is told
+        assert!(matches!(heard.recv().await, Some(WorkerEvent::Listed { whole: true, .. })));
     }
 }

@@ -7,22 +7,30 @@
 
 mod account;
 mod accounts;
+mod beside;
 mod bring;
 mod clock;
 pub mod core;
+mod drafts;
 mod files;
 mod intake;
 mod jobs;
 mod listing;
+mod long;
+mod naming;
 mod once;
 mod out;
+mod outbox;
 mod owner;
 mod pages;
+mod paths;
 pub mod plan;
+pub mod pop3;
 mod push;
 mod readers;
 mod run;
 pub mod step;
+mod task;
 mod whole;
 
 use std::path::PathBuf;
@@ -30,18 +38,23 @@ use std::sync::Arc;
 
 pub use self::account::Supervisor;
 pub use self::accounts::probe;
+pub use self::beside::{link_of, poke};
 pub use self::clock::{BackOff, Clock, Wall};
+pub use self::drafts::check_file;
 pub use self::jobs::Jobs;
-pub use self::once::{Summary, SyncOptions, sync_once};
+pub use self::once::{Summary, SyncOptions, send_once, sync_once};
 pub use self::out::Out;
-pub use self::owner::{owner_of, poke};
+pub use self::outbox::{Filing, Poke, Round, Sender, poke as poke_sender};
+pub use self::owner::owner_of;
 pub use self::pages::Pages;
 pub use self::readers::Readers;
 pub use self::run::{Handle, Options, start};
 
 use crate::config::{Account, Secret};
 use crate::mail::page::View;
-use crate::mail::{AccountId, Change, JobId, Listing, MailboxId, MessageId, Page, Row};
+use crate::mail::{
+    AccountId, Attachment, Change, Contact, Draft, DraftId, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row, Start,
+};
 
 /// What the UI (or a command) asks. Every request names its target.
 #[derive(Clone, Debug)]
@@ -107,6 +120,59 @@ pub enum Request {
         account: Box<Account>,
         secret: Option<Secret>,
         config: PathBuf,
+    },
+    /// Open a composer: answered by [`WorkerEvent::DraftOpened`], once what it starts from is here.
+    Compose(Start),
+    /// Keep what is typed: answered by [`WorkerEvent::DraftSaved`] when it is on the disk.
+    SaveDraft {
+        id: DraftId,
+        serial: u64,
+        draft: Box<Draft>,
+    },
+    /// The composer closes and the draft goes to the Drafts mailbox of its account.
+    LeaveDraft {
+        id: DraftId,
+        draft: Box<Draft>,
+    },
+    /// The composer closes and the draft goes; undo opens it again.
+    DiscardDraft {
+        id: DraftId,
+        draft: Box<Draft>,
+    },
+    /// Take a copy of this file as it is now: answered by [`WorkerEvent::Attached`].
+    Attach {
+        draft: DraftId,
+        path: PathBuf,
+    },
+    /// Queue it; `not_before` in Unix seconds, None = after the undo time. The composer closes with
+    /// [`WorkerEvent::Queued`]; on failure it stays.
+    Send {
+        id: DraftId,
+        draft: Box<Draft>,
+        not_before: Option<i64>,
+    },
+    /// Take it back into the composer while the server has not got it.
+    Unsend {
+        id: OutboxId,
+    },
+    /// Try it now: ends the undo time, a wait after a failure, or a time to be sent later.
+    SendNow {
+        id: OutboxId,
+    },
+    /// Forget it: a message whose fate is unknown, or that was refused.
+    DropOutgoing {
+        id: OutboxId,
+    },
+    /// Who could be meant: answered by [`WorkerEvent::Completed`].
+    CompleteAddress {
+        serial: u64,
+        prefix: String,
+    },
+    /// The names in a folder that begin with this: answered by [`WorkerEvent::PathCompleted`].
+    CompletePath {
+        serial: u64,
+        folder: PathBuf,
+        prefix: String,
     },
     /// Finish what must be finished, then stop.
     Shutdown,
@@ -175,10 +241,68 @@ pub enum WorkerEvent {
         account: String,
         result: Result<(), String>,
     },
+    DraftOpened {
+        id: DraftId,
+        draft: Box<Draft>,
+        opening: Opening,
+    },
+    /// The draft is out of its composer and safe: discarded, or on its way to a Drafts mailbox.
+    DraftLeft {
+        id: DraftId,
+    },
+    /// Drafts (by subject, newest first) that a run of the program left without closing them are in the Drafts mailbox now.
+    DraftsRecovered {
+        subjects: Vec<String>,
+    },
+    /// What [`Request::SaveDraft`] with this serial gave is on the disk.
+    DraftSaved {
+        id: DraftId,
+        serial: u64,
+    },
+    Attached {
+        draft: DraftId,
+        result: Result<Attachment, String>,
+    },
+    /// The draft is in the outbox now; its composer is to close.
+    Queued {
+        draft: DraftId,
+        item: OutItem,
+    },
+    /// `Err`: a sentence why the draft could not be queued (or left); the composer stays.
+    DraftFailed {
+        draft: DraftId,
+        why: String,
+    },
+    /// Everything in the outbox, whenever something of it changed.
+    Outbox {
+        items: Arc<[OutItem]>,
+    },
+    Completed {
+        serial: u64,
+        found: Vec<Contact>,
+    },
+    /// Names of files, folders with "/" at the end; as they are, not cleaned.
+    PathCompleted {
+        serial: u64,
+        found: Vec<String>,
+    },
     /// All requests up to the `handled`-th are done and no step could start now.
     Settled {
         handled: u64,
     },
+}
+
+/// Why a composer opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// As asked; `note`: what is missing (the text to quote is not here).
+    Asked { note: Option<String> },
+    /// Left by a run that ended without leaving it.
+    Recovered,
+    /// Taken back from the outbox.
+    Unsent,
+    /// Refused by the server, in its words.
+    Refused(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,16 +2,20 @@
 //! reader's, on one connection, until nothing is left to do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::accounts::{self, Common};
-use super::core::Core;
+use super::accounts;
+use super::beside;
+use super::core::{Common, Core};
+use super::owner::Ownership;
 use super::plan::{Link, Step};
+use super::pop3::Fetcher;
 use super::run::{Options, common, runtime};
 use super::step::{self, StepError};
-use super::{WorkerEvent, owner};
-use crate::config::{Account, Config, Incoming};
+use super::{WorkerEvent, outbox, owner};
+use crate::config::{self, Account, Config, Incoming, Outgoing};
 use crate::mail::AccountId;
 use crate::remote::{Connect, Remote, RemoteError};
 use crate::store::Writer;
@@ -88,16 +92,14 @@ async fn all(config: &Config, common: &Common, only: Option<&str>) -> Result<Sum
 }
 
 async fn one(common: &Common, id: AccountId, account: &Account) -> AccountSummary {
-    let result = match &account.incoming {
-        _ if common.offline => Err(RemoteError::Offline("started with --offline".into())),
-        Incoming::Imap(server) => {
-            let connect = accounts::imap_account(&account.name, server, common.trace.clone());
-            owned(common, id, account, &connect).await
-        }
-        Incoming::Maildir(root) => owned(common, id, account, &crate::remote::maildir::Account { root: root.clone() }).await,
-        Incoming::Pop3(_) => Err(RemoteError::Rejected("POP3 is not spoken yet".into())),
-        Incoming::None => Err(RemoteError::Rejected("its configuration can't be used".into())),
-    };
+    // first: what is sent leaves a copy that this round pushes
+    send(common, id, account).await;
+    let mut result = receive(common, id, account).await;
+    if result.is_ok() && outbox::has_accepted(&common.writer, &account.name).await {
+        // only now it is known which mailboxes there are
+        send(common, id, account).await;
+        result = receive(common, id, account).await;
+    }
     let count = common.readers.with(move |reader| {
         let mailboxes = reader.mailboxes()?.into_iter().filter(|mailbox| mailbox.account == id);
         let messages = mailboxes.map(|mailbox| u64::from(mailbox.total)).sum();
@@ -107,23 +109,111 @@ async fn one(common: &Common, id: AccountId, account: &Account) -> AccountSummar
     AccountSummary { name: account.name.clone(), messages, waiting, result }
 }
 
+async fn send(common: &Common, id: AccountId, account: &Account) {
+    if common.offline {
+        return;
+    }
+    if let Err(error) = outbox::send_due(common, id, account).await {
+        common.out.failed(format!("{} could not send", account.name), error.to_string(), "What is in the outbox stays there.").await;
+    }
+}
+
+async fn receive(common: &Common, id: AccountId, account: &Account) -> Result<(), RemoteError> {
+    match &account.incoming {
+        _ if common.offline => Err(RemoteError::Offline("started with --offline".into())),
+        Incoming::Imap(server) => {
+            let connect = accounts::imap_account(&account.name, server, common.trace.clone());
+            owned(common, id, account, &connect).await
+        }
+        Incoming::Maildir(root) => owned(common, id, account, &crate::remote::maildir::Account { root: root.clone() }).await,
+        Incoming::Pop3(pop3) => fetched(common, id, account, pop3).await,
+        // it only sends
+        Incoming::None if !matches!(account.outgoing, Outgoing::None) => Ok(()),
+        Incoming::None => Err(RemoteError::Rejected("its configuration can't be used".into())),
+    }
+}
+
+/// Sends what is due of one account, for a command; `progress` hears every event. Blocks, for `patience` at most: what is
+/// under way then is put back, or, once the server has all of it, gets a few seconds more.
+///
+/// # Errors
+/// A sentence: the store, the lock or the system failed before anything could be tried.
+pub fn send_once(
+    config: &Config,
+    writer: Writer,
+    account: &str,
+    options: Options,
+    patience: Duration,
+    mut progress: impl FnMut(WorkerEvent) + Send,
+) -> Result<outbox::Round, String> {
+    let runtime = runtime().map_err(|error| error.to_string())?;
+    let (tell, mut events) = mpsc::channel(256);
+    let (stop, stopping) = watch::channel(false);
+    let (config, name) = (config.clone(), account.to_owned());
+    let mut task = runtime.spawn(async move {
+        let common = common(writer, options, tell, stopping);
+        let names = config.accounts.iter().map(|account| account.name.clone()).collect();
+        let ids = common.writer.set_accounts(names).await.map_err(|error| error.to_string())?;
+        let found = config.accounts.iter().zip(ids).find(|(account, _)| account.name == name);
+        let Some((account, id)) = found else { return Ok(outbox::Round::NoWayOut) };
+        outbox::send_due(&common, id, account).await.map_err(|error| format!("the lock for sending can't be taken: {error}"))
+    });
+    runtime.block_on(async {
+        let end = tokio::time::sleep(patience);
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                Some(event) = events.recv() => progress(event),
+                done = &mut task => {
+                    while let Ok(event) = events.try_recv() {
+                        progress(event);
+                    }
+                    return done.map_err(|_| "sending failed inside postrider".to_owned())?;
+                }
+                () = &mut end, if !*stop.borrow() => drop(stop.send(true)),
+            }
+        }
+    })
+}
+
 /// Takes the account's lock for the round; its owner, if there is one, does the work instead.
 async fn owned<C: Connect>(common: &Common, id: AccountId, account: &Account, connect: &C) -> Result<(), RemoteError> {
+    let Some(_ownership) = claim(common, account).await? else { return Ok(()) };
+    let core = Core::new(common, id, account);
+    let _peers = beside::host(core.clone(), &accounts::folder(&common.writer));
+    round(&core, connect).await.map_err(remote_error)
+}
+
+/// The same of a POP3 account: fetch, and read what lies in its Maildir even where the server can't be reached.
+async fn fetched(common: &Common, id: AccountId, account: &Account, pop3: &config::Pop3) -> Result<(), RemoteError> {
+    let Some(_ownership) = claim(common, account).await? else { return Ok(()) };
+    let core = Core::new(common, id, account);
+    let _peers = beside::host(core.clone(), &accounts::folder(&common.writer));
+    let fetcher = Fetcher::new(common, core.clone(), account, pop3);
+    let fetched = fetcher.round().await;
+    let read = round(&core, &fetcher.delivered()).await.map_err(remote_error);
+    fetched.and(read)
+}
+
+/// The account's lock; None where another process has it, which is poked.
+async fn claim(common: &Common, account: &Account) -> Result<Option<Ownership>, RemoteError> {
     let folder = accounts::folder(&common.writer);
     let name = account.name.clone();
-    let _ownership = match owner::claim(&folder, &name) {
-        Ok(Ok(ownership)) => ownership,
+    match owner::claim(&folder, &name) {
+        Ok(Ok(ownership)) => Ok(Some(ownership)),
         Ok(Err(_)) => {
-            let _ = tokio::task::spawn_blocking(move || owner::poke(&folder, &name)).await;
-            return Ok(());
+            let _ = tokio::task::spawn_blocking(move || beside::poke(&folder, &name)).await;
+            Ok(None)
         }
-        Err(error) => return Err(RemoteError::Offline(format!("the lock in {} can't be taken: {error}", folder.display()))),
-    };
-    let core = accounts::core(common, id, account);
-    round(&core, connect).await.map_err(|error| match error {
+        Err(error) => Err(RemoteError::Offline(format!("the lock in {} can't be taken: {error}", folder.display()))),
+    }
+}
+
+fn remote_error(error: StepError) -> RemoteError {
+    match error {
         StepError::Remote(error) => error,
         StepError::Store(error) => RemoteError::Offline(error.to_string()),
-    })
+    }
 }
 
 /// Connects and runs steps until none is left; a connection that breaks is made again twice.
@@ -141,9 +231,11 @@ async fn round<C: Connect>(core: &Arc<Core>, connect: &C) -> Result<(), StepErro
 }
 
 async fn connected<C: Connect>(core: &Arc<Core>, connect: &C) -> Result<(), StepError> {
+    core.lock().link = "connecting";
     let first = core.lock().state.home().map(|home| home.wire_name.clone());
     let mut remote = connect.connect(first.as_deref()).await?;
     core.reconnect();
+    core.lock().link = "online";
     loop {
         match core.next_step(Link::A) {
             Step::Wait => break,

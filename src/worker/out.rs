@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc};
 
+use super::outbox::Pokes;
 use super::{LinkState, WorkerEvent};
 use crate::events::EventLog;
-use crate::mail::{AccountId, MailboxId};
+use crate::mail::{AccountId, MailboxId, OutboxId, Stage};
 use crate::store::Changed;
 
 /// Sends events; clones send to the same receiver. A receiver that is gone is no error.
@@ -19,8 +20,24 @@ pub struct Out {
     events: mpsc::Sender<WorkerEvent>,
     log: EventLog,
     touched: Arc<Touched>,
+    pokes: Pokes,
     sent: Arc<AtomicU64>,
+    listed: Arc<Notify>,
+    said: broadcast::Sender<Said>,
 }
+
+/// What other processes hear.
+#[derive(Clone, Debug)]
+pub enum Said {
+    Mail(Arc<Changed>),
+    /// Anything may have changed; who caused it (a process id) knows already.
+    All {
+        except: u32,
+    },
+}
+
+/// Changes that may wait for a process; one that is further behind reads everything again.
+const SAID: usize = 256;
 
 /// Mailboxes with changed rows since the listing was last computed.
 #[derive(Debug, Default)]
@@ -64,11 +81,34 @@ impl Touched {
 
 impl Out {
     pub fn new(events: mpsc::Sender<WorkerEvent>, log: EventLog) -> Self {
-        Self { events, log, touched: Arc::default(), sent: Arc::default() }
+        Self {
+            events,
+            log,
+            touched: Arc::default(),
+            pokes: Pokes::default(),
+            sent: Arc::default(),
+            listed: Arc::default(),
+            said: broadcast::channel(SAID).0,
+        }
     }
 
     pub fn touched(&self) -> Arc<Touched> {
         self.touched.clone()
+    }
+
+    /// Notified when an account's mailboxes are known anew: what waits for one may be there now.
+    pub fn listed(&self) -> &Notify {
+        &self.listed
+    }
+
+    /// The sending loops of this process.
+    pub fn pokes(&self) -> &Pokes {
+        &self.pokes
+    }
+
+    /// Logs that a message of the outbox came to a stage.
+    pub fn outbox(&self, id: OutboxId, stage: Stage) {
+        self.log.emit("outbox", json!({ "id": id.0, "state": stage.word() }));
     }
 
     /// How many events were sent so far.
@@ -88,6 +128,12 @@ impl Out {
             return;
         }
         self.touched.add(changed.mailboxes.iter().map(|one| one.mailbox));
+        if self.said.receiver_count() > 0 {
+            self.say(Said::Mail(Arc::new(changed.clone())));
+        }
+        if let Some(poke) = self.pokes.of(account) {
+            poke.mail_changed();
+        }
         for one in changed.mailboxes {
             let event = WorkerEvent::MailChanged { mailbox: one.mailbox, added: one.added, removed: one.removed, changed: one.changed };
             self.send(event).await;
@@ -95,9 +141,23 @@ impl Out {
         self.send(WorkerEvent::MailboxesChanged { account }).await;
     }
 
+    /// Tells other processes, where any listens.
+    pub fn say(&self, said: Said) {
+        let _ = self.said.send(said);
+    }
+
+    /// What is said from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Said> {
+        self.said.subscribe()
+    }
+
     /// Tells the state of an account's connection, and logs it as `link`.
     pub async fn link(&self, account: AccountId, name: &str, state: LinkState) {
         self.log.emit("link", json!({ "account": name, "state": state.word() }));
+        // where mail can be fetched again it can mostly be sent again
+        if let Some(poke) = self.pokes.of(account).filter(|_| matches!(state, LinkState::Online { .. })) {
+            poke.online();
+        }
         self.send(WorkerEvent::Link { account, state }).await;
     }
 
@@ -112,6 +172,9 @@ impl Out {
 }
 
 impl LinkState {
+    /// Every [`Self::word`].
+    pub const WORDS: [&str; 5] = ["offline", "connecting", "online", "sign-in", "back-off"];
+
     /// The word of the event log and of `status --json`.
     pub fn word(&self) -> &'static str {
         match self {

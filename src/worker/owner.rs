@@ -1,5 +1,5 @@
-//! Two processes, one account: a file lock elects the owner, who alone talks to the server. The others poke
-//! it over a UNIX socket, and look at the store's files to hear that something changed.
+//! Two processes, one account: a file lock elects the owner, who alone talks to the server. What the others say to
+//! it and hear from it over its socket is in `beside.rs`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -7,7 +7,6 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
 
 use crate::mail::SafeFileName;
@@ -15,7 +14,14 @@ use crate::mail::SafeFileName;
 /// Being the owner; ends when dropped.
 #[derive(Debug)]
 pub struct Ownership {
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Ownership {
+    /// Closing would do it too, but not while a program that is just being started still has the file.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 fn file(folder: &Path, account: &str, extension: &str) -> PathBuf {
@@ -31,7 +37,7 @@ pub fn claim(folder: &Path, account: &str) -> std::io::Result<Result<Ownership, 
             lock.set_len(0)?;
             lock.rewind()?;
             writeln!(lock, "{}", std::process::id())?;
-            Ok(Ok(Ownership { _lock: lock }))
+            Ok(Ok(Ownership { lock }))
         }
         Err(std::fs::TryLockError::WouldBlock) => {
             let mut text = String::new();
@@ -42,23 +48,20 @@ pub fn claim(folder: &Path, account: &str) -> std::io::Result<Result<Ownership, 
     }
 }
 
-/// Tells the account's owner, if there is one, that rows wait to be pushed. Never blocks for long.
-pub fn poke(folder: &Path, account: &str) {
-    if let Ok(mut socket) = std::os::unix::net::UnixStream::connect(file(folder, account, "sock")) {
-        let _ = socket.set_write_timeout(Some(std::time::Duration::from_millis(200)));
-        let _ = socket.write_all(b"poke\n");
-    }
+/// Where the owner of an account listens.
+pub fn socket(folder: &Path, account: &str) -> PathBuf {
+    file(folder, account, "sock")
 }
 
 /// The process that owns an account and listens, if there is one. Takes no lock, so it is in nobody's way.
 pub fn owner_of(folder: &Path, account: &str) -> Option<u32> {
-    std::os::unix::net::UnixStream::connect(file(folder, account, "sock")).ok()?;
+    std::os::unix::net::UnixStream::connect(socket(folder, account)).ok()?;
     std::fs::read_to_string(file(folder, account, "lock")).ok()?.trim().parse().ok()
 }
 
-/// Hears pokes; only the owner may bind, so a socket already there is a dead one's.
+/// Where peers come; only the owner may bind, so a socket already there is a dead one's.
 pub fn listen(folder: &Path, account: &str) -> std::io::Result<UnixListener> {
-    let path = file(folder, account, "sock");
+    let path = socket(folder, account);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -66,17 +69,6 @@ pub fn listen(folder: &Path, account: &str) -> std::io::Result<UnixListener> {
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
-}
-
-/// Waits for the next poke.
-pub async fn next_poke(listener: &UnixListener) -> std::io::Result<()> {
-    let (mut stream, _) = listener.accept().await?;
-    let mut line = [0; 5];
-    // a peer that connects and says nothing must not hold up the others
-    let read = tokio::time::timeout(std::time::Duration::from_secs(1), stream.read_exact(&mut line));
-    match read.await {
-        Ok(Ok(_)) | Ok(Err(_)) | Err(_) => Ok(()),
-    }
 }
 
 /// When another process last wrote to the store.
@@ -99,16 +91,5 @@ mod tests {
         assert!(claim(folder.path(), "home").unwrap().is_ok());
         drop(first);
         assert!(claim(folder.path(), "work").unwrap().is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_poke_reaches_the_owner() {
-        let folder = tempfile::tempdir().unwrap();
-        let listener = listen(folder.path(), "work").unwrap();
-        let path = folder.path().to_owned();
-        let poking = tokio::task::spawn_blocking(move || poke(&path, "work"));
-        next_poke(&listener).await.unwrap();
-        poking.await.unwrap();
-        poke(folder.path(), "nobody");
     }
 }

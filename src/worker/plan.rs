@@ -21,6 +21,10 @@ pub const RECENT: u32 = 2_000;
 pub const SMALL: u32 = 5_000;
 /// Milliseconds between complete looks at a large mailbox that hints cause.
 pub const WALK_PAUSE: u64 = 5 * 60_000;
+/// Looks after hints that found nothing, one soon after the other, before the next waits.
+pub const HINT_PATIENCE: u32 = 3;
+/// Milliseconds after which a look is not "soon after" the last one any more.
+const HINT_CALM: u64 = 5_000;
 /// How often a step on a mailbox may fail before the mailbox is left alone until the next round.
 pub const PATIENCE: u8 = 3;
 
@@ -96,6 +100,11 @@ impl Step {
             _ => None,
         }
     }
+
+    /// It asks nothing of the server, so its success says nothing of the connection.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Step::Finish { .. } | Step::LookForBodies | Step::Index | Step::Wait)
+    }
 }
 
 /// A body someone waits for (`view` given) or will soon.
@@ -146,6 +155,15 @@ pub struct Progress {
     pub failures: u8,
     /// Left alone until then.
     pub not_before: u64,
+    /// Looks after hints that found nothing, in a row.
+    pub fruitless: u32,
+    /// Hints are not followed before then.
+    pub top_not_before: u64,
+    /// Messages it held when it was opened, and how many of them are here, while a first sync runs.
+    pub exists: u64,
+    pub known: u64,
+    /// The user stopped its first sync.
+    pub is_stopped: bool,
 }
 
 impl Progress {
@@ -171,7 +189,34 @@ impl Progress {
             flag_span: 5_000,
             failures: 0,
             not_before: 0,
+            fruitless: 0,
+            top_not_before: 0,
+            exists: 0,
+            known: 0,
+            is_stopped: false,
         }
+    }
+
+    /// Look at its top, whatever the last looks found.
+    pub fn look_now(&mut self) {
+        self.top_due = true;
+        self.top_not_before = 0;
+    }
+
+    /// A look after a hint ended. Some servers hint for ever though nothing changes: then the pauses grow.
+    pub fn note_top(&mut self, now: u64, found: bool) {
+        let is_soon = now.saturating_sub(self.top_not_before) <= HINT_CALM;
+        self.fruitless = match (found, is_soon) {
+            (true, _) => 0,
+            (false, true) => self.fruitless.saturating_add(1),
+            (false, false) => 1,
+        };
+        self.top_not_before = now + hint_pause(self.fruitless);
+    }
+
+    /// It has a hint that is not to be followed yet.
+    pub fn is_calming(&self, now: u64) -> bool {
+        self.top_due && self.top_not_before > now
     }
 
     /// Look at all of it again, from the top.
@@ -193,8 +238,15 @@ impl Progress {
         self.finish_due = true;
         self.failures = 0;
         self.not_before = 0;
+        self.fruitless = 0;
+        self.top_not_before = 0;
         self.guards = 0;
     }
+}
+
+/// Milliseconds before the next hint is followed: 1 s, doubling up to a minute.
+fn hint_pause(fruitless: u32) -> u64 {
+    fruitless.checked_sub(HINT_PATIENCE).map_or(0, |more| (1_000 << more.min(6)).min(60_000))
 }
 
 /// Everything [`plan`] looks at.
@@ -204,8 +256,10 @@ pub struct State {
     pub now: u64,
     /// Link B is there, so A keeps to its own.
     pub has_b: bool,
-    /// Link A waits in the home mailbox: it fetches from there in one round trip, B may have to open it first.
+    /// Link A waits in the home mailbox: it fetches from there in one round trip.
     pub a_rests: bool,
+    /// Link B does so: it is the one to fetch, so that A need not leave its IDLE.
+    pub b_rests: bool,
     /// Link B is being connected: A leaves to it what can wait that long.
     pub expects_b: bool,
     /// Pushes without an answer may exist.
@@ -227,6 +281,8 @@ pub struct State {
     pub keep: VecDeque<(MailboxId, Key)>,
     /// The store is to be asked for more of them.
     pub keep_due: bool,
+    /// The user stopped it.
+    pub keep_stopped: bool,
     pub index_due: bool,
 }
 
@@ -249,7 +305,7 @@ impl State {
 
     /// The earliest time at which a step becomes possible that is not now.
     pub fn next_time(&self) -> Option<u64> {
-        let waits = self.mailboxes.iter().flat_map(|m| [Some(m.not_before), m.walk_at]).flatten();
+        let waits = self.mailboxes.iter().flat_map(|m| [Some(m.not_before), m.walk_at, m.top_due.then_some(m.top_not_before)]).flatten();
         waits.chain([self.push_not_before]).filter(|at| *at > self.now).min()
     }
 }
@@ -257,14 +313,15 @@ impl State {
 /// A rule: proposes a step or passes.
 type Rule = fn(&State) -> Option<Step>;
 
-/// Link A while B is there.
-const FRONT: &[Rule] = &[home_bodies, resolve, push, home_newest, home_top, list, home_fetch, home_flags, home_finish];
+/// Link A while B is there: nothing that takes long, so that whoever opens a message finds it waiting.
+const FRONT: &[Rule] = &[home_bodies, resolve, push, home_newest, home_top];
 
-/// Link A while B is on its way: only what should not wait for it.
-const FIRST: &[Rule] = &[bodies, raw, resolve, push, home_newest, home_top, ahead, list, home_fetch, home_flags, home_finish];
+/// Link A while B is on its way: the same; what can wait for B waits.
+const FIRST: &[Rule] = &[bodies, raw, resolve, push, home_newest, home_top];
 
-/// Link B.
-const BACK: &[Rule] = &[other_bodies, raw, ahead, home_headers, others, keep, look_for_bodies, index];
+/// Link B: everything that takes long.
+const BACK: &[Rule] =
+    &[other_bodies, raw, ahead, list, home_fetch, home_headers, home_flags, home_finish, others, keep, look_for_bodies, index];
 
 /// Link A alone.
 const ONLY: &[Rule] = &[
@@ -310,15 +367,19 @@ fn bodies(state: &State) -> Option<Step> {
     Some(Step::Bodies { mailbox: first.mailbox, keys: vec![first.key.clone()] })
 }
 
-/// A body that someone waits for in the home mailbox, where link A is.
+/// A body that someone waits for in the home mailbox, where link A is, unless B waits there too.
 fn home_bodies(state: &State) -> Option<Step> {
-    let home = home(state).filter(|home| !home.newest_due)?.id;
-    bodies(state).filter(|step| step.mailbox() == Some(home))
+    if state.b_rests { None } else { bodies_at_home(state) }
 }
 
 /// A body that someone waits for, unless link A has it sooner.
 fn other_bodies(state: &State) -> Option<Step> {
-    if state.a_rests && home_bodies(state).is_some() { None } else { bodies(state) }
+    if state.a_rests && !state.b_rests && bodies_at_home(state).is_some() { None } else { bodies(state) }
+}
+
+fn bodies_at_home(state: &State) -> Option<Step> {
+    let home = home(state).filter(|home| !home.newest_due)?.id;
+    bodies(state).filter(|step| step.mailbox() == Some(home))
 }
 
 fn raw(state: &State) -> Option<Step> {
@@ -345,7 +406,7 @@ fn home_newest(state: &State) -> Option<Step> {
 }
 
 fn home_top(state: &State) -> Option<Step> {
-    top(home(state)?)
+    top(home(state)?, state.now)
 }
 
 fn home_fetch(state: &State) -> Option<Step> {
@@ -361,7 +422,7 @@ fn home_flags(state: &State) -> Option<Step> {
 }
 
 fn home_finish(state: &State) -> Option<Step> {
-    finish(home(state)?)
+    finish(home(state)?, state.now)
 }
 
 /// No list yet on this connection, or asked for. Before there is any mailbox at all it comes first by itself.
@@ -373,14 +434,14 @@ fn list(state: &State) -> Option<Step> {
 fn others(state: &State) -> Option<Step> {
     let home = state.home().map(|mailbox| mailbox.id);
     let others = state.mailboxes.iter().filter(|mailbox| Some(mailbox.id) != home && may_start(state, mailbox));
-    let urgent = others.clone().find_map(|mailbox| newest(mailbox).filter(|_| mailbox.is_inbox).or_else(|| top(mailbox)));
+    let urgent = others.clone().find_map(|mailbox| newest(mailbox).filter(|_| mailbox.is_inbox).or_else(|| top(mailbox, state.now)));
     urgent.or_else(|| {
         others.into_iter().find_map(|mailbox| {
             newest(mailbox)
                 .or_else(|| fetch(mailbox))
                 .or_else(|| headers(mailbox))
                 .or_else(|| flags(mailbox, state.now))
-                .or_else(|| finish(mailbox))
+                .or_else(|| finish(mailbox, state.now))
         })
     })
 }
@@ -389,8 +450,8 @@ fn newest(mailbox: &Progress) -> Option<Step> {
     mailbox.newest_due.then_some(Step::Newest { mailbox: mailbox.id })
 }
 
-fn top(mailbox: &Progress) -> Option<Step> {
-    (mailbox.top_due && !mailbox.newest_due).then_some(Step::Top { mailbox: mailbox.id })
+fn top(mailbox: &Progress, now: u64) -> Option<Step> {
+    (mailbox.top_due && !mailbox.is_calming(now) && !mailbox.newest_due).then_some(Step::Top { mailbox: mailbox.id })
 }
 
 fn fetch(mailbox: &Progress) -> Option<Step> {
@@ -403,7 +464,7 @@ fn fetch(mailbox: &Progress) -> Option<Step> {
 
 /// The next window of the first sync, downward.
 fn headers(mailbox: &Progress) -> Option<Step> {
-    let from = mailbox.headers_from.filter(|_| mailbox.numbered && !mailbox.newest_due)?;
+    let from = mailbox.headers_from.filter(|_| mailbox.numbered && !mailbox.newest_due && !mailbox.is_stopped)?;
     if from <= 1 {
         return None;
     }
@@ -431,11 +492,11 @@ pub fn flags_window(mailbox: &Progress, below: u32) -> Window {
     Window { low: start.saturating_sub(mailbox.flag_span).max(floor).min(high), high }
 }
 
-fn finish(mailbox: &Progress) -> Option<Step> {
+fn finish(mailbox: &Progress, now: u64) -> Option<Step> {
     let complete = mailbox.finish_due
         && mailbox.guards == 0
         && !mailbox.newest_due
-        && !mailbox.top_due
+        && (!mailbox.top_due || mailbox.is_calming(now))
         && mailbox.missing.is_empty()
         && mailbox.walk.is_none()
         && (!mailbox.numbered || mailbox.headers_from.is_some_and(|from| from <= 1));
@@ -449,7 +510,7 @@ fn keep(state: &State) -> Option<Step> {
 }
 
 fn look_for_bodies(state: &State) -> Option<Step> {
-    (state.keep_due && state.keep.is_empty()).then_some(Step::LookForBodies)
+    (state.keep_due && !state.keep_stopped && state.keep.is_empty()).then_some(Step::LookForBodies)
 }
 
 fn index(state: &State) -> Option<Step> {
@@ -457,177 +518,4 @@ fn index(state: &State) -> Option<Step> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mail::Uid;
-
-    const INBOX: MailboxId = MailboxId(1);
-    const LISTS: MailboxId = MailboxId(2);
-
-    /// An account right after connecting.
-    fn fresh() -> State {
-        let mailboxes = vec![Progress::new(INBOX, "Inbox", "INBOX", true), Progress::new(LISTS, "Lists", "Lists", false)];
-        State { mailboxes, list_due: true, keep_due: true, index_due: true, ..State::default() }
-    }
-
-    /// An account with nothing left to do.
-    fn calm() -> State {
-        let mut state = fresh();
-        for mailbox in &mut state.mailboxes {
-            mailbox.newest_due = false;
-            mailbox.finish_due = false;
-            mailbox.headers_from = Some(1);
-            mailbox.uid_next = 100_000;
-        }
-        State { list_due: false, keep_due: false, index_due: false, ..state }
-    }
-
-    fn wanted(uid: u32) -> Wanted {
-        Wanted { id: MessageId(i64::from(uid)), mailbox: INBOX, key: Key::Uid(Uid(uid)), view: None }
-    }
-
-    type Change = fn(&mut State);
-
-    #[test]
-    fn the_most_urgent_step_comes_first() {
-        let rows: &[(&str, Change, Link, Step)] = &[
-            ("nothing to do", |_| {}, Link::A, Step::Wait),
-            ("a push", |s| s.dirty = true, Link::A, Step::Push),
-            ("old pushes first", |s| (s.dirty, s.unresolved) = (true, true), Link::A, Step::Resolve),
-            ("not now", |s| (s.dirty, s.push_not_before) = (true, 5), Link::A, Step::Wait),
-            ("a hint", |s| s.mailboxes[0].top_due = true, Link::A, Step::Top { mailbox: INBOX }),
-            (
-                "an open at home goes to A, which is there",
-                |s| {
-                    (s.has_b, s.a_rests) = (true, true);
-                    s.wanted.push_front(wanted(7));
-                },
-                Link::A,
-                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
-            ),
-            (
-                "and not to B as well",
-                |s| {
-                    (s.has_b, s.a_rests) = (true, true);
-                    s.wanted.push_front(wanted(7));
-                },
-                Link::B,
-                Step::Wait,
-            ),
-            (
-                "but to B while A is at work",
-                |s| {
-                    s.has_b = true;
-                    s.wanted.push_front(wanted(7));
-                },
-                Link::B,
-                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
-            ),
-            ("pushes before hints", |s| (s.dirty, s.mailboxes[0].top_due) = (true, true), Link::A, Step::Push),
-            (
-                "who waits for a body comes before a push",
-                |s| {
-                    s.dirty = true;
-                    s.wanted.push_back(wanted(7));
-                },
-                Link::A,
-                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
-            ),
-            (
-                "bodies of other mailboxes are link B's where it is there",
-                |s| {
-                    s.has_b = true;
-                    s.wanted.push_back(Wanted { mailbox: LISTS, ..wanted(7) });
-                },
-                Link::A,
-                Step::Wait,
-            ),
-            (
-                "bulk headers wait for B where it is on its way",
-                |s| (s.expects_b, s.mailboxes[0].headers_from) = (true, Some(1_001)),
-                Link::A,
-                Step::Wait,
-            ),
-            (
-                "a body does not",
-                |s| {
-                    s.expects_b = true;
-                    s.wanted.push_back(wanted(7));
-                },
-                Link::A,
-                Step::Bodies { mailbox: INBOX, keys: vec![Key::Uid(Uid(7))] },
-            ),
-            (
-                "the mailbox on screen is the home",
-                |s| {
-                    s.looked_at = Some(LISTS);
-                    s.mailboxes[0].top_due = true;
-                    s.mailboxes[1].top_due = true;
-                },
-                Link::A,
-                Step::Top { mailbox: LISTS },
-            ),
-            (
-                "first sync goes downward",
-                |s| s.mailboxes[0].headers_from = Some(1_001),
-                Link::A,
-                Step::Headers { mailbox: INBOX, window: Window { low: 501, high: 1_000 } },
-            ),
-            (
-                "the comparison starts at the top",
-                |s| s.mailboxes[0].walk = Some(u32::MAX),
-                Link::A,
-                Step::Flags { mailbox: INBOX, window: Window { low: 95_000, high: u32::MAX } },
-            ),
-            (
-                "and ends where headers are known",
-                |s| (s.mailboxes[0].walk, s.mailboxes[0].headers_from) = (Some(3_000), Some(2_900)),
-                Link::B,
-                Step::Headers { mailbox: INBOX, window: Window { low: 2_400, high: 2_899 } },
-            ),
-            ("everything was seen", |s| s.mailboxes[0].finish_due = true, Link::A, Step::Finish { mailbox: INBOX }),
-            (
-                "not while a push may put something there",
-                |s| (s.mailboxes[0].finish_due, s.mailboxes[0].guards) = (true, 1),
-                Link::A,
-                Step::Wait,
-            ),
-            ("a mailbox left alone", |s| (s.mailboxes[0].top_due, s.mailboxes[0].not_before) = (true, 9), Link::A, Step::Wait),
-            ("search is fed last", |s| (s.index_due, s.keep_due) = (true, true), Link::B, Step::LookForBodies),
-        ];
-        for (name, change, link, expect) in rows {
-            let mut state = calm();
-            change(&mut state);
-            assert_eq!(plan(&state, *link), *expect, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_cold_start_brings_the_page_before_the_list_of_mailboxes() {
-        let mut state = fresh();
-        assert_eq!(plan(&state, Link::A), Step::Newest { mailbox: INBOX });
-        state.mailboxes[0].newest_due = false;
-        state.mailboxes[0].headers_from = Some(40);
-        assert_eq!(plan(&state, Link::A), Step::List);
-        state.list_due = false;
-        assert!(matches!(plan(&state, Link::A), Step::Headers { mailbox: INBOX, .. }));
-    }
-
-    #[test]
-    fn every_window_ends_and_windows_leave_no_gap() {
-        for uid_next in [1, 2, 60, 4_999, 5_001, 123_456] {
-            let mut state = calm();
-            state.mailboxes[0].uid_next = uid_next;
-            state.mailboxes[0].walk = Some(u32::MAX);
-            let mut last = None;
-            for _ in 0..100 {
-                let Step::Flags { window, .. } = plan(&state, Link::A) else { break };
-                assert!(window.low >= 1 && window.low <= window.high, "{window:?}");
-                assert!(last.is_none_or(|low: u32| low == window.high + 1), "{window:?}");
-                last = Some(window.low);
-                state.mailboxes[0].walk = (window.low > 1).then_some(window.low);
-            }
-            assert_eq!((last, state.mailboxes[0].walk), (Some(1), None), "{uid_next}");
-        }
-    }
-}
+mod tests;

@@ -22,12 +22,14 @@ type Result<T, E = StepError> = std::result::Result<T, E>;
 /// Pushes the next thing that waits.
 pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     core.lock().state.dirty = false;
-    let next = core.writer.next_push(core.account, LIMIT).await;
+    let next = core.common.writer.next_push(core.account, LIMIT).await;
     let Some(push) = next.inspect_err(|_| core.lock().state.dirty = true)? else { return Ok(()) };
     guard(core, &push, true);
     let result = match step::validate(core, remote, push.mailbox).await {
         Ok(false) if !push.rows.is_empty() => Err(RemoteError::Gone("the server renumbered the mailbox".into()).into()),
         Ok(_) => attempt(core, remote, &push).await,
+        // one that is not there yet is made by the append
+        Err(StepError::Remote(RemoteError::Gone(_))) if matches!(push.kind, PushKind::Append { .. }) => attempt(core, remote, &push).await,
         Err(error) => Err(error),
     };
     guard(core, &push, false);
@@ -41,7 +43,7 @@ pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
             }
             let n = count(&push);
             finish(core, push, PushEnd::Done(moved)).await?;
-            core.out.pushed(&core.name, n);
+            core.common.out.pushed(&core.name, n);
             Ok(())
         }
         Err(StepError::Remote(error)) => answer(core, push, error).await,
@@ -65,7 +67,7 @@ async fn without_left_behind<R: Remote>(core: &Core, remote: &mut R, push: Push,
     if !stays.rows.is_empty() {
         let what = refused_sentence(core, &stays);
         finish(core, stays, PushEnd::Refused).await?;
-        core.out.failed(what, "they are still where they were", "The others were done.").await;
+        core.common.out.failed(what, "they are still where they were", "The others were done.").await;
     }
     Ok(done)
 }
@@ -96,8 +98,13 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
     match error {
         RemoteError::Rejected(why) => {
             let what = refused_sentence(core, &push);
+            let next = match push.kind {
+                // no server has it, so there is nothing that it could be put back to
+                PushKind::Append { .. } => "It is kept here, and tried again once you move or mark it.",
+                _ => "It was put back as the server has it.",
+            };
             finish(core, push, PushEnd::Refused).await?;
-            core.out.failed(what, why, "It was put back as the server has it.").await;
+            core.common.out.failed(what, why, next).await;
             Ok(())
         }
         // "no" to some of many: what of it was done is looked up before it is asked again
@@ -128,7 +135,7 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
 }
 
 fn pause(core: &Core, milliseconds: u64) {
-    let until = core.clock.mono() + milliseconds;
+    let until = core.common.clock.mono() + milliseconds;
     core.lock().state.push_not_before = until;
 }
 
@@ -172,17 +179,28 @@ fn look_again(core: &Core, mailbox: MailboxId, reopen: bool) {
 }
 
 async fn finish(core: &Core, push: Push, end: PushEnd) -> Result<()> {
+    note_own_change(core, &push);
     let lost = match &end {
         PushEnd::Done(moved) => target(&push).filter(|_| has_lost(&push, moved)),
         PushEnd::Refused | PushEnd::NotNow | PushEnd::Looked(_) => None,
     };
-    let changed = core.writer.end_push(push, end).await?;
+    let changed = core.common.writer.end_push(push, end).await?;
     if let Some(target) = lost {
         // rows there wait to be found
         look_again(core, target, false);
     }
-    core.out.changed(core.account, changed).await;
+    core.common.out.changed(core.account, changed).await;
     Ok(())
+}
+
+/// A hint of what we did ourselves is no hint in vain.
+fn note_own_change(core: &Core, push: &Push) {
+    let mut inner = core.lock();
+    for mailbox in [Some(push.mailbox), target(push)].into_iter().flatten() {
+        if let Some(progress) = inner.state.mailbox_mut(mailbox) {
+            progress.fruitless = 0;
+        }
+    }
 }
 
 /// Not every message's new key was told.
@@ -207,17 +225,36 @@ async fn attempt<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> Result<
         }
         PushKind::Append { id, flags, received, .. } => {
             let bytes = super::bring::bytes(core, remote, *id).await?;
-            let key = remote.append(mailbox, bytes, flags, *received).await?;
+            let key = append(core, remote, mailbox, bytes, flags, *received).await?;
             // an appended message had no key before; the new one stands for both
             Ok(key.map(|key| vec![(key.clone(), Some(key))]).unwrap_or_default())
         }
     }
 }
 
+/// Appends, into a mailbox that is made for it where there is none.
+async fn append<R: Remote>(
+    core: &Core,
+    remote: &mut R,
+    mailbox: &str,
+    bytes: Vec<u8>,
+    flags: &Flags,
+    received: i64,
+) -> Result<Option<Key>> {
+    match remote.append(mailbox, bytes.clone(), flags, received).await {
+        Err(RemoteError::Gone(_)) => {
+            remote.create(mailbox).await?;
+            core.lock().state.list_due = true;
+            Ok(remote.append(mailbox, bytes, flags, received).await?)
+        }
+        appended => Ok(appended?),
+    }
+}
+
 /// Finds out what became of every push without an answer, and ends it.
 pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     let mut is_later = false;
-    for one in core.writer.unresolved(core.account).await? {
+    for one in core.common.writer.unresolved(core.account).await? {
         match resolve_one(core, remote, &one).await {
             Ok(()) => {}
             // a move may be half done: it stays in flight, so that only the rest of it is done later
@@ -244,7 +281,7 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
 
 /// Until it is known what became of a push, nobody else looks at its target: half a move must not be taken for a whole.
 fn leave_alone(core: &Core, push: &Push) {
-    let until = core.clock.mono() + NOT_NOW + 1_000;
+    let until = core.common.clock.mono() + NOT_NOW + 1_000;
     let Some(target) = target(push) else { return };
     if let Some(progress) = core.lock().state.mailbox_mut(target) {
         progress.not_before = until;
@@ -323,7 +360,10 @@ async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, 
     }
     add(core, to, arrived).await?;
     if let Some((_, why)) = refused {
-        core.out.failed(refused_sentence(core, &one.push), why, "It is in both mailboxes now; delete the one you do not want.").await;
+        core.common
+            .out
+            .failed(refused_sentence(core, &one.push), why, "It is in both mailboxes now; delete the one you do not want.")
+            .await;
     }
     Ok(())
 }
@@ -374,15 +414,15 @@ async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, t
 /// [`arrivals`] without those that earlier pushes put there.
 async fn own_arrivals<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<Vec<NewMessage>> {
     let arrived = arrivals(core, remote, one, to, to_wire).await?;
-    let (changed, rest) = core.writer.find_lost(to, arrived).await?;
-    core.out.changed(core.account, changed).await;
+    let (changed, rest) = core.common.writer.find_lost(to, arrived).await?;
+    core.common.out.changed(core.account, changed).await;
     Ok(rest)
 }
 
 /// Messages in the target that we do not know yet: all newer ones, or, where it was never opened, those with
 /// the Message-IDs we look for.
 async fn arrivals<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<Vec<NewMessage>> {
-    let sync = core.readers.with(move |reader| reader.sync_state(to)).await?;
+    let sync = core.common.readers.with(move |reader| reader.sync_state(to)).await?;
     let mut keys = Vec::new();
     match (sync.uid_validity, sync.uid_next) {
         (Some(validity), Some(uid_next)) => {
@@ -400,10 +440,10 @@ async fn arrivals<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: 
 }
 
 async fn unknown<R: Remote>(core: &Core, remote: &mut R, to: MailboxId, to_wire: &str, window: Window) -> Result<Vec<Key>> {
-    let asked_at = core.writer.clock();
+    let asked_at = core.common.writer.clock();
     let present = remote.flags(to_wire, window).await?;
-    let merged = core.writer.merge_flags(to, window, present, asked_at).await?;
-    core.out.changed(core.account, merged.changed).await;
+    let merged = core.common.writer.merge_flags(to, window, present, asked_at).await?;
+    core.common.out.changed(core.account, merged.changed).await;
     Ok(merged.missing)
 }
 

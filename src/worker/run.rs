@@ -6,9 +6,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::accounts::Common;
 use super::clock::{Clock, Wall};
+use super::core::Common;
 use super::intake::Intake;
+use super::jobs::Jobs;
 use super::out::Out;
 use super::pages::Pages;
 use super::readers::Readers;
@@ -102,6 +103,7 @@ pub(super) fn common(writer: Writer, options: Options, events: mpsc::Sender<Work
     Common {
         readers: Readers::new(writer.clone()),
         pages: Pages::new(out.clone()),
+        jobs: Jobs::new(out.clone()),
         clock: Clock::new(options.now),
         rested: std::sync::Arc::new(Notify::new()),
         peers: Default::default(),

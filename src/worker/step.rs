@@ -1,8 +1,14 @@
 //! Runs one step on a connection and writes down in the memory how far it came. The rules of rows are the
 //! store's; here only the order matters: ask, parse on the blocking pool, commit, tell.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::core::Core;
-use super::plan::{BODIES, FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
+use super::long::{self, Long};
+use super::out::Said;
+use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
 use super::push;
 use crate::config::Keep;
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMessage, Window};
@@ -11,8 +17,8 @@ use crate::mime;
 use crate::remote::{Remote, RemoteError};
 use crate::store::{StoreError, Validity};
 
-/// Rows written in one transaction, so that a user's change never waits long.
-const BATCH: usize = 400;
+/// Rows written in one transaction: a large one writes the pages of its indexes once. It gives way to the user.
+const BATCH: usize = 2_000;
 /// A stretch of a raw message.
 const SLICE: u32 = 256 * 1024;
 /// A message larger than this is not fetched whole into memory.
@@ -23,6 +29,9 @@ const INDEX: usize = 500;
 const NOT_NOW: u64 = 30_000;
 /// Pause for a mailbox that can't be read, milliseconds.
 const LEFT_ALONE: u64 = 10 * 60_000;
+/// A window of headers that took longer is too large, and one that took less may be larger.
+const SLOW: Duration = Duration::from_millis(1_500);
+const QUICK: Duration = Duration::from_millis(500);
 /// Bodies asked of the store for the keep policy at a time.
 const KEEP_AHEAD: usize = 200;
 
@@ -40,10 +49,11 @@ type Result<T, E = StepError> = std::result::Result<T, E>;
 /// Runs one step. Errors that leave the connection usable are dealt with here; what comes out ends it.
 pub async fn run<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step) -> Result<()> {
     let mailbox = step.mailbox();
-    if link == Link::A && mailbox.is_some() {
-        core.lock().open_on_a = mailbox;
+    if let Some(mailbox) = mailbox {
+        core.note_open(link, mailbox);
     }
-    let result = perform(core, remote, step).await;
+    let result = perform(core, remote, link, step).await;
+    long::stop_cancelled(core).await;
     match (result, mailbox) {
         (Err(StepError::Remote(error)), Some(mailbox)) if !error.is_fatal() => {
             put_off(core, mailbox, &error).await;
@@ -56,7 +66,8 @@ pub async fn run<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
             Ok(())
         }
         (Err(StepError::Remote(error)), None) if !error.is_fatal() => {
-            core.out
+            core.common
+                .out
                 .failed(format!("Could not bring {} up to date", core.name), error.to_string(), "It is tried again with the next check.")
                 .await;
             core.lock().state.list_due = false;
@@ -66,12 +77,12 @@ pub async fn run<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
     }
 }
 
-async fn perform<R: Remote>(core: &Core, remote: &mut R, step: Step) -> Result<()> {
+async fn perform<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step) -> Result<()> {
     match step {
         Step::Resolve => push::resolve(core, remote).await,
         Step::Push => push::push(core, remote).await,
         Step::Bodies { mailbox, keys } => bodies(core, remote, mailbox, keys).await,
-        Step::Raw => raw(core, remote).await,
+        Step::Raw => raw(core, remote, link).await,
         Step::Newest { mailbox } => newest(core, remote, mailbox).await,
         Step::Top { mailbox } => top(core, remote, mailbox).await,
         Step::List => list(core, remote).await,
@@ -89,7 +100,7 @@ async fn perform<R: Remote>(core: &Core, remote: &mut R, step: Step) -> Result<(
 async fn put_off(core: &Core, mailbox: MailboxId, error: &RemoteError) {
     let told = {
         let mut inner = core.lock();
-        let now = core.clock.mono();
+        let now = core.common.clock.mono();
         inner.state.list_due |= matches!(error, RemoteError::Gone(_));
         let Some(progress) = inner.state.mailbox_mut(mailbox) else { return };
         progress.failures = progress.failures.saturating_add(1);
@@ -113,7 +124,7 @@ async fn put_off(core: &Core, mailbox: MailboxId, error: &RemoteError) {
     };
     if let Some(name) = told {
         let what = format!("Could not read {}/{name}", core.name);
-        core.out.failed(what, error.to_string(), "The other mailboxes go on; this one is tried again later.").await;
+        core.common.out.failed(what, error.to_string(), "The other mailboxes go on; this one is tried again later.").await;
     }
 }
 
@@ -136,12 +147,12 @@ pub async fn add(core: &Core, mailbox: MailboxId, messages: Vec<NewMessage>) -> 
     let mut rest = messages.into_iter().peekable();
     while rest.peek().is_some() {
         let batch = rest.by_ref().take(BATCH).collect();
-        let changed = core.writer.add_messages(mailbox, batch).await?;
-        core.out.changed(core.account, changed).await;
+        let changed = core.common.writer.add_messages(mailbox, batch).await?;
+        core.common.out.changed(core.account, changed).await;
     }
     let mut inner = core.lock();
     inner.state.index_due = true;
-    inner.state.keep_due = !core.headers_only;
+    inner.state.keep_due = !core.common.headers_only;
     // a row that was awaited may now have a wish of its own
     inner.state.dirty = true;
     Ok(())
@@ -159,7 +170,7 @@ fn with_progress(core: &Core, mailbox: MailboxId, change: impl FnOnce(&mut Progr
 
 /// Records the state of an opened mailbox; true where everything known of its keys became void.
 async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Result<bool> {
-    let validity = core.writer.opened(mailbox, opened).await?;
+    let validity = core.common.writer.opened(mailbox, opened).await?;
     with_progress(core, mailbox, |progress| progress.is_valid = true);
     let Validity::Changed { cancelled } = validity else {
         with_progress(core, mailbox, |progress| progress.numbered = opened.uid_validity.is_some());
@@ -175,7 +186,8 @@ async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Resul
     });
     let name = core.lock().state.mailbox(mailbox).map(|progress| progress.name.clone()).unwrap_or_default();
     if !cancelled.is_empty() {
-        core.out
+        core.common
+            .out
             .failed(
                 format!("{}/{name} was renumbered by the server", core.name),
                 format!("these changes were cancelled: {}", cancelled.join("; ")),
@@ -183,7 +195,7 @@ async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Resul
             )
             .await;
     }
-    core.out.touched().add([mailbox]);
+    core.common.out.touched().add([mailbox]);
     Ok(true)
 }
 
@@ -209,13 +221,16 @@ async fn newest<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> R
     let highest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
     let is_all = u64::from(opened.exists) <= messages.len() as u64;
     let page = parse(messages).await?;
+    let count = page.len() as u64;
     add(core, mailbox, page).await?;
+    let known = known(core, mailbox).await?.unwrap_or(count);
     let first_from = {
         let mut inner = core.lock();
         let Some(progress) = inner.state.mailbox_mut(mailbox) else { return Ok(()) };
         progress.newest_due = false;
         progress.top_due = false;
         progress.fresh = true;
+        (progress.exists, progress.known) = (u64::from(opened.exists), known);
         progress.uid_next = opened.uid_next.unwrap_or(1).max(highest.map_or(1, |uid| uid.saturating_add(1)));
         let was_known = progress.headers_from.is_some();
         // what is older than the page is compared, or, where nothing is known, fetched downward
@@ -229,9 +244,19 @@ async fn newest<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> R
         }
     };
     if let Some(from) = first_from {
-        core.writer.set_headers_from(mailbox, from).await?;
+        core.common.writer.set_headers_from(mailbox, from).await?;
     }
     Ok(())
+}
+
+/// How many messages are here of a mailbox whose first sync was begun on an earlier connection.
+async fn known(core: &Core, mailbox: MailboxId) -> Result<Option<u64>> {
+    let is_begun = core.lock().state.mailbox(mailbox).is_some_and(|progress| progress.headers_from.is_some_and(|from| from > 1));
+    if !is_begun {
+        return Ok(None);
+    }
+    let all = core.common.readers.with(|reader| reader.mailboxes()).await?;
+    Ok(all.into_iter().find(|one| one.id == mailbox).map(|one| u64::from(one.total)))
 }
 
 /// New messages first (one round trip), then what else may have changed near the top.
@@ -243,9 +268,11 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Resu
         progress.top_due = false;
         (progress.numbered, progress.uid_next, progress.headers_from.unwrap_or(1))
     };
+    let mut found = false;
     let window = if numbered {
         let new = remote.headers_in(&name, Window { low: uid_next, high: u32::MAX }).await.inspect_err(|_| hint(core, mailbox))?;
         let highest = new.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
+        found = !new.is_empty();
         add(core, mailbox, parse(new).await?).await?;
         if let Some(highest) = highest {
             with_progress(core, mailbox, |progress| progress.uid_next = progress.uid_next.max(highest.saturating_add(1)));
@@ -255,13 +282,14 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Resu
     } else {
         Window::ALL
     };
-    compare(core, remote, mailbox, &name, window).await.inspect_err(|_| hint(core, mailbox))?;
-    if numbered && window.low > floor {
-        let now = core.clock.mono();
-        with_progress(core, mailbox, |progress| {
+    let compared = compare(core, remote, mailbox, &name, window).await.inspect_err(|_| hint(core, mailbox))?;
+    let now = core.common.clock.mono();
+    with_progress(core, mailbox, |progress| {
+        progress.note_top(now, found || compared.differed);
+        if numbered && window.low > floor {
             progress.walk_at.get_or_insert(now + WALK_PAUSE);
-        });
-    }
+        }
+    });
     Ok(())
 }
 
@@ -269,13 +297,22 @@ fn hint(core: &Core, mailbox: MailboxId) {
     with_progress(core, mailbox, |progress| progress.top_due = true);
 }
 
-/// Asks for keys and flags of a window, merges, and notes what is missing. How many messages it held.
-async fn compare<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, name: &str, window: Window) -> Result<usize> {
-    let asked_at = core.writer.clock();
+/// What comparing a window told.
+struct Compared {
+    /// Messages it holds on the server.
+    count: usize,
+    /// Something there is not as it was known.
+    differed: bool,
+}
+
+/// Asks for keys and flags of a window, merges, and notes what is missing.
+async fn compare<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, name: &str, window: Window) -> Result<Compared> {
+    let asked_at = core.common.writer.clock();
     let present = remote.flags(name, window).await?;
     let count = present.len();
-    let merged = core.writer.merge_flags(mailbox, window, present, asked_at).await?;
-    core.out.changed(core.account, merged.changed).await;
+    let merged = core.common.writer.merge_flags(mailbox, window, present, asked_at).await?;
+    let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
+    core.common.out.changed(core.account, merged.changed).await;
     with_progress(core, mailbox, |progress| {
         if let Some(Key::Uid(highest)) = merged.missing.first() {
             progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));
@@ -283,15 +320,17 @@ async fn compare<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, nam
         let known: std::collections::HashSet<Key> = progress.missing.iter().cloned().collect();
         progress.missing.extend(merged.missing.into_iter().filter(|key| !known.contains(key)));
     });
-    Ok(count)
+    Ok(Compared { count, differed })
 }
 
 async fn list<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     let list = remote.mailboxes().await?;
-    core.writer.set_mailboxes(core.account, list, core.role_overrides.clone()).await?;
+    core.common.writer.set_mailboxes(core.account, list, core.role_overrides.clone()).await?;
     core.load_mailboxes().await?;
     core.lock().state.list_due = false;
-    core.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
+    core.common.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
+    core.common.out.listed().notify_one();
+    core.common.out.say(Said::All { except: 0 });
     Ok(())
 }
 
@@ -313,18 +352,39 @@ async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys:
 
 async fn headers<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, window: Window) -> Result<()> {
     let name = wire(core, mailbox)?;
+    let (known, exists) = core.lock().state.mailbox(mailbox).map_or((0, 0), |progress| (progress.known, progress.exists));
+    if exists.saturating_sub(known) > long::MANY {
+        long::begin(core, Long::Headers(mailbox), known, exists).await;
+    }
+    let begun = Instant::now();
     let messages = remote.headers_in(&name, window).await?;
-    let count = messages.len();
+    let (count, took) = (messages.len(), begun.elapsed());
     add(core, mailbox, parse(messages).await?).await?;
-    core.writer.set_headers_from(mailbox, window.low).await?;
+    core.common.writer.set_headers_from(mailbox, window.low).await?;
     with_progress(core, mailbox, |progress| {
         // the mailbox may have been renumbered by the other link meanwhile
         if progress.headers_from == window.high.checked_add(1) {
             progress.headers_from = Some(window.low);
         }
-        progress.header_span = adapt(progress.header_span, count, 300, 1_000);
+        progress.header_span = adapt_headers(progress.header_span, count, took);
+        progress.known += count as u64;
     });
+    long::came(core, Long::Headers(mailbox), count as u64).await;
+    if window.low <= 1 {
+        long::end(core, Long::Headers(mailbox)).await;
+    }
     Ok(())
+}
+
+/// A window is to hold many messages, for each costs a round trip, but to be done soon, for nothing else is done on the
+/// link meanwhile.
+fn adapt_headers(span: u32, count: usize, took: Duration) -> u32 {
+    match count {
+        ..300 => adapt(span, count, 300, usize::MAX),
+        _ if took > SLOW => (span / 2).max(50),
+        ..1_000 if took < QUICK => adapt(span, count, 1_000, usize::MAX),
+        _ => adapt(span, count, 0, 2_000),
+    }
 }
 
 /// Twice the span where it holds few, half where it holds many.
@@ -351,7 +411,7 @@ async fn flags<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, windo
         });
     }
     let asked_for = core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk);
-    let count = compare(core, remote, mailbox, &name, window).await?;
+    let count = compare(core, remote, mailbox, &name, window).await?.count;
     with_progress(core, mailbox, |progress| {
         if progress.walk != asked_for {
             return;
@@ -365,29 +425,23 @@ async fn flags<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, windo
 
 async fn finish(core: &Core, mailbox: MailboxId) -> Result<()> {
     with_progress(core, mailbox, |progress| progress.finish_due = false);
-    let changed = core.writer.set_synced(mailbox, core.clock.wall()).await?;
+    let changed = core.common.writer.set_synced(mailbox, core.common.clock.wall()).await?;
     // what waited for a lost row waits no longer
     core.lock().state.dirty = true;
-    core.out.changed(core.account, changed).await;
-    core.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
+    core.common.out.changed(core.account, changed).await;
+    core.common.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
     Ok(())
 }
 
 /// Fetches bodies; those someone waits for are rendered.
 async fn bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
-    let waiting = claim(core, mailbox, &keys);
-    let name = wire(core, mailbox)?;
-    let answer = match validate(core, remote, mailbox).await {
-        Ok(true) => remote.bodies(&name, &keys).await,
-        Ok(false) => Err(RemoteError::Gone("the server renumbered the mailbox".into())),
-        Err(StepError::Remote(error)) => Err(error),
-        Err(error) => return Err(error),
-    };
+    let answer = ask_bodies(core, remote, mailbox, &keys).await;
+    let waiting = core.take_waiting(mailbox, &keys);
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
             give_back(core, waiting, &error).await;
-            return Err(error.into());
+            return Err(error);
         }
     };
     for key in keys.iter().filter(|key| !answer.iter().any(|body| body.key == **key)) {
@@ -397,18 +451,29 @@ async fn bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys
         let Some(view) = wanted.view else { continue };
         match answer.iter().find(|body| body.key == wanted.key) {
             Some(body) => {
-                core.pages.forget(wanted.id);
-                let (pages, id, body) = (core.pages.clone(), wanted.id, body.clone());
+                core.common.pages.forget(wanted.id);
+                let (pages, id, body) = (core.common.pages.clone(), wanted.id, body.clone());
                 tokio::spawn(async move { pages.render(id, view, body.bytes, body.whole, body.parts).await });
             }
             None => {
                 let gone = "This message is no longer on the server.".to_owned();
-                core.pages.tell(wanted.id, view, Err(gone)).await;
+                core.common.pages.tell(wanted.id, view, Err(gone)).await;
                 with_progress(core, mailbox, |progress| progress.top_due = true);
             }
         }
     }
-    keep(core, mailbox, answer).await
+    let count = answer.len() as u64;
+    keep(core, mailbox, answer).await?;
+    long::came(core, Long::Bodies, count).await;
+    Ok(())
+}
+
+async fn ask_bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: &[Key]) -> Result<Vec<Body>> {
+    let name = wire(core, mailbox)?;
+    if !validate(core, remote, mailbox).await? {
+        return Err(RemoteError::Gone("the server renumbered the mailbox".into()).into());
+    }
+    Ok(remote.bodies(&name, keys).await?)
 }
 
 async fn keep(core: &Core, mailbox: MailboxId, bodies: Vec<Body>) -> Result<()> {
@@ -422,45 +487,32 @@ async fn keep(core: &Core, mailbox: MailboxId, bodies: Vec<Body>) -> Result<()> 
         (bodies, texts)
     });
     let (bodies, texts) = work.await.map_err(|_| StoreError::Other("reading a body failed unexpectedly".into()))?;
-    core.writer.add_bodies(mailbox, bodies, texts).await?;
+    core.common.writer.add_bodies(mailbox, bodies, texts).await?;
     Ok(())
 }
 
-/// Takes these bodies out of every queue; those someone waits for come back.
-fn claim(core: &Core, mailbox: MailboxId, keys: &[Key]) -> Vec<Wanted> {
-    let mut inner = core.lock();
-    let state = &mut inner.state;
-    let is_asked = |wanted: &Wanted| wanted.mailbox == mailbox && keys.contains(&wanted.key);
-    let waiting = state.wanted.iter().filter(|wanted| is_asked(wanted)).cloned().collect();
-    state.wanted.retain(|wanted| !is_asked(wanted));
-    state.ahead.retain(|wanted| !is_asked(wanted));
-    state.keep.retain(|(other, key)| *other != mailbox || !keys.contains(key));
-    waiting
-}
-
-async fn give_back(core: &Core, waiting: Vec<Wanted>, error: &RemoteError) {
+/// Where the connection is lost they wait for the next one; else they hear why.
+async fn give_back(core: &Core, waiting: Vec<Wanted>, error: &StepError) {
+    let StepError::Remote(error) = error else { return core.want_again(waiting) };
     if error.is_fatal() {
-        let mut inner = core.lock();
-        for wanted in waiting {
-            inner.state.wanted.push_front(wanted);
-        }
-        return;
+        return core.want_again(waiting);
     }
     for wanted in waiting {
         if let Some(view) = wanted.view {
-            core.pages.tell(wanted.id, view, Err(format!("The server did not give this message: {error}"))).await;
+            core.common.pages.tell(wanted.id, view, Err(format!("The server did not give this message: {error}"))).await;
         }
     }
 }
 
 /// The next stretch of the oldest raw message.
-async fn raw<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
+async fn raw<R: Remote>(core: &Core, remote: &mut R, link: Link) -> Result<()> {
     let (mailbox, key, offset) = {
         let mut inner = core.lock();
         inner.raws.retain(|raw| !raw.done.is_closed());
         let Some(raw) = inner.raws.first() else { return Ok(()) };
         (raw.mailbox, raw.key.clone(), raw.bytes.len() as u64)
     };
+    core.note_open(link, mailbox);
     let name = wire(core, mailbox);
     let is_valid = validate(core, remote, mailbox).await?;
     let answer = match name {
@@ -503,22 +555,52 @@ async fn look_for_bodies(core: &Core) -> Result<()> {
             core.lock().state.keep_due = false;
             return Ok(());
         }
-        Keep::RecentDays(days) => Some(core.clock.wall() - i64::from(days) * 86_400),
+        Keep::RecentDays(days) => Some(core.common.clock.wall() - i64::from(days) * 86_400),
         Keep::All => None,
     };
     let account = core.account;
-    let found = core.readers.with(move |reader| reader.wants_bodies(account, since, KEEP_AHEAD)).await?;
-    let mut inner = core.lock();
-    let inner = &mut *inner;
-    let refused = &inner.refused_bodies;
-    let found = found.into_iter().filter(|(mailbox, key)| !refused.contains(&(*mailbox, key.clone())));
-    inner.state.keep = found.take(KEEP_AHEAD.max(BODIES)).collect();
-    inner.state.keep_due = !inner.state.keep.is_empty();
+    let found = core.common.readers.with(move |reader| reader.wants_bodies(account, since, KEEP_AHEAD)).await?;
+    if found.len() == KEEP_AHEAD && !core.lock().long.contains_key(&Long::Bodies) {
+        let all = core.common.readers.with(move |reader| Ok(reader.wants_bodies(account, since, usize::MAX)?.len())).await?;
+        long::begin(core, Long::Bodies, 0, all as u64).await;
+    }
+    let is_done = {
+        let mut inner = core.lock();
+        let inner = &mut *inner;
+        let refused = &inner.refused_bodies;
+        inner.state.keep = found.into_iter().filter(|(mailbox, key)| !refused.contains(&(*mailbox, key.clone()))).collect();
+        inner.state.keep_due = !inner.state.keep.is_empty();
+        !inner.state.keep_due
+    };
+    if is_done {
+        long::end(core, Long::Bodies).await;
+    }
     Ok(())
 }
 
 async fn index(core: &Core) -> Result<()> {
-    let left = core.writer.index_some(INDEX).await?;
+    let left = core.common.writer.index_some(INDEX).await?;
     core.lock().state.index_due = left > 0;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_headers_grow_on_a_quick_line_and_where_uids_are_sparse_and_shrink_on_a_slow_one() {
+        let ms = Duration::from_millis;
+        for (count, took, expect) in [
+            (10, ms(10), 1_000),
+            (10, ms(9_000), 1_000),
+            (500, ms(100), 1_000),
+            (500, ms(700), 500),
+            (500, ms(2_000), 250),
+            (1_000, ms(100), 500),
+            (2_001, ms(100), 250),
+        ] {
+            assert_eq!(adapt_headers(500, count, took), expect, "{count} in {took:?}");
+        }
+    }
 }

@@ -9,6 +9,18 @@ use super::core::Core;
 use super::jobs::Jobs;
 use super::readers::Readers;
 use crate::mail::{AccountId, MessageId};
+use crate::store::{Location, Reader, StoreError, StoredBody};
+
+/// What is kept of a message: its body, or all of it where it was written here and no server has it yet.
+pub fn kept(reader: &Reader, id: MessageId, location: &Location) -> Result<Option<StoredBody>, StoreError> {
+    match reader.body(location.content)? {
+        None if location.key.is_none() => {
+            let bytes = reader.local_bytes(id)?;
+            Ok(bytes.map(|bytes| StoredBody { bytes, whole: true, parts: Vec::new() }))
+        }
+        body => Ok(body),
+    }
+}
 
 /// Brings the bytes of a message, whole.
 ///
@@ -17,7 +29,7 @@ use crate::mail::{AccountId, MessageId};
 pub async fn whole(readers: &Readers, cores: &BTreeMap<AccountId, Arc<Core>>, jobs: &Jobs, id: MessageId) -> Result<Vec<u8>, String> {
     let find = readers.with(move |reader| {
         let Some(location) = reader.location(id)? else { return Ok(None) };
-        let body = reader.body(location.content)?;
+        let body = kept(reader, id, &location)?;
         Ok(Some((location, body)))
     });
     let (location, body) = find.await.map_err(|error| error.to_string())?.ok_or("the message is gone")?;

@@ -12,10 +12,14 @@ const FOLDERS: &[&str] = &["Archive", "Drafts", "Sent", "Junk", "Trash"];
 const MESSAGES: u32 = 40;
 
 /// A small generator of our own, so that a seed means the same for ever.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self, below: u64) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
@@ -25,13 +29,13 @@ impl Random {
 type Held<'a> = &'a dyn Fn(&str) -> BTreeMap<u32, (String, bool)>;
 
 /// Each history is killed several times; a history is one mailbox.
-const KILLS_EACH: u64 = 10;
+pub const KILLS_EACH: u64 = 10;
 
 fn number_of(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn seeds(default: u64) -> std::ops::Range<u64> {
+pub fn seeds(default: u64) -> std::ops::Range<u64> {
     let (from, seeds) = (number_of("POSTRIDER_SEED_FROM", 1), number_of("POSTRIDER_SEEDS", default));
     from..from + seeds.div_ceil(KILLS_EACH)
 }
@@ -109,7 +113,7 @@ impl Model {
 }
 
 fn history(home: &Home, seed: u64, held: Held) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut model = Model::new();
     for round in 0..KILLS_EACH {
         let mut terminal = Terminal::start_with(home, &[], 100, 30, &[("POSTRIDER_NOW", NOON_TEXT)]);

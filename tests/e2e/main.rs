@@ -11,11 +11,17 @@ mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compose;
 mod demo;
 #[cfg(feature = "servers")]
 mod imap;
 
 mod kill;
+mod kill_sending;
+mod kill_typing;
 mod maildir;
 mod picture;
+mod sending;
 mod terminal;
+#[cfg(feature = "servers")]
+mod writing;

@@ -3,3 +3,4 @@
 
 pub mod authority;
 pub mod dovecot;
+pub mod postfix;

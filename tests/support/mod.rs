@@ -2,4 +2,5 @@
 #![allow(dead_code)] // every test binary uses its own share of it
 
 pub mod mail;
+pub mod smtp;
 pub mod terminal;

@@ -217,6 +217,14 @@ impl Terminal {
         event
     }
 
+    /// Waits until `count` events named `name` that satisfy `condition` were written since the start.
+    pub fn wait_events(&self, count: usize, name: &str, condition: impl Fn(&Value) -> bool) {
+        let mut from = 0;
+        for _ in 0..count {
+            (_, from) = self.find_event(from, name, &condition, "the start");
+        }
+    }
+
     /// Waits for a `settled` written after `mark`.
     pub fn settle_after(&mut self, mark: usize, what: &str) {
         let (_, end) = self.find_event(mark, "settled", &|_| true, what);
@@ -313,6 +321,13 @@ impl Terminal {
             let shown = self.shown.0.lock().expect("the screen");
             drop(self.shown.1.wait_timeout(shown, Duration::from_millis(5)).expect("the screen"));
         }
+    }
+
+    /// `C-x o`, `Q`, and the exit code.
+    pub fn quit_from_a_draft(mut self) -> u32 {
+        self.send("\x18o");
+        self.wait_text("goes back to the draft");
+        self.quit()
     }
 
     /// `Q`, and the exit code.

@@ -319,6 +319,8 @@ fn config_account(name: &str) -> Account {
         signature: None,
         authserv_id: None,
         incoming: Incoming::None,
+        outgoing: postrider::config::Outgoing::None,
+        sent_copy: true,
         mailboxes: Default::default(),
     }
 }

@@ -2,9 +2,11 @@
 //! real store in a temporary folder. `screen.rs` drives it; start with `triage.rs`.
 
 mod app;
+mod compose;
 mod frames;
 mod reading;
 mod search;
+mod sending;
 mod setup;
 mod threads;
 mod triage;

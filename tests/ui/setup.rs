@@ -178,5 +178,5 @@ fn failures_are_sentences_without_foreign_controls_and_repeats_are_counted() {
         app.event(Event::Worker(WorkerEvent::Failed { what, why: "NO \x1b[2J gone".into(), next }));
     }
     let screen = app.screen();
-    assert!(screen.contains("Moving failed. NO") && screen.contains("(2 times)") && !screen.contains('\x1b'), "{screen}");
+    assert!(screen.contains("Moving failed: NO") && screen.contains("(2 times)") && !screen.contains('\x1b'), "{screen}");
 }

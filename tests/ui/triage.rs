@@ -189,8 +189,8 @@ fn a_missing_folder_is_a_sentence_with_what_to_do() {
 #[test]
 fn keys_still_to_come_say_so_and_unbound_ones_stay_quiet() {
     let mut app = app();
-    app.keys("r");
-    assert!(app.screen().contains("Reply is still to come"), "{}", app.screen());
+    app.keys("b");
+    assert!(app.screen().contains("Snooze is still to come"), "{}", app.screen());
     app.keys("$");
     assert!(app.screen().contains("$ is not bound here; ? shows keys (in mutt: check mail; here R)"), "{}", app.screen());
     assert!(app.labels().is_empty());

@@ -1,20 +1,19 @@
 //! The client side of a history: the real store and the real account steps, driven one by one; time is a
 //! paused clock that goes on when nothing else does.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use postrider::config::Keep;
+use postrider::config::{Account as Configured, Incoming};
 use postrider::events::EventLog;
 use postrider::mail::{AccountId, Listing, MailboxId, MessageId, Summary};
 use postrider::remote::Connect;
 use postrider::store::{self, Paths, Writer};
-use postrider::worker::core::{Core, Parts, Peers};
+use postrider::worker::core::{Common, Core};
 use postrider::worker::plan::{Link, Step};
 use postrider::worker::step::{self, StepError};
-use postrider::worker::{Clock, Out, Pages, Readers};
-use tokio::sync::{Notify, mpsc};
+use postrider::worker::{Clock, Jobs, Out, Pages, Readers};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::server::{Connection, Random, Server, Shared, World};
 
@@ -44,6 +43,20 @@ fn clock() -> Clock {
     Clock::new(Arc::new(|| 1_800_000_000))
 }
 
+fn config(name: &str) -> Configured {
+    Configured {
+        name: name.into(),
+        address: "ada@example.org".into(),
+        display_name: String::new(),
+        signature: None,
+        authserv_id: None,
+        incoming: Incoming::None,
+        outgoing: postrider::config::Outgoing::None,
+        sent_copy: true,
+        mailboxes: Default::default(),
+    }
+}
+
 impl Client {
     pub async fn open(paths: Paths, worlds: Vec<World>) -> Self {
         let writer = store::open(&paths).expect("the store opens");
@@ -52,28 +65,29 @@ impl Client {
         let (events, mut heard) = mpsc::channel(64);
         tokio::spawn(async move { while heard.recv().await.is_some() {} });
         let out = Out::new(events, EventLog::default());
-        let (readers, pages, peers) = (Readers::new(writer.clone()), Pages::new(out.clone()), Peers::default());
+        let (_, stop) = watch::channel(false);
+        let common = Common {
+            readers: Readers::new(writer.clone()),
+            pages: Pages::new(out.clone()),
+            jobs: Jobs::new(out.clone()),
+            clock: clock(),
+            rested: Arc::new(Notify::new()),
+            peers: Default::default(),
+            trace: None,
+            seed: 1,
+            offline: false,
+            headers_only: true,
+            writer: writer.clone(),
+            out,
+            stop,
+        };
         let mut accounts = Vec::new();
         for ((id, world), name) in ids.into_iter().zip(worlds).zip(NAMES) {
-            let core = Core::new(Parts {
-                account: id,
-                name: name.into(),
-                keep: Keep::Headers,
-                role_overrides: BTreeMap::new(),
-                is_local: false,
-                headers_only: true,
-                readers: readers.clone(),
-                pages: pages.clone(),
-                clock: clock(),
-                rested: Arc::new(Notify::new()),
-                peers: peers.clone(),
-                writer: writer.clone(),
-                out: out.clone(),
-            });
+            let core = Core::new(&common, id, &config(name));
             core.load_mailboxes().await.expect("mailboxes");
             accounts.push(Account { core, id, world, connection: None });
         }
-        Self { paths, writer, readers, accounts }
+        Self { paths, writer, readers: common.readers, accounts }
     }
 
     /// The process dies and starts again.
@@ -117,7 +131,7 @@ impl Client {
     fn next_time(&self) -> Option<Duration> {
         let waits = self.accounts.iter().filter_map(|account| {
             let mut inner = account.core.lock();
-            inner.state.now = account.core.clock.mono();
+            inner.state.now = account.core.common.clock.mono();
             inner.state.next_time().map(|at| at.saturating_sub(inner.state.now))
         });
         waits.min().map(|milliseconds| Duration::from_millis(milliseconds + 1))

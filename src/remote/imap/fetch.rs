@@ -33,8 +33,9 @@ impl Session {
         }
         let first = opened.exists.saturating_sub(count - 1).max(1);
         let command = Command::new(&format!("FETCH {first}:{} {}", opened.exists, self.header_items()));
-        let (found, done) = self.fetch(&[command], |fetch| (first..=opened.exists).contains(&fetch.sequence)).await?;
+        let (found, done) = self.fetch(mailbox, vec![command], |fetch| (first..=opened.exists).contains(&fetch.sequence)).await?;
         check_all(&done, "the newest messages")?;
+        self.linger();
         Ok((opened, found.into_values().rev().map(message).collect()))
     }
 
@@ -66,9 +67,8 @@ impl Session {
 
     pub(super) async fn headers_of(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<RemoteMessage>> {
         let set = UidSet::from_keys(keys);
-        self.ensure(mailbox).await?;
         let items = self.header_items();
-        let found = self.fetch_set(&set, &items, "the headers").await?;
+        let found = self.fetch_set(mailbox, &set, &items, "the headers").await?;
         Ok(found.into_values().map(message).collect())
     }
 
@@ -77,7 +77,7 @@ impl Session {
         let command = Command::new(&format!("UID FETCH {} {}", window_text(window), self.header_items()));
         let last = self.last_of_open(window);
         let wanted = |fetch: &Fetch| fetch.uid.is_some_and(|uid| holds(window, uid) || fetch.sequence >= last);
-        let (mut found, done) = self.fetch(&[command], wanted).await?;
+        let (mut found, done) = self.fetch(mailbox, vec![command], wanted).await?;
         check_all(&done, "the headers")?;
         found.retain(|uid, _| holds(window, *uid));
         Ok(found.into_values().map(message).collect())
@@ -92,21 +92,21 @@ impl Session {
 
     pub(super) async fn bodies_of(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<Body>> {
         let set = UidSet::from_keys(keys);
-        self.ensure(mailbox).await?;
         let items = format!("(UID RFC822.SIZE BODYSTRUCTURE BODY.PEEK[]<0.{PREFIX}>)");
-        let found = self.fetch_set(&set, &items, "the messages").await?;
+        let found = self.fetch_set(mailbox, &set, &items, "the messages").await?;
         let mut bodies = Vec::with_capacity(found.len());
         for (uid, fetch) in found {
             // Foreign flag changes come as FETCH without a body: that is no message read.
             if fetch.body.is_some() || fetch.damaged {
-                bodies.push(self.body(uid, fetch).await?);
+                bodies.push(self.body(mailbox, uid, fetch).await?);
             }
         }
+        self.linger();
         Ok(bodies)
     }
 
     /// Goes on until the first text is here, where the prefix was too short for it.
-    async fn body(&mut self, uid: u32, fetch: Fetch) -> Result<Body> {
+    async fn body(&mut self, mailbox: &str, uid: u32, fetch: Fetch) -> Result<Body> {
         let key = Key::Uid(Uid(uid));
         let mut bytes = fetch.body.unwrap_or_default();
         let mut whole = !fetch.damaged && is_whole(bytes.len(), fetch.size);
@@ -117,7 +117,7 @@ impl Session {
         let text_end = structure.text_end.map_or(0, |end| usize::try_from(end).unwrap_or(MOST));
         let needed = header_end(&bytes).saturating_add(text_end).saturating_add(SLACK).min(MOST);
         while !whole && bytes.len() >= PREFIX && bytes.len() < needed {
-            let more = self.slice_of_open(uid, "", bytes.len() as u64, MORE as u32).await?;
+            let more = self.slice_of_uid(mailbox, uid, "", bytes.len() as u64, MORE as u32).await?;
             whole = more.len() < MORE;
             bytes.extend_from_slice(&more);
         }
@@ -129,13 +129,12 @@ impl Session {
         let Some(Uid(uid)) = key.uid().filter(|_| part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')) else {
             return Err(RemoteError::Rejected(format!("no such part: {}", part.escape_default())));
         };
-        self.ensure(mailbox).await?;
-        self.slice_of_open(uid, part, offset, length).await
+        self.slice_of_uid(mailbox, uid, part, offset, length).await
     }
 
-    async fn slice_of_open(&mut self, uid: u32, part: &str, offset: u64, length: u32) -> Result<Vec<u8>> {
+    async fn slice_of_uid(&mut self, mailbox: &str, uid: u32, part: &str, offset: u64, length: u32) -> Result<Vec<u8>> {
         let command = Command::new(&format!("UID FETCH {uid} (UID BODY.PEEK[{part}]<{offset}.{}>)", length.max(1)));
-        let (mut found, done) = self.fetch(&[command], |fetch| fetch.uid == Some(uid)).await?;
+        let (mut found, done) = self.fetch(mailbox, vec![command], |fetch| fetch.uid == Some(uid)).await?;
         check_all(&done, "a part of the message")?;
         let body = found.remove(&uid).and_then(|fetch| fetch.body);
         let mut bytes = body.ok_or_else(|| RemoteError::Rejected("the message is no longer on the server".into()))?;
@@ -149,25 +148,25 @@ impl Session {
     }
 
     /// `UID FETCH` of a set, in as many commands as its text needs, all in one write.
-    async fn fetch_set(&mut self, set: &UidSet, items: &str, what: &str) -> Result<Fetched> {
+    async fn fetch_set(&mut self, mailbox: &str, set: &UidSet, items: &str, what: &str) -> Result<Fetched> {
         if set.is_empty() {
             return Ok(Fetched::new());
         }
         let commands: Vec<Command> = set.texts().iter().map(|text| Command::new(&format!("UID FETCH {text} {items}"))).collect();
-        let (found, done) = self.fetch(&commands, |fetch| fetch.uid.is_some_and(|uid| set.contains(uid))).await?;
+        let (found, done) = self.fetch(mailbox, commands, |fetch| fetch.uid.is_some_and(|uid| set.contains(uid))).await?;
         for done in done {
             done.check_some_gone(what)?;
         }
         Ok(found)
     }
 
-    async fn fetch<W>(&mut self, commands: &[Command], wanted: W) -> Result<(Fetched, Vec<Done>)>
+    async fn fetch<W>(&mut self, mailbox: &str, commands: Vec<Command>, wanted: W) -> Result<(Fetched, Vec<Done>)>
     where
         W: Fn(&Fetch) -> bool + Send + Sync,
     {
         let mut found = Fetched::new();
         let done = self
-            .run(commands, |response, too_deep| match response {
+            .read_in(mailbox, commands, |response, too_deep| match response {
                 Response::Fetch(mut fetch) => {
                     let Some(uid) = fetch.uid.filter(|_| wanted(&fetch)) else { return false };
                     if fetch.damaged {

@@ -25,15 +25,30 @@ impl Session {
     async fn poll(&mut self, stop: &Notify) -> Result<Hint> {
         tokio::select! {
             () = stop.notified() => return Ok(Hint::Nothing),
-            () = tokio::time::sleep(self.deadlines.poll) => {}
+            () = sleep_until(self.poll_at) => {}
         }
+        self.poll_at = Instant::now() + self.deadlines.poll;
         self.run_one(Command::new("NOOP"), |_, _| false).await?.check("NOOP")?;
         Ok(self.take_hint())
     }
 
     async fn idle(&mut self, stop: &Notify) -> Result<Hint> {
-        self.renew().await?;
-        let until = Instant::now() + self.deadlines.idle;
+        let until = match self.idling {
+            // whoever interrupted the wait asked for nothing: it goes on
+            Some((_, until)) if Instant::now() < until => {
+                self.begin()?;
+                until
+            }
+            _ => {
+                if Instant::now() < self.lingers_until {
+                    tokio::select! {
+                        () = stop.notified() => return Ok(Hint::Nothing),
+                        () = sleep_until(self.lingers_until) => {}
+                    }
+                }
+                self.renew().await?
+            }
+        };
         while !self.changed {
             // Reading a response can't be interrupted between its octets without losing step, waiting for
             // its first can: what was read is kept by the framer.
@@ -60,7 +75,7 @@ impl Session {
     }
 
     /// Ends an IDLE that runs (its answer shows that the server is still there) and begins a new one.
-    async fn renew(&mut self) -> Result<()> {
+    async fn renew(&mut self) -> Result<Instant> {
         self.begin()?;
         let before = self.idling.take();
         let tag = self.new_tag();
@@ -78,7 +93,7 @@ impl Session {
             match response(&frame.bytes) {
                 Response::Continue(_) => break,
                 Response::Status(status) if status.outcome == Outcome::Bye => return Err(bye(&status)),
-                Response::Status(status) if status.tag.is_some() && status.tag == before.as_deref() => {}
+                Response::Status(status) if status.tag.is_some() && status.tag == before.as_ref().map(|(tag, _)| tag.as_slice()) => {}
                 Response::Status(status) if status.tag == Some(&tag[..]) => {
                     self.end();
                     return Err(RemoteError::Rejected(format!("the server refused to announce changes (IDLE): {}", status.text)));
@@ -89,8 +104,9 @@ impl Session {
                 other => self.untagged(other, frame.too_deep, &mut |_, _| false),
             }
         }
-        self.idling = Some(tag);
-        Ok(())
+        let until = Instant::now() + self.deadlines.idle;
+        self.idling = Some((tag, until));
+        Ok(until)
     }
 
     fn take_hint(&mut self) -> Hint {

@@ -21,6 +21,8 @@ pub struct Selected {
     pub permanent: Option<Vec<String>>,
     /// Its state was not told to the caller yet, so that the next `open` needs no trip.
     pub fresh: bool,
+    /// EXISTS was told once; the next is news.
+    is_counted: bool,
 }
 
 impl Selected {
@@ -31,7 +33,10 @@ impl Selected {
     /// Takes what SELECT says; true where it was of that.
     pub fn take(&mut self, response: &Response<'_>) -> bool {
         match response {
-            Response::Exists(count) => self.exists = *count,
+            Response::Exists(count) => {
+                self.exists = *count;
+                return !std::mem::replace(&mut self.is_counted, true);
+            }
             Response::Status(status) => match status.code.as_str() {
                 "UIDVALIDITY" => self.uid_validity = status.argument.parse().ok(),
                 "UIDNEXT" => self.uid_next = status.argument.parse().ok(),
@@ -82,12 +87,41 @@ impl Session {
         if reopen {
             self.select(mailbox).await?;
         }
+        self.check_validity(mailbox)?;
+        Ok(reopen)
+    }
+
+    fn check_validity(&self, mailbox: &str) -> Result<()> {
         let now = self.selected.as_ref().and_then(|selected| selected.uid_validity);
         let told = self.validities.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).copied();
         if told.is_some() && told != now {
             return Err(RemoteError::Gone(format!("the server numbered the messages of {mailbox} anew")));
         }
-        Ok(reopen)
+        Ok(())
+    }
+
+    /// Runs commands that only read in a mailbox. Where it is not open, SELECT travels in front of them in the same
+    /// write: fails it, they fail too (no mailbox is open then), and if the uids became others, the answers are
+    /// thrown away.
+    pub(super) async fn read_in<F>(&mut self, mailbox: &str, commands: Vec<Command>, mut on: F) -> Result<Vec<Done>>
+    where
+        F: FnMut(Response<'_>, bool) -> bool + Send,
+    {
+        if self.selected.as_ref().is_some_and(|selected| selected.wire_name == mailbox) {
+            self.check_validity(mailbox)?;
+            return self.run(&commands, on).await;
+        }
+        let mut all = vec![self.select_command(mailbox)?];
+        all.extend(commands);
+        let mut found = Selected::new(mailbox);
+        self.selected = None;
+        self.changed = false;
+        let mut done = self.run(&all, |response, too_deep| found.take(&response) || on(response, too_deep)).await?;
+        let rest = done.split_off(1.min(done.len()));
+        let select = done.first().ok_or_else(|| RemoteError::Protocol("no answer".into()))?;
+        self.selected(found, select)?;
+        self.check_validity(mailbox)?;
+        Ok(rest)
     }
 
     async fn select(&mut self, mailbox: &str) -> Result<()> {
@@ -96,6 +130,7 @@ impl Session {
         // SELECT closes the open mailbox first, also when it fails (RFC 9051 6.3.2).
         self.selected = None;
         let done = self.run_one(command, |response, _| found.take(&response)).await?;
+        self.changed = false;
         self.selected(found, &done)
     }
 
@@ -110,7 +145,6 @@ impl Session {
         }
         found.read_only = done.code == "READ-ONLY";
         self.selected = Some(found);
-        self.changed = false;
         Ok(())
     }
 

@@ -26,6 +26,9 @@ pub struct Deadlines {
     /// After which IDLE is renewed, and between two polls where there is no IDLE.
     pub idle: Duration,
     pub poll: Duration,
+    /// After something was read, before IDLE begins: the next is likely to be asked soon, and what IDLE's beginning
+    /// interrupts waits for its answer.
+    pub linger: Duration,
 }
 
 impl Default for Deadlines {
@@ -35,6 +38,7 @@ impl Default for Deadlines {
             reply: Duration::from_secs(60),
             idle: Duration::from_secs(270),
             poll: Duration::from_secs(45),
+            linger: Duration::from_millis(750),
         }
     }
 }
@@ -64,8 +68,12 @@ pub struct Session {
     pub(super) changed: bool,
     /// EXPUNGE responses that our own commands cause.
     pub(super) own_expunges: u64,
-    /// Tag of an IDLE that still runs; DONE travels with the next command.
-    pub(super) idling: Option<Vec<u8>>,
+    /// Tag of an IDLE that still runs, and when it is to be renewed; DONE travels with the next command.
+    pub(super) idling: Option<(Vec<u8>, Instant)>,
+    /// IDLE does not begin before.
+    pub(super) lingers_until: Instant,
+    /// When to ask for news where there is no IDLE, however often the wait is interrupted.
+    pub(super) poll_at: Instant,
     /// A run was begun and not finished: cancelled or broken, the stream is out of step.
     broken: bool,
     pub(super) deadlines: Deadlines,
@@ -88,6 +96,8 @@ impl Session {
             changed: false,
             own_expunges: 0,
             idling: None,
+            lingers_until: Instant::now(),
+            poll_at: Instant::now() + deadlines.poll,
             broken: false,
             deadlines,
             validities,
@@ -109,7 +119,7 @@ impl Session {
         self.begin()?;
         let mut pending = Pending::default();
         let mut out = Vec::new();
-        if let Some(tag) = self.idling.take() {
+        if let Some((tag, _)) = self.idling.take() {
             self.trace_line('C', b"DONE");
             out.extend_from_slice(b"DONE\r\n");
             pending.push(tag);
@@ -171,6 +181,11 @@ impl Session {
             return Err(RemoteError::Offline("this connection was given up in the middle of a command".into()));
         }
         Ok(())
+    }
+
+    /// More is likely to be read soon.
+    pub(super) fn linger(&mut self) {
+        self.lingers_until = Instant::now() + self.deadlines.linger;
     }
 
     pub(super) fn end(&mut self) {

@@ -13,13 +13,13 @@ use super::select::Selected;
 use super::session::{MAX_CHALLENGES, Session};
 use crate::config::{Security, Server};
 use crate::remote::auth::{Given, Kind};
-use crate::remote::net::Stream;
+use crate::remote::net::{Stream, attack};
 use crate::remote::{RemoteError, Result};
 
 /// Connects and signs in; opens `first` on the way.
 pub(super) async fn connect(account: &Account, first: Option<&str>) -> Result<Session> {
     // The command that prints the password may run while the connection is made.
-    let (given, stream) = tokio::try_join!(account.secrets.get(), open(account))?;
+    let (given, stream) = tokio::try_join!(account.secrets.get(), account.connector.open(account.server.security))?;
     let mut session = Session::new(&account.name, stream, account.deadlines, account.validities.clone(), account.trace.clone());
     session.begin()?;
     let signed_in = greeting(&mut session, &account.server).await?;
@@ -27,12 +27,7 @@ pub(super) async fn connect(account: &Account, first: Option<&str>) -> Result<Se
         session = start_tls(session, account).await?;
     }
     session.end();
-    if !session.stream.is_tls() && !session.stream.is_loopback() && !account.server.allow_plaintext_password {
-        let host = &account.server.host;
-        return Err(RemoteError::Untrusted(format!(
-            "the password is not sent in clear to {host}: use security = \"tls\" or \"starttls\", or set allow_plaintext_password = true"
-        )));
-    }
+    session.stream.check_may_sign_in(&account.server)?;
     let mut selected = None;
     if !signed_in {
         selected = sign_in(&mut session, &account.server.username, &given, first).await.inspect_err(|error| {
@@ -56,18 +51,6 @@ pub(super) async fn connect(account: &Account, first: Option<&str>) -> Result<Se
     Ok(session)
 }
 
-async fn open(account: &Account) -> Result<Stream> {
-    match account.server.security {
-        Security::Tls => account.connector.tls().await,
-        Security::Plaintext => account.connector.tcp().await.map(Stream::Plain),
-        Security::StartTls => {
-            let (tcp, ready) = tokio::join!(account.connector.tcp(), account.connector.prepare());
-            ready?;
-            tcp.map(Stream::Plain)
-        }
-    }
-}
-
 /// Reads the greeting; true where the server signed us in by itself (PREAUTH).
 async fn greeting(session: &mut Session, server: &Server) -> Result<bool> {
     let frame = session.frame(session.deadlines.greeting).await?;
@@ -80,7 +63,7 @@ async fn greeting(session: &mut Session, server: &Server) -> Result<bool> {
         _ => return Err(RemoteError::Protocol(format!("{}:{} does not greet as an IMAP server", server.host, server.port))),
     }
     if status.outcome == Outcome::PreAuth && server.security == Security::StartTls {
-        return Err(RemoteError::Protocol(attack("the server signed in by itself before TLS (PREAUTH)")));
+        return Err(attack("the server signed in by itself before TLS (PREAUTH)"));
     }
     if status.code == "CAPABILITY" {
         session.caps = Caps::from_text(&status.argument);
@@ -88,14 +71,10 @@ async fn greeting(session: &mut Session, server: &Server) -> Result<bool> {
     Ok(status.outcome == Outcome::PreAuth)
 }
 
-fn attack(what: &str) -> String {
-    format!("{what}: someone may sit in between; the connection was closed and no password was sent")
-}
-
 /// Turns to TLS. What came in clear beyond the one answer is an attack (CVE-2011-0411 and its kin).
 async fn start_tls(mut session: Session, account: &Account) -> Result<Session> {
     if session.buffered() > 0 {
-        return Err(RemoteError::Protocol(attack("the server spoke before it was asked to start TLS")));
+        return Err(attack("the server spoke before it was asked to start TLS"));
     }
     session.caps = Caps::default();
     session.end();
@@ -104,7 +83,7 @@ async fn start_tls(mut session: Session, account: &Account) -> Result<Session> {
         return Err(RemoteError::Untrusted(format!("{} does not start TLS: {}; nothing is sent in clear", account.server.host, done.text)));
     }
     if session.buffered() > 0 {
-        return Err(RemoteError::Protocol(attack("the server spoke between its answer and TLS")));
+        return Err(attack("the server spoke between its answer and TLS"));
     }
     let Stream::Plain(tcp) = session.stream else { return Err(RemoteError::Protocol("STARTTLS inside TLS".into())) };
     let stream = account.connector.upgrade(tcp).await?;
@@ -141,36 +120,27 @@ enum Method {
 fn method(offered: &Caps, user: &str, given: &Given) -> Result<Method> {
     let secret = given.secret.expose();
     let mechanism = match given.kind {
-        Kind::Token if offered.has("AUTH=OAUTHBEARER") => {
-            Some(("OAUTHBEARER", format!("n,a={},\x01auth=Bearer {secret}\x01\x01", sasl_name(user))))
-        }
-        Kind::Token if offered.has("AUTH=XOAUTH2") => Some(("XOAUTH2", format!("user={user}\x01auth=Bearer {secret}\x01\x01"))),
+        Kind::Token if offered.has("AUTH=OAUTHBEARER") => Some("OAUTHBEARER"),
+        Kind::Token if offered.has("AUTH=XOAUTH2") => Some("XOAUTH2"),
         Kind::Token => return Err(RemoteError::BadLogin("the server takes no OAuth2 token (neither OAUTHBEARER nor XOAUTH2)".into())),
-        Kind::Password if offered.has("AUTH=PLAIN") && (offered.sasl_ir() || offered.has("LOGINDISABLED")) => {
-            Some(("PLAIN", format!("\0{user}\0{secret}")))
-        }
+        Kind::Password if offered.has("AUTH=PLAIN") && (offered.sasl_ir() || offered.has("LOGINDISABLED")) => Some("PLAIN"),
         Kind::Password if offered.has("LOGINDISABLED") => {
             return Err(RemoteError::BadLogin("the server takes no password on this connection (LOGINDISABLED)".into()));
         }
         Kind::Password => None,
     };
-    let Some((mechanism, answer)) = mechanism else {
+    let Some(mechanism) = mechanism else {
         let login =
             Command::new("LOGIN").literals(offered.literals()).string(user.as_bytes()).and_then(|login| login.string(secret.as_bytes()));
         let login = login.map_err(|_| RemoteError::BadLogin("the user name or password holds a line end".into()))?;
         return Ok(Method::OneWrite(login.secret()));
     };
-    let answer = STANDARD.encode(answer);
+    let answer = STANDARD.encode(given.sasl(mechanism, user).as_bytes());
     Ok(if offered.sasl_ir() {
         Method::OneWrite(Command::new(&format!("AUTHENTICATE {mechanism} {answer}")).secret())
     } else {
         Method::Challenge(mechanism, answer)
     })
-}
-
-/// RFC 5801: "," and "=" would end the name.
-fn sasl_name(user: &str) -> String {
-    user.replace('=', "=3D").replace(',', "=2C")
 }
 
 /// Sign-in and the first SELECT in one write. A mechanism that asks back (an OAuth2 error challenge) takes the
@@ -261,6 +231,5 @@ mod tests {
         for (caps, kind) in [("IMAP4rev1 LOGINDISABLED", Kind::Password), ("IMAP4rev1 AUTH=PLAIN", Kind::Token)] {
             assert!(matches!(chosen(caps, kind), Err(RemoteError::BadLogin(_))), "{caps}");
         }
-        assert_eq!(sasl_name("a=d,a"), "a=3Dd=2Ca");
     }
 }

@@ -155,6 +155,16 @@ fn deliver(folder: &Folder, name: &str, input: &mut impl io::Read, received: Opt
     copy().inspect_err(|_| drop(fs::remove_file(&written)))
 }
 
+/// Makes the folders of a mailbox, `cur` last: with it the mailbox is there.
+pub fn create(path: &Path) -> Result<()> {
+    make_folders(path).map_err(|error| failed("can't make the mailbox", path, &error))
+}
+
+/// The three folders where they are missing.
+pub fn make_folders(path: &Path) -> io::Result<()> {
+    ["tmp", "new", "cur"].iter().try_for_each(|part| fs::DirBuilder::new().recursive(true).mode(0o700).create(path.join(part)))
+}
+
 /// Unlinks exactly these; a link goes, never what it points to.
 pub fn delete(folder: &mut Folder, keys: &[Key]) -> Result<()> {
     let done = folder.each(keys, |folder, entry| {
@@ -194,7 +204,7 @@ fn rename_free(old: &Path, cur: &Path, name: &str) -> io::Result<String> {
 }
 
 /// Renames only if the new name is free. Where the system can't promise that, a link does the same in two steps.
-fn rename_new(old: &Path, new: &Path) -> io::Result<()> {
+pub(super) fn rename_new(old: &Path, new: &Path) -> io::Result<()> {
     match renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::hard_link(old, new).and_then(|()| fs::remove_file(old)),
         renamed => Ok(renamed?),

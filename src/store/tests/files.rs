@@ -88,6 +88,21 @@ fn a_damaged_user_db_gives_way_to_its_copy_and_no_id_comes_twice() {
 }
 
 #[test]
+fn a_user_db_that_is_gone_comes_back_from_its_copy_and_says_so() {
+    let store = Store::new();
+    let first = store.add(store.inbox, &["a"]);
+    store.writer.stop();
+    let paths = store.writer.paths().clone();
+    std::fs::remove_file(&paths.user_db).unwrap();
+    drop((store.reader, store.writer));
+    let writer = open(&paths).unwrap();
+    let notices = writer.notices();
+    assert!(notices.len() == 1 && notices[0].contains("was gone"), "{notices:?}");
+    let changed = writer.add_messages(store.inbox, vec![message(2, "b")]).wait().unwrap();
+    assert!(changed.mailboxes[0].added[0] > first[0]);
+}
+
+#[test]
 fn two_writers_share_the_files() {
     let store = Store::new();
     let other = open(store.writer.paths()).unwrap();

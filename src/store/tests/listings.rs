@@ -4,6 +4,7 @@ use super::fixture::{Store, message, seen};
 use crate::mail::server::Body;
 use crate::mail::server::NewMessage;
 use crate::mail::{Listing, MessageId, Query, Scope, Sort, SortBy};
+use crate::store::work::Work;
 
 fn reply(uid: u32, name: &str, to: &str) -> NewMessage {
     let mut message = message(uid, name);
@@ -99,7 +100,6 @@ fn search_finds_words_fields_flags_and_scripts_without_spaces() {
     store.writer.add_messages(store.inbox, vec![lunch, street, carol, message(4, "body")]).wait().unwrap();
     let body = Body { key: super::fixture::key(4), bytes: b"x".to_vec(), whole: true, parts: vec![] };
     store.writer.add_bodies(store.inbox, vec![body], vec!["The quarterly numbers".into()]).wait().unwrap();
-    assert_eq!(store.writer.index_some(2).wait().unwrap(), 1);
     assert_eq!(store.writer.index_some(10).wait().unwrap(), 0);
     for (text, expect) in [
         ("午餐", vec!["明天的午餐计划"]),
@@ -132,7 +132,6 @@ fn search_finds_words_fields_flags_and_scripts_without_spaces() {
 fn everything_leaves_junk_and_trash_out_unless_named() {
     let store = Store::new();
     store.writer.add_messages(store.trash, vec![message(1, "gone")]).wait().unwrap();
-    store.writer.index_some(10).wait().unwrap();
     assert_eq!(find(&store, Scope::All, "gone"), Vec::<String>::new());
     assert_eq!(find(&store, Scope::All, "gone in:trash"), ["gone"]);
     assert_eq!(find(&store, Scope::Mailbox(store.trash), "gone"), ["gone"]);
@@ -151,4 +150,36 @@ fn a_content_in_two_mailboxes_shows_once() {
     assert_eq!(store.reader.rows(&all).unwrap().len(), 1);
     assert_eq!(store.counts(store.archive), (1, 1));
     store.check();
+}
+
+#[test]
+fn what_an_older_version_did_not_index_is_indexed_later() {
+    let store = Store::new();
+    store.writer.add_messages(store.inbox, (1..=3).map(|n| message(n, "early")).collect()).wait().unwrap();
+    let forget = |work: &mut Work<'_>| {
+        work.db.execute_batch("DELETE FROM search; UPDATE content SET indexed = 0")?;
+        Ok(())
+    };
+    store.writer.sync_job(forget).wait().unwrap();
+    assert_eq!(find(&store, Scope::All, "early"), Vec::<String>::new());
+    assert_eq!(store.writer.index_some(2).wait().unwrap(), 1);
+    assert_eq!(store.writer.index_some(2).wait().unwrap(), 0);
+    assert_eq!(find(&store, Scope::All, "early").len(), 3);
+}
+
+#[test]
+fn the_search_index_is_merged_as_it_grows() {
+    let store = Store::new();
+    let segments = |store: &Store| {
+        let count = |work: &mut Work<'_>| Ok(work.db.query_row("SELECT count(DISTINCT segid) FROM search_idx", [], |row| row.get(0))?);
+        store.writer.sync_job(count).wait().unwrap()
+    };
+    let mut most: i64 = 0;
+    for round in 0..60 {
+        let some = (1..=20).map(|n| message(round * 20 + n, &format!("round {round} of words {n}"))).collect();
+        store.writer.add_messages(store.inbox, some).wait().unwrap();
+        most = most.max(segments(&store));
+    }
+    assert!(most < 40, "{most} segments for 60 batches");
+    assert_eq!(find(&store, Scope::All, "words").len(), 1_200);
 }

@@ -1,9 +1,13 @@
 //! Tests of the store through its public face, on real files in a temporary folder.
 
+mod contacts;
+mod drafts;
 mod files;
 mod fixture;
 mod history;
 mod listings;
+mod local;
+mod outbox;
 mod plans;
 mod sync;
 mod triage;

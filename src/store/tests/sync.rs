@@ -1,8 +1,12 @@
 //! Pushes, pulls, and what happens when they cross.
 
+use std::sync::{Arc, Barrier, Mutex};
+
 use super::fixture::{Store, flagged, key, message, opened, seen};
 use crate::mail::server::{Body, NewMessage, Window};
-use crate::mail::{Change, Flags, Listing, Query, Sort};
+use crate::mail::{Address, Change, Flags, Listing, Query, Sort};
+use crate::store::messages::Adding;
+use crate::store::work::Work;
 use crate::store::{PushEnd, PushKind, Validity};
 
 fn merge(store: &Store, present: &[(u32, Flags)], asked_at: u64) -> crate::store::Merged {
@@ -371,4 +375,72 @@ fn a_mailbox_that_vanished_stays_while_changes_wait_in_it() {
     let left = store.writer.set_mailboxes(store.work, list(), Default::default()).wait().unwrap();
     assert_eq!(left.len(), 1);
     store.check();
+}
+
+#[test]
+fn headers_on_their_way_in_give_way_to_the_user() {
+    let store = Store::new();
+    let inbox = store.inbox;
+    let count = |work: &Work<'_>| work.db.query_row("SELECT count(*) FROM message", [], |row| row.get::<_, i64>(0)).unwrap();
+    let run = move |work: &mut Work<'_>| {
+        let mut adding = Adding::new(inbox, (1..=100).map(|n| message(n, "one")).collect());
+        work.memory.pretend_hurry(1);
+        assert_eq!(work.add_some(&mut adding)?, None);
+        let first = count(work);
+        work.memory.pretend_hurry(0);
+        let changed = work.add_some(&mut adding)?.expect("all of them");
+        Ok((first, count(work), changed.mailboxes[0].added.len()))
+    };
+    let (first, all, told) = store.writer.sync_job(run).wait().unwrap();
+    assert!((1..100).contains(&first), "{first}");
+    assert_eq!((all, told), (100, 100));
+}
+
+#[test]
+fn what_the_user_does_goes_between_the_parts_of_a_long_job() {
+    let store = Store::new();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let gate = Arc::new(Barrier::new(2));
+    let (ours, at_gate) = (order.clone(), gate.clone());
+    let mut part = 0;
+    let long = store.writer.sync_parts(move |_| {
+        part += 1;
+        ours.lock().unwrap().push(format!("part {part}"));
+        if part == 1 {
+            at_gate.wait();
+            at_gate.wait();
+        }
+        Ok((part == 2).then_some(()))
+    });
+    let (ours, theirs) = (order.clone(), order.clone());
+    gate.wait();
+    let later = store.writer.sync_job(move |_| {
+        theirs.lock().unwrap().push("sync".into());
+        Ok(())
+    });
+    let user = store.writer.user_job(move |_| {
+        ours.lock().unwrap().push("user".into());
+        Ok(())
+    });
+    gate.wait();
+    long.wait().unwrap();
+    user.wait().unwrap();
+    later.wait().unwrap();
+    assert_eq!(*order.lock().unwrap(), ["part 1", "user", "part 2", "sync"]);
+}
+
+#[test]
+fn addresses_of_a_transaction_that_failed_are_not_remembered() {
+    let store = Store::new();
+    let (inbox, from) = (store.inbox, vec![Address::new("Grace", "grace@example.net")]);
+    let mut one = message(1, "one");
+    one.envelope.from = from.clone();
+    let again = one.clone();
+    let fail = move |work: &mut Work<'_>| -> crate::store::Result<()> {
+        work.add_some(&mut Adding::new(inbox, vec![again.clone()]))?;
+        Err(crate::store::StoreError::Other("as the test wants it".into()))
+    };
+    assert!(store.writer.sync_job(fail).wait().is_err());
+    let id = store.writer.add_messages(inbox, vec![one]).wait().unwrap().mailboxes[0].added[0];
+    assert_eq!(store.reader.summaries(&[id]).unwrap()[0].from, from);
 }

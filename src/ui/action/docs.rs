@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{ACTIONS, ActionSpec, CONTEXTS, Contexts};
+use super::{ACTIONS, ActionSpec, CONTEXTS, Context, Contexts};
 use crate::config::Preset;
 
 const PRESETS: &[(&str, Preset)] = &[("vim", Preset::Vim), ("gmail", Preset::Gmail), ("mutt", Preset::Mutt), ("emacs", Preset::Emacs)];
@@ -30,8 +30,8 @@ fn places(contexts: Contexts) -> String {
         (Contexts::MAIL, "list, preview, reader"),
         (Contexts::TYPING, "where text is typed"),
     ] {
-        if contexts == set {
-            return words.to_owned();
+        if contexts.beside_compose() == set {
+            return if contexts == set { words.to_owned() } else { format!("{words}, compose") };
         }
     }
     let names: Vec<&str> = CONTEXTS.iter().filter(|(context, ..)| contexts.contains(*context)).map(|(_, name, _)| *name).collect();
@@ -48,16 +48,20 @@ pub fn markdown() -> String {
         "# Keys\n\nMade by `postrider keys --markdown`; do not edit.\n\n\
          The preset is chosen by `keymap` in `[ui]`; single keys are bound on top in `[keys.CONTEXT]`, by the names below \
          (an empty name unbinds). `:NAME` runs any of them. Counts go before a key: `5j`. Verbs act on the marked rows where there are \
-         marks, else on the row under the cursor. \"all\" leaves out the places where text is typed.\n",
+         marks, else on the row under the cursor. \"all\" leaves out the places where text is typed. In the composer letters are text; its keys are in the last column and the same \
+         in every preset.\n",
     );
     for section in sections() {
-        let _ = write!(text, "\n## {section}\n\n| name | does | where | vim | gmail | mutt | emacs |\n|---|---|---|---|---|---|---|\n");
+        let _ = write!(
+            text,
+            "\n## {section}\n\n| name | does | where | vim | gmail | mutt | emacs | composer |\n|---|---|---|---|---|---|---|---|\n"
+        );
         for spec in rows_of(section) {
             let _ = write!(text, "| `{}` | {} | {} |", spec.name, doc(spec), places(spec.contexts));
             for (_, preset) in PRESETS {
                 let _ = write!(text, " {} |", keys_cell(spec.keys(*preset)));
             }
-            text.push('\n');
+            let _ = writeln!(text, " {} |", keys_cell(spec.keys_in(Context::Compose, Preset::Vim)));
         }
     }
     text
@@ -74,7 +78,10 @@ pub fn list() -> String {
     for section in sections() {
         let _ = writeln!(text, "{}{section}", if text.is_empty() { "" } else { "\n" });
         for spec in rows_of(section) {
-            let keys = spec.keys(Preset::Vim).join("  ");
+            let keys = match spec.keys(Preset::Vim) {
+                [] => spec.keys_in(Context::Compose, Preset::Vim).join("  "),
+                keys => keys.join("  "),
+            };
             let later = if spec.ready { "" } else { " (still to come)" };
             let _ = writeln!(text, "  {keys:<22} {:<22} {}{later}", spec.name, spec.doc);
         }

@@ -1,5 +1,6 @@
-//! The rows. `keys` sets all presets; `gmail`, `mutt` and `emacs` replace it where hands of those
-//! programs expect something else. The `vim` column is a contract.
+//! The rows. `all` sets all presets; `gmail`, `mutt` and `emacs` replace it where hands of those
+//! programs expect something else; `compose` are the keys where a message is written, alike in all presets.
+//! The `vim` column and the composer's are a contract.
 
 use super::Action as A;
 use super::{ActionSpec, Argument, Contexts as C};
@@ -44,6 +45,7 @@ const fn row(
         gmail: none,
         mutt: none,
         emacs: none,
+        compose: none,
     }
 }
 
@@ -71,6 +73,13 @@ impl ActionSpec {
         self
     }
 
+    /// Its keys in the composer, where it works too.
+    const fn compose(mut self, keys: &'static [&'static str]) -> Self {
+        self.compose = keys;
+        self.contexts = self.contexts.and(C::COMPOSE);
+        self
+    }
+
     const fn takes(mut self, argument: Argument) -> Self {
         self.argument = argument;
         self
@@ -92,6 +101,7 @@ const FIND: &str = "Finding";
 const READ: &str = "Reading";
 const COPY: &str = "Copying";
 pub(super) const WRITE: &str = "Writing";
+pub(super) const DRAFT: &str = "In a draft";
 const WORK: &str = "Accounts and tasks";
 const PROGRAM: &str = "The program";
 pub(super) const TYPE: &str = "Prompts and pickers";
@@ -189,7 +199,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(PANES, A::NextPane, "next-pane", "pane", "focus window switch", "Move the focus to the next pane.", C::ALL)
         .all(&["tab", "ctrl-w w"])
         .mutt(&["ctrl-w w"])
-        .emacs(&["tab", "ctrl-w w", "ctrl-x o"]),
+        .emacs(&["tab", "ctrl-w w"]),
     row(PANES, A::PreviousPane, "previous-pane", "pane back", "focus window switch", "Move the focus to the previous pane.", C::ALL)
         .all(&["shift-tab"])
         .mutt(&[]),
@@ -382,19 +392,83 @@ pub const ACTIONS: &[ActionSpec] = &[
         .all(&["c"])
         .mutt(&["m"])
         .emacs(&["C", "c"])
-        .later(),
-    row(WRITE, A::Reply, "reply", "reply", "answer", "Reply to the sender.", C::MAIL).all(&["r"]).emacs(&["R"]).later(),
-    row(WRITE, A::ReplyAll, "reply-all", "reply all", "answer group everyone", "Reply to everyone.", C::MAIL)
-        .all(&["a"])
-        .mutt(&["g", "a"])
-        .later(),
-    row(WRITE, A::ReplyList, "reply-list", "reply to list", "answer mailing", "Reply to the mailing list.", C::MAIL).all(&["L"]).later(),
-    row(WRITE, A::Forward, "forward", "forward", "pass on", "Forward the message.", C::MAIL).all(&["f"]).emacs(&["F", "f"]).later(),
+        .compose(&[])
+        .takes(Argument::Text),
+    row(WRITE, A::Reply, "reply", "reply", "answer", "Reply to the sender.", C::MAIL).all(&["r"]).emacs(&["R"]),
+    row(WRITE, A::ReplyAll, "reply-all", "reply all", "answer group everyone", "Reply to everyone.", C::MAIL).all(&["a"]).mutt(&["g", "a"]),
+    row(WRITE, A::ReplyList, "reply-list", "reply to list", "answer mailing", "Reply to the mailing list.", C::MAIL).all(&["L"]),
+    row(WRITE, A::Forward, "forward", "forward", "pass on", "Forward the message.", C::MAIL).all(&["f"]).emacs(&["F", "f"]),
     row(WRITE, A::ForwardAttachment, "forward-attachment", "forward whole", "attach", "Forward the message as an attachment.", C::MAIL)
         .all(&["F"])
         .mutt(&[])
-        .emacs(&[])
-        .later(),
+        .emacs(&[]),
+    row(DRAFT, A::Send, "send", "send", "mail off submit", "Send the message; what looks forgotten is asked first.", C::COMPOSE)
+        .compose(&["ctrl-x s", "ctrl-enter"]),
+    row(DRAFT, A::SendLater, "send-later", "send later", "schedule delay", "Send the message at another time.", C::COMPOSE)
+        .compose(&["ctrl-x l"])
+        .takes(Argument::Text),
+    row(
+        WRITE,
+        A::Unsend,
+        "unsend",
+        "unsend",
+        "take back recall outbox",
+        "Take the newest message out of the outbox and back into the composer.",
+        C::PANES,
+    )
+    .compose(&[]),
+    row(DRAFT, A::NextField, "next-field", "fields", "tab header", "Go to the next field, then to the text.", C::COMPOSE).compose(&["tab"]),
+    row(DRAFT, A::PreviousField, "previous-field", "field back", "tab header", "Go to the field before.", C::COMPOSE)
+        .compose(&["shift-tab"]),
+    row(DRAFT, A::SaveDraft, "save-draft", "save", "write disk", "Save the draft now; never sends.", C::COMPOSE).compose(&[
+        "ctrl-s",
+        "ctrl-x ctrl-s",
+        "ctrl-x d",
+    ]),
+    row(DRAFT, A::CloseDraft, "close-draft", "close, keep", "quit leave", "Close the composer; the draft goes to Drafts.", C::COMPOSE)
+        .compose(&["ctrl-x q"]),
+    row(DRAFT, A::DiscardDraft, "discard-draft", "discard", "delete throw away", "Throw the draft away; undo brings it back.", C::COMPOSE)
+        .compose(&["ctrl-x k"]),
+    row(DRAFT, A::OtherPane, "other-pane", "other pane", "list focus switch", "Go from the draft to the list, or back.", C::PANES)
+        .all(&["ctrl-x o"])
+        .compose(&["ctrl-x o"]),
+    row(DRAFT, A::NextDraft, "next-draft", "next draft", "open composer switch", "Go to the next open draft.", C::PANES)
+        .all(&["ctrl-x n"])
+        .compose(&["ctrl-x n"]),
+    row(DRAFT, A::PreviousDraft, "previous-draft", "draft before", "open composer switch", "Go to the open draft before.", C::PANES)
+        .all(&["ctrl-x N"])
+        .compose(&["ctrl-x N"]),
+    row(DRAFT, A::UndoTyping, "undo-typing", "undo", "revert edit", "Take back what was typed or erased last, here.", C::COMPOSE)
+        .compose(&["ctrl-z", "ctrl-_", "ctrl-/", "ctrl-x u"]),
+    row(DRAFT, A::RedoTyping, "redo-typing", "redo", "again edit", "Do again what undo took back.", C::COMPOSE).compose(&["ctrl-r"]),
+    row(DRAFT, A::FindInDraft, "find-in-draft", "find", "search text", "Find in the text being written.", C::COMPOSE)
+        .compose(&["ctrl-x /"])
+        .takes(Argument::Text),
+    row(DRAFT, A::Attach, "attach", "attach", "file add", "Attach a file, as it is now.", C::COMPOSE)
+        .compose(&["ctrl-x a"])
+        .takes(Argument::Text),
+    row(DRAFT, A::Detach, "detach", "take file out", "attachment remove", "Take the last attached file out again.", C::COMPOSE)
+        .compose(&["ctrl-x A"]),
+    row(DRAFT, A::Editor, "editor", "$EDITOR", "vi vim emacs nano external", "Edit the text in $VISUAL or $EDITOR.", C::COMPOSE)
+        .compose(&["ctrl-x e"]),
+    row(DRAFT, A::Identity, "identity", "identity", "from account sender", "Write as the next of your addresses.", C::COMPOSE)
+        .compose(&["ctrl-x i"]),
+    row(DRAFT, A::Signature, "signature", "signature", "sign footer", "Put the signature in, or take it out.", C::COMPOSE)
+        .compose(&["ctrl-x g"]),
+    row(
+        DRAFT,
+        A::CopyFields,
+        "cc-bcc",
+        "cc, bcc",
+        "copy reply-to fields",
+        "Show the fields Cc, Bcc and Reply-To, or hide empty ones.",
+        C::COMPOSE,
+    )
+    .compose(&["ctrl-x c"]),
+    row(DRAFT, A::PreviewDraft, "preview-draft", "preview", "look review", "Show the message as it will be read.", C::COMPOSE)
+        .compose(&["ctrl-x p"]),
+    row(WORK, A::SendNow, "send-now", "send now", "outbox try again", "Send the message under the cursor without waiting.", C::TASKS)
+        .all(&["s"]),
     row(TRIAGE, A::Snooze, "snooze", "snooze", "later remind", "Hide the message until later.", C::MAIL).all(&["b"]).later(),
     row(TRIAGE, A::Mute, "mute", "mute", "ignore thread", "Mute the thread.", C::MAIL).all(&["B"]).gmail(&["m", "B"]).later(),
     row(READ, A::InviteAccept, "invite-accept", "accept", "calendar invitation", "Accept the invitation.", C::READER).all(&["i a"]).later(),
@@ -431,9 +505,17 @@ pub const ACTIONS: &[ActionSpec] = &[
     .all(&["z I"])
     .gmail(&["Z I"])
     .later(),
-    row(WORK, A::Outbox, "outbox", "outbox", "queue sending", "Show what waits to be sent.", C::PANES).all(&["g $"]).mutt(&["' $"]).later(),
-    row(WORK, A::Tasks, "tasks", "tasks", "jobs progress waiting queue", "Show what runs and what waits to be pushed.", C::PANES)
-        .all(&["w"]),
+    row(WORK, A::Outbox, "outbox", "outbox", "queue sending", "Show what waits to be sent.", C::PANES).all(&["g $"]).mutt(&["' $"]),
+    row(
+        WORK,
+        A::Tasks,
+        "tasks",
+        "tasks",
+        "jobs progress waiting queue",
+        "Show what runs, what waits to be pushed, and the outbox.",
+        C::PANES,
+    )
+    .all(&["w"]),
     row(WORK, A::CancelTask, "cancel-task", "cancel task", "stop job", "Cancel the task under the cursor.", C::TASKS).all(&["x"]),
     row(WORK, A::Accounts, "accounts", "accounts", "health connection status servers", "Show the accounts and how they are.", C::PANES)
         .all(&["g A"])
@@ -461,8 +543,11 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(PROGRAM, A::Command, "command", "command", "palette run execute", "Run a command by its name.", C::ALL)
         .all(&[":", "ctrl-p"])
         .gmail(&[":"])
-        .emacs(&[":", "alt-x"]),
-    row(PROGRAM, A::Help, "help", "keys", "shortcuts bindings manual", "Show the keys, and run what you find.", C::ALL).all(&["?", "f1"]),
+        .emacs(&[":", "alt-x"])
+        .compose(&["ctrl-x :", "alt-x"]),
+    row(PROGRAM, A::Help, "help", "keys", "shortcuts bindings manual", "Show the keys, and run what you find.", C::ALL)
+        .all(&["?", "f1"])
+        .compose(&["f1", "ctrl-x ?"]),
     row(PROGRAM, A::Messages, "messages", "messages", "notices errors log history", "Show what was said lately.", C::PANES),
     row(
         PROGRAM,
@@ -474,16 +559,21 @@ pub const ACTIONS: &[ActionSpec] = &[
         C::EVERYWHERE,
     )
     .all(&["esc"])
-    .emacs(&["esc", "ctrl-g"]),
+    .emacs(&["esc", "ctrl-g"])
+    .compose(&["esc", "ctrl-g"]),
     row(PROGRAM, A::Interrupt, "interrupt", "stop", "break", "Cancel what is open or running; never quits.", C::EVERYWHERE)
-        .all(&["ctrl-c"]),
+        .all(&["ctrl-c"])
+        .compose(&["ctrl-c"]),
     row(PROGRAM, A::Close, "close", "close", "leave quit exit", "Close this view; in the list quit.", C::ALL)
         .all(&["q"])
         .gmail(&["u", "q"]),
     row(PROGRAM, A::Quit, "quit", "quit", "exit leave end", "Quit from anywhere.", C::ALL).all(&["Q"]).emacs(&["Q", "ctrl-x ctrl-c"]),
-    row(PROGRAM, A::Redraw, "redraw", "redraw", "repaint screen", "Paint the screen again.", C::EVERYWHERE).all(&["ctrl-l"]),
+    row(PROGRAM, A::Redraw, "redraw", "redraw", "repaint screen", "Paint the screen again.", C::EVERYWHERE)
+        .all(&["ctrl-l"])
+        .compose(&["ctrl-l"]),
     row(PROGRAM, A::Suspend, "suspend", "suspend", "stop shell background", "Stop the program and go back to the shell.", C::EVERYWHERE)
-        .all(&["ctrl-z"]),
+        .all(&["ctrl-z"])
+        .compose(&["ctrl-x ctrl-z"]),
     row(TYPE, A::Accept, "accept", "take it", "enter ok", "Take what is typed or chosen.", C::TYPING).all(&["enter"]),
     row(TYPE, A::Complete, "complete", "complete", "tab", "Complete, or go to the next field.", C::TYPING).all(&["tab"]),
     row(TYPE, A::PickNext, "pick-next", "next", "down", "Go to the next entry.", C::TYPING).all(&["down", "ctrl-n"]),

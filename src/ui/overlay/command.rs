@@ -53,8 +53,11 @@ impl Command {
             value: Entry::Run(spec.action),
         });
         let mut actions: Vec<Choice<Entry>> = actions.collect();
-        actions
-            .sort_by_key(|choice| if let Entry::Run(action) = choice.value { (!action.spec().ready, action.order()) } else { (false, 0) });
+        // What belongs to this screen stands first.
+        actions.sort_by_key(|choice| match choice.value {
+            Entry::Run(action) => (!action.spec().ready, !action.spec().contexts.contains(context), action.order()),
+            Entry::Go(_) | Entry::Argument(..) => (false, false, 0),
+        });
         let folders = folder::choices(model).into_iter().map(|choice| Choice {
             group: "",
             key: String::new(),

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::line::Line;
 use super::prompt::{expand, split_words};
 use super::{Next, Overlay, clear, messages::wrap, put};
-use crate::config::{Account, Credentials, Icons, Incoming, Keep, Secret, Security, Server};
+use crate::config::{Account, Credentials, Icons, Incoming, Keep, Outgoing, Secret, Security, Server};
 use crate::mail::DisplayText;
 use crate::ui::action::Action;
 use crate::ui::event::Effect;
@@ -199,6 +199,8 @@ impl Form {
             signature: None,
             authserv_id: None,
             incoming,
+            outgoing: Outgoing::None,
+            sent_copy: true,
             mailboxes: Default::default(),
         };
         Ok((account, secret))

@@ -20,8 +20,8 @@ pub struct Help {
 impl Help {
     pub fn new(model: &Model) -> Self {
         let context = model.context();
-        let here = ACTIONS.iter().filter(|spec| spec.contexts.contains(context) && spec.contexts != Contexts::ALL);
-        let everywhere = ACTIONS.iter().filter(|spec| spec.contexts.contains(context) && spec.contexts == Contexts::ALL);
+        let here = ACTIONS.iter().filter(|spec| spec.contexts.contains(context) && spec.contexts.beside_compose() != Contexts::ALL);
+        let everywhere = ACTIONS.iter().filter(|spec| spec.contexts.contains(context) && spec.contexts.beside_compose() == Contexts::ALL);
         let entry = |group, spec: &crate::ui::action::ActionSpec| {
             let keys = model.keymap.all_shown(context, spec.action);
             let doc = spec.doc.trim_end_matches('.');

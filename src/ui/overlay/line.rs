@@ -13,12 +13,19 @@ use crate::ui::theme::{Theme, Token};
 const LONGEST: usize = 2000;
 
 /// Text and the place in it, in bytes.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Line {
     text: String,
     at: usize,
+    longest: usize,
     /// Shown as dots.
     pub secret: bool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { text: String::new(), at: 0, longest: LONGEST, secret: false }
+    }
 }
 
 impl std::fmt::Debug for Line {
@@ -30,7 +37,12 @@ impl std::fmt::Debug for Line {
 impl Line {
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { at: text.len(), text, secret: false }
+        Self { at: text.len(), text, ..Self::default() }
+    }
+
+    /// The same with another greatest length in bytes.
+    pub fn at_most(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 
     pub fn secret() -> Self {
@@ -44,6 +56,20 @@ impl Line {
     pub fn set(&mut self, text: impl Into<String>) {
         self.text = text.into();
         self.at = self.text.len();
+    }
+
+    /// Byte of the cursor.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Puts the cursor at a byte, or before the character that it is in.
+    pub fn go(&mut self, at: usize) {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        self.at = at;
     }
 
     fn split(&self) -> (&str, &str) {
@@ -79,7 +105,7 @@ impl Line {
     /// Inserts typed or pasted text.
     pub fn insert(&mut self, text: &str) {
         let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if self.text.len() + clean.len() <= LONGEST {
+        if self.text.len() + clean.len() <= self.longest {
             self.text.insert_str(self.at, &clean);
             self.at += clean.len();
         }

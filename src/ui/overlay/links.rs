@@ -8,6 +8,7 @@ use super::prompt::{Prompt, Purpose};
 use super::{Next, Overlay, frame, middle};
 use crate::mail::{DisplayText, MessageId, Page};
 use crate::ui::action::Action;
+use crate::ui::composer;
 use crate::ui::event::Effect;
 use crate::ui::format::size;
 use crate::ui::model::{Model, Out};
@@ -110,6 +111,7 @@ impl Links {
                 out.effects.push(Effect::Copy(url));
                 model.status.say("Copied the link", out.now);
             }
+            (LinkPurpose::Open, Target::Url(url)) if composer::is_mailto(&url) => composer::begin_with(model, &url, out),
             (_, Target::Url(url)) => out.effects.push(Effect::Ask(Request::Open { id, target: OpenTarget::Url(url) })),
             (_, Target::Part(number)) => out.effects.push(Effect::Ask(Request::Open { id, target: OpenTarget::Part(number) })),
             (_, Target::AllParts) => {}

@@ -10,8 +10,9 @@ use ratatui::style::{Modifier, Style};
 use super::line::Line;
 use super::{Next, Overlay, clear, put};
 use crate::config::Secret;
-use crate::mail::{AccountId, Listing, MessageId, Query, Scope};
+use crate::mail::{AccountId, DraftId, Listing, MessageId, Query, Scope, when};
 use crate::ui::action::Action;
+use crate::ui::composer;
 use crate::ui::event::Effect;
 use crate::ui::format::{cut, width};
 use crate::ui::model::{Model, Out, Outgoing, Place};
@@ -40,6 +41,9 @@ pub enum Purpose {
         part: Option<String>,
     },
     Password(AccountId),
+    /// When to send.
+    SendLater(DraftId),
+    FindInDraft(DraftId),
 }
 
 /// The prompt.
@@ -48,12 +52,14 @@ pub struct Prompt {
     pub line: Line,
     label: String,
     pub purpose: Purpose,
+    /// What the text would mean.
+    meaning: String,
 }
 
 impl Prompt {
     pub fn new(label: impl Into<String>, purpose: Purpose) -> Self {
         let line = if matches!(purpose, Purpose::Password(_)) { Line::secret() } else { Line::default() };
-        Self { line, label: label.into(), purpose }
+        Self { line, label: label.into(), purpose, meaning: String::new() }
     }
 
     pub fn with(mut self, text: impl Into<String>) -> Self {
@@ -63,6 +69,8 @@ impl Prompt {
 
     pub fn act(mut self, model: &mut Model, action: Action, out: &mut Out) -> Next {
         match action {
+            // What is no time can be mended; the note says how.
+            Action::Accept if self.is_no_time(out) => Next::Stay(Overlay::Prompt(self)),
             Action::Accept => {
                 self.accept(model, out);
                 Next::Close
@@ -84,6 +92,11 @@ impl Prompt {
             Action::PickNext | Action::PickPrevious => Next::Stay(Overlay::Prompt(self)),
             _ => Next::Pass(Overlay::Prompt(self)),
         }
+    }
+
+    fn is_no_time(&self, out: &Out) -> bool {
+        let text = self.line.text().trim();
+        matches!(self.purpose, Purpose::SendLater(_)) && !text.is_empty() && when::parse(text, &out.now.wall).is_err()
     }
 
     /// Completes the last word of a search to a field name.
@@ -151,6 +164,18 @@ impl Prompt {
                     model.outgoing.push_back(Outgoing::Effect(Effect::Ask(Request::Pipe { id, part, command })));
                 }
             }
+            Purpose::SendLater(draft) => match when::parse(&text, &out.now.wall) {
+                Ok(at) => composer::later(model, draft, at, out),
+                Err(why) => model.status.failed(format!("Not sent: {why}"), out.now),
+            },
+            Purpose::FindInDraft(draft) => {
+                if let Some(composer) = model.composers.find(draft) {
+                    composer.text.find = Some(text.to_lowercase()).filter(|text| !text.is_empty());
+                    if composer.text.find.is_some() && !composer.text.find_next() {
+                        model.status.say(format!("\"{}\" is not in this text", update::shown(&text)), out.now);
+                    }
+                }
+            }
             Purpose::Password(account) => {
                 let secret = Secret::new(text);
                 out.effects.push(Effect::Ask(Request::Credentials { account, secret }));
@@ -195,7 +220,11 @@ impl Prompt {
 
     /// How many match, and what could not be understood.
     fn note(&self, model: &Model) -> String {
-        let Purpose::Search { .. } = self.purpose else { return String::new() };
+        match self.purpose {
+            Purpose::Search { .. } => {}
+            Purpose::SendLater(_) if self.meaning.is_empty() => return "tomorrow 8:00 · 2h · mon 9:00 · 24 Dec 8:00".to_owned(),
+            _ => return self.meaning.clone(),
+        }
         let query = model.list.listing.as_ref().and_then(|listing| listing.query.as_ref());
         if let Some(problem) = query.and_then(|query| query.problems.first()) {
             return update::shown(&problem.why);
@@ -210,7 +239,16 @@ impl Prompt {
 
 /// The text of a search changed: another listing.
 pub fn typed(model: &mut Model, out: &mut Out) {
-    let Some(Overlay::Prompt(prompt)) = model.overlays.last() else { return };
+    let Some(Overlay::Prompt(prompt)) = model.overlays.last_mut() else { return };
+    if let Purpose::SendLater(_) = prompt.purpose {
+        let text = prompt.line.text().trim();
+        prompt.meaning = match when::parse(text, &out.now.wall) {
+            _ if text.is_empty() => String::new(),
+            Ok(at) => composer::clock(at, out.now),
+            Err(why) => why,
+        };
+        return;
+    }
     if let Purpose::Search { scope, .. } = &prompt.purpose {
         let (scope, text) = (scope.clone(), prompt.line.text().to_owned());
         narrow(model, scope, &text, out);

@@ -45,6 +45,34 @@ impl Signals {
         }
     }
 
+    /// Waits until the program is told to end while an editor has the terminal: what its keys send to everybody in
+    /// front (Ctrl-C) is not meant for us.
+    pub(super) async fn told_to_end(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.hang_up.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => {}
+                _ = self.quit.recv() => {}
+                _ = self.resized.recv() => {}
+                _ = self.continued.recv() => {}
+            }
+        }
+    }
+
+    /// Forgets what came while the editor had the terminal.
+    pub(super) async fn forget(&mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.interrupt.recv() => {}
+                _ = self.quit.recv() => {}
+                _ = self.continued.recv() => {}
+                () = std::future::ready(()) => return,
+            }
+        }
+    }
+
     pub(super) fn continued(&mut self) -> &mut Stream {
         &mut self.continued
     }

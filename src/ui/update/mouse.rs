@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ui::action::Action;
+use crate::ui::composer;
 use crate::ui::folders;
 use crate::ui::go;
 use crate::ui::input::{Mouse, MouseKind};
@@ -36,6 +37,9 @@ fn wheel(model: &mut Model, mouse: Mouse, by: isize, out: &mut Out) {
         return;
     }
     let layout = model.layout();
+    if hits(layout.composer, mouse.column, mouse.row) {
+        return composer::wheel(model, by);
+    }
     if hits(layout.preview, mouse.column, mouse.row) {
         let height = model.preview_height();
         model.preview.scroll_by(by, height);
@@ -56,6 +60,12 @@ fn click(model: &mut Model, mouse: Mouse, out: &mut Out) {
     }
     if !model.overlays.is_empty() {
         return;
+    }
+    if let Some(place) = layout.composer.filter(|_| hits(layout.composer, mouse.column, mouse.row)) {
+        return composer::click(model, mouse, place, out);
+    }
+    if model.composers.focused && !model.composers.open.is_empty() {
+        super::run(model, Action::OtherPane, None, out);
     }
     let double = model.last_click.is_some_and(|(at, column, row)| {
         (column, row) == (mouse.column, mouse.row) && out.now.mono.saturating_duration_since(at) <= DOUBLE

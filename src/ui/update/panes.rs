@@ -4,7 +4,7 @@ use crate::ui::action::Action;
 use crate::ui::event::{Effect, Leave};
 use crate::ui::layout::Only;
 use crate::ui::model::{Focus, Model, Out, Outgoing};
-use crate::ui::{folders, go, triage};
+use crate::ui::{composer, folders, go, triage};
 use crate::worker::Request;
 
 pub fn motion(model: &mut Model, action: Action, count: Option<u32>) {
@@ -223,5 +223,6 @@ pub fn close(model: &mut Model, out: &mut Out) {
 /// Leaves, with all that was asked before it.
 pub fn leave(model: &mut Model, out: &mut Out) {
     triage::flush(model, out);
+    composer::leave_all(model, out);
     model.outgoing.push_back(Outgoing::Effect(Effect::Leave(Leave::Quit)));
 }

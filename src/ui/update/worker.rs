@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::mail::{MailboxId, MessageId, Scope};
-use crate::ui::action::Action;
+use crate::mail::{DisplayText, MailboxId, MessageId, Scope};
+use crate::ui::action::{Action, Context};
+use crate::ui::composer;
 use crate::ui::event::{Effect, Leave};
 use crate::ui::model::{Model, Out};
-use crate::ui::overlay::Overlay;
+use crate::ui::outbox;
 use crate::ui::overlay::form::{Form, State};
+use crate::ui::overlay::{self, Overlay};
 use crate::worker::{AppliedKind, JobState, WorkerEvent};
 
 /// Takes one thing that the worker told.
@@ -68,11 +70,44 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             }
             let known: Vec<MessageId> = model.list.summaries.keys().copied().collect();
             model.list.stale.extend(known);
-            let parts: Vec<String> = [what, why, next].into_iter().filter(|part| !part.trim().is_empty()).collect();
-            model.status.failed(parts.join(". "), out.now);
+            model.status.failed(failure(&what, &why, &next), out.now);
         }
+        WorkerEvent::DraftsRecovered { subjects } => {
+            let text = recovered(model, &subjects);
+            model.status.say(text, out.now);
+        }
+        WorkerEvent::DraftLeft { id } => composer::left(model, id),
+        WorkerEvent::DraftOpened { id, draft, opening } => composer::opened(model, id, *draft, opening, out),
+        WorkerEvent::DraftSaved { id, serial } => composer::saved(model, id, serial, out),
+        WorkerEvent::Attached { draft, result } => composer::attached(model, draft, result, out),
+        WorkerEvent::Queued { draft, item } => composer::queued(model, draft, &item, out),
+        WorkerEvent::DraftFailed { draft, why } => composer::failed(model, draft, &why, out),
+        WorkerEvent::Outbox { items } => outbox::changed(model, items, out),
+        WorkerEvent::Completed { serial, found } => composer::addresses::completed(model, serial, found),
+        WorkerEvent::PathCompleted { serial, found } => overlay::path::completed(model, serial, found),
         WorkerEvent::Settled { .. } => {}
     }
+}
+
+/// "What failed: why. What comes next." of which any may be missing.
+fn failure(what: &str, why: &str, next: &str) -> String {
+    let parts: Vec<&str> = [what, why].iter().map(|part| part.trim().trim_end_matches('.')).filter(|part| !part.is_empty()).collect();
+    let first = parts.join(": ");
+    if next.trim().is_empty() { first } else { format!("{first}. {}", next.trim()) }
+}
+
+/// "Recovered 1 draft: “Plan for Friday” (gd shows drafts)".
+fn recovered(model: &Model, subjects: &[String]) -> String {
+    let newest = subjects.first().map(|subject| subject.trim()).filter(|subject| !subject.is_empty());
+    let newest = newest.map(|subject| format!("“{}”", DisplayText::capped(subject, 60)));
+    let what = match (subjects.len(), newest) {
+        (1, Some(newest)) => format!("1 draft: {newest}"),
+        (1, None) => "1 draft without a subject".to_owned(),
+        (n, Some(newest)) => format!("{n} drafts, the newest {newest}"),
+        (n, None) => format!("{n} drafts"),
+    };
+    let keys = model.keymap.shown(Context::List, Action::GoDrafts).map(|keys| format!(" ({keys} shows drafts)")).unwrap_or_default();
+    format!("Recovered {what}{keys}")
 }
 
 fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], removed: &[MessageId], changed: &[MessageId]) {
@@ -129,6 +164,7 @@ fn probed(model: &mut Model, name: &str, outcome: Result<(), String>, out: &mut 
     match outcome {
         Ok(()) => {
             model.status.done(format!("{name} was added"), out.now);
+            composer::leave_all(model, out);
             out.effects.push(Effect::Leave(Leave::Restart));
         }
         Err(why) => {

@@ -1,0 +1,150 @@
+//! Messages written here: shown at once, pushed, and an older copy goes only after the newer one is safe.
+
+use super::fixture::{Store, flagged, key, message};
+use crate::mail::{Envelope, MailboxId};
+use crate::mail::{FlagBits, Flags, Listing, MessageId};
+use crate::store::{PushEnd, PushKind, Written};
+
+fn copy(text: &str, received: i64) -> Written {
+    let envelope = Envelope { subject: "Plan".into(), rfc_message_id: Some("plan@work.example".into()), ..Envelope::default() };
+    Written { envelope, flags: Flags::bits(FlagBits::DRAFT.with(FlagBits::SEEN)), received, bytes: text.as_bytes().to_vec() }
+}
+
+fn add(store: &Store, text: &str, replaces: Option<MessageId>) -> MessageId {
+    store.writer.add_written(None, store.archive, copy(text, 10), replaces).wait().unwrap().0
+}
+
+fn shown(store: &Store, mailbox: MailboxId) -> Vec<MessageId> {
+    store.reader.rows(&Listing::mailbox(mailbox, false)).unwrap().iter().map(|row| row.id).collect()
+}
+
+/// What is asked of the server next, in a word, and how it ends.
+fn push(store: &Store, end: PushEnd) -> &'static str {
+    let Some(next) = store.writer.next_push(store.work, 10).wait().unwrap() else { return "nothing" };
+    let word = match &next.kind {
+        PushKind::Append { .. } => "append",
+        PushKind::Delete => "delete",
+        _ => "other",
+    };
+    store.writer.end_push(next, end).wait().unwrap();
+    word
+}
+
+fn done(uid: u32) -> PushEnd {
+    PushEnd::Done(vec![(key(uid), Some(key(uid)))])
+}
+
+#[test]
+fn a_written_message_shows_at_once_and_is_appended() {
+    let store = Store::new();
+    let id = add(&store, "text", None);
+    assert_eq!(shown(&store, store.archive), [id]);
+    assert_eq!(store.reader.local_bytes(id).unwrap().unwrap(), b"text");
+    assert_eq!(push(&store, done(1)), "append");
+    assert_eq!(store.reader.local_bytes(id).unwrap(), None, "the server has it");
+    assert_eq!((shown(&store, store.archive), push(&store, done(1))), (vec![id], "nothing"));
+}
+
+#[test]
+fn under_a_reserved_id_it_is_written_once() {
+    let store = Store::new();
+    let id = store.writer.reserve_id().wait().unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.writer.add_written(Some(id), store.archive, copy("x", 1), None).wait().unwrap().0, id);
+    }
+    assert_eq!(shown(&store, store.archive), [id]);
+    let next = add(&store, "y", None);
+    assert!(next > id);
+}
+
+#[test]
+fn the_older_copy_leaves_its_server_only_after_the_newer_one_is_there() {
+    let store = Store::new();
+    let old = store.add(store.archive, &["old"])[0];
+    let new = add(&store, "newer", Some(old));
+    assert_eq!(shown(&store, store.archive), [new]);
+    // not now, cut, refused: the old one stays on its server
+    assert_eq!(push(&store, PushEnd::NotNow), "append");
+    assert_eq!(push(&store, PushEnd::Refused), "append");
+    assert_eq!(push(&store, done(1)), "nothing", "held, and nothing is deleted");
+    assert_eq!(store.reader.local_bytes(new).unwrap().unwrap(), b"newer");
+    // touched again, it is tried again
+    store.add_flags(&[new], flagged());
+    assert_eq!(push(&store, done(2)), "append");
+    assert_eq!(push(&store, PushEnd::Done(Vec::new())), "delete");
+    assert_eq!(push(&store, done(1)), "nothing");
+}
+
+#[test]
+fn an_append_whose_key_is_not_told_holds_the_older_copy_until_it_is_found() {
+    let store = Store::new();
+    let old = store.add(store.archive, &["old"])[0];
+    let new = add(&store, "newer", Some(old));
+    assert_eq!(push(&store, PushEnd::Done(Vec::new())), "append");
+    assert_eq!(push(&store, done(1)), "nothing");
+    let written = copy("newer", 10);
+    let arrived =
+        crate::mail::server::NewMessage { flags: written.flags, received: 10, size: 5, envelope: written.envelope, ..message(9, "") };
+    store.writer.add_messages(store.archive, vec![arrived]).wait().unwrap();
+    assert_eq!(shown(&store, store.archive), [new]);
+    assert_eq!(push(&store, PushEnd::Done(Vec::new())), "delete");
+}
+
+#[test]
+fn replacing_a_copy_that_no_server_has_lets_the_oldest_wait_for_the_newest() {
+    let store = Store::new();
+    let oldest = store.add(store.archive, &["old"])[0];
+    let held = add(&store, "second", Some(oldest));
+    assert_eq!(push(&store, PushEnd::Refused), "append");
+    let newest = add(&store, "third", Some(held));
+    assert_eq!(shown(&store, store.archive), [newest]);
+    assert_eq!(store.reader.local_bytes(held).unwrap(), None);
+    assert_eq!(push(&store, PushEnd::NotNow), "append");
+    assert_eq!(push(&store, done(3)), "append");
+    assert_eq!(push(&store, PushEnd::Done(Vec::new())), "delete");
+    assert_eq!(push(&store, done(1)), "nothing");
+}
+
+#[test]
+fn replacing_a_copy_on_its_way_lets_it_arrive_first() {
+    let store = Store::new();
+    let first = add(&store, "first", None);
+    let under_way = store.writer.next_push(store.work, 10).wait().unwrap().unwrap();
+    let second = add(&store, "second", Some(first));
+    assert_eq!(shown(&store, store.archive), [second]);
+    store.writer.end_push(under_way, done(4)).wait().unwrap();
+    assert_eq!(push(&store, done(5)), "append", "the second, before the first is deleted");
+    assert_eq!(push(&store, PushEnd::Done(Vec::new())), "delete");
+    assert_eq!(shown(&store, store.archive), [second]);
+}
+
+#[test]
+fn what_was_written_here_is_known_where_mail_db_was_lost() {
+    let mut store = Store::new();
+    let id = add(&store, "only here", None);
+    assert!(store.writer.orphans().wait().unwrap().is_empty());
+    store.writer.stop();
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(store.folder.path().join(format!("mail.db{ending}")));
+    }
+    store.reopen();
+    let orphans = store.writer.orphans().wait().unwrap();
+    let [orphan] = orphans.as_slice() else { panic!("{orphans:?}") };
+    assert_eq!((orphan.message, orphan.account.as_str(), orphan.mailbox.as_str()), (id, "work", "Archive"));
+    assert_eq!((orphan.bytes.as_slice(), orphan.received), (&b"only here"[..], 10));
+    assert!(orphan.flags.bits.contains(FlagBits::DRAFT));
+}
+
+#[test]
+fn a_copy_is_found_by_its_name_and_not_taken_for_another() {
+    let store = Store::new();
+    let id = store.add(store.inbox, &["a"])[0];
+    let name = store.reader.name_copy(id).unwrap().unwrap();
+    assert_eq!(store.reader.find_copy(&name).unwrap(), Some(id));
+    let elsewhere = crate::store::KeptCopy { message: id.0 + 1000, ..name.clone() };
+    assert_eq!(store.reader.find_copy(&elsewhere).unwrap(), Some(id), "by its Message-ID");
+    let changed = crate::store::KeptCopy { size: name.size + 1, ..name };
+    assert_eq!(store.reader.find_copy(&changed).unwrap(), None);
+    assert_eq!(store.reader.find_rfc_message_id("a@example.org").unwrap(), [id]);
+    assert!(store.reader.find_rfc_message_id("b@example.org").unwrap().is_empty());
+}
