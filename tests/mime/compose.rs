@@ -54,9 +54,11 @@ const FIELDS: &[&str] = &[
     "Content-Transfer-Encoding",
 ];
 
-/// What holds for the bytes of every message: line ends, line lengths, characters, and no field but ours.
+/// What holds for the bytes of every message: line ends, line lengths, characters, and no field but ours. Other than ASCII is only
+/// an address's local part: nothing encodes it, and RFC 6532 has it as it is.
 pub fn check_wire(bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap();
+    let text = &without_smtputf8_addresses(text);
     assert!(text.ends_with("\r\n"), "no line end at the end");
     assert!(!text.replace("\r\n", "").contains(['\r', '\n']), "a lone CR or LF");
     for line in text.split("\r\n") {
@@ -79,6 +81,21 @@ pub fn check_wire(bytes: &[u8]) {
     for name in ["Date", "Subject", "Message-ID", "MIME-Version", "Content-Type"] {
         assert!(seen.contains(&name), "{name} is missing");
     }
+}
+
+/// The header with every `<…@` of other scripts written as `<local@`.
+fn without_smtputf8_addresses(message: &str) -> String {
+    let (header, body) = message.split_once("\r\n\r\n").unwrap_or((message, ""));
+    let mut parts = header.split('<');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push('<');
+        match part.split_once('@') {
+            Some((local, rest)) if !local.is_ascii() && !local.contains(char::is_whitespace) => plain.extend(["local@", rest]),
+            _ => plain.push_str(part),
+        }
+    }
+    format!("{plain}\r\n\r\n{body}")
 }
 
 fn header_lines(message: &str) -> impl Iterator<Item = &str> {
@@ -281,8 +298,12 @@ fn domains_of_other_scripts_are_ascii_on_the_way_and_only_local_parts_need_smtpu
     );
     assert_eq!(mime::draft(&compose(&draft, &[], Purpose::Keep).unwrap().bytes).0, draft);
     let local = Draft { to: "j\u{fc}rgen@b\u{fc}cher.example".into(), ..simple() };
-    let composed = mime::compose(&local, &[], WHEN, Purpose::Send, 7).unwrap();
+    let composed = compose(&local, &[], Purpose::Send).unwrap();
     assert!(String::from_utf8(composed.bytes).unwrap().contains("<j\u{fc}rgen@xn--bcher-kva.example>"));
+    for typed in ["\u{a1}@A", "\u{4e00}@\u{4e00}", "A \u{e9} <\u{e9}@b.example>, c@d.example"] {
+        let draft = Draft { reply_to: typed.into(), bcc: typed.into(), ..simple() };
+        assert_eq!(mime::draft(&compose(&draft, &[], Purpose::Keep).unwrap().bytes).0, draft, "{typed}");
+    }
 }
 
 #[test]
