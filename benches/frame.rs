@@ -35,7 +35,7 @@ struct Rows(u32);
 
 impl Rows {
     fn row(n: i64) -> Row {
-        Row { id: MessageId(n), thread: ThreadId(n), count: 1, depth: 0 }
+        Row { id: MessageId(n), thread: ThreadId(n), count: 1, depth: 0, elsewhere: false }
     }
 
     fn all(&self) -> Arc<[Row]> {
@@ -88,7 +88,7 @@ impl Source for Rows {
         Ok(ids.iter().map(summary).collect())
     }
 
-    fn thread_rows(&self, _: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
+    fn thread_rows(&self, _: &Listing, thread: ThreadId, _: Option<MailboxId>) -> Result<Vec<Row>> {
         Ok(vec![Self::row(thread.0)])
     }
 

@@ -58,4 +58,6 @@ pub struct Row {
     pub count: u32,
     /// Depth in an unfolded thread; 0 in a listing as the worker sends it.
     pub depth: u8,
+    /// Of another mailbox, shown where its thread is unfolded; never in a listing as the worker sends it.
+    pub elsewhere: bool,
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Rows, Statement};
 
 use super::search::{Search, compile};
 use super::{Reader, Result, addresses};
+use crate::mail::thread::Member;
 use crate::mail::{Listing, MailboxId, MessageId, Role, Row, Scope, SortBy, ThreadId};
 
 /// Newest first over one mailbox, from the index alone.
@@ -45,7 +46,7 @@ impl Step {
     }
 
     fn row(self, count: u32) -> Row {
-        Row { id: MessageId(self.id), thread: ThreadId(self.thread), count, depth: 0 }
+        Row { id: MessageId(self.id), thread: ThreadId(self.thread), count, depth: 0, elsewhere: false }
     }
 }
 
@@ -207,18 +208,24 @@ impl Reader {
         Ok((rows.len() as u64, unread))
     }
 
-    /// Members of a thread in scope, in reply order with their depth.
-    pub fn thread_rows(&self, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
+    /// Members of a thread in scope, in reply order with their depth; and those of the mailbox `also` that are no copy of
+    /// one in scope, as rows from elsewhere. Nothing where the scope has none itself.
+    pub fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>> {
         let mailboxes = self.in_scope(&listing.scope, false)?;
-        let members = self.members(&mailboxes, thread)?;
+        let (mut members, elsewhere) = self.members(&mailboxes, also, thread)?;
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        members.extend_from_slice(&elsewhere);
+        let is_elsewhere = |id| elsewhere.iter().any(|member| member.id == id);
         let ordered = crate::mail::thread::order(&members);
-        Ok(ordered.into_iter().map(|(id, depth)| Row { id, thread, count: 1, depth }).collect())
+        Ok(ordered.into_iter().map(|(id, depth)| Row { id, thread, count: 1, depth, elsewhere: is_elsewhere(id) }).collect())
     }
 
     /// Members of a thread in scope, oldest first.
     pub fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {
         let mailboxes = self.in_scope(scope, false)?;
-        let mut members = self.members(&mailboxes, thread)?;
+        let (mut members, _) = self.members(&mailboxes, None, thread)?;
         members.sort_unstable_by_key(|member| (member.date, member.id));
         Ok(members.into_iter().map(|member| member.id).collect())
     }
@@ -238,23 +245,27 @@ impl Reader {
         Ok(count)
     }
 
-    fn members(&self, mailboxes: &[MailboxId], thread: ThreadId) -> Result<Vec<crate::mail::thread::Member>> {
+    /// Members in scope, and those of `also` with neither the content nor the Message-ID of one in scope.
+    fn members(&self, mailboxes: &[MailboxId], also: Option<MailboxId>, thread: ThreadId) -> Result<(Vec<Member>, Vec<Member>)> {
         let mut statement = self.db().prepare_cached(THREAD)?;
         let mut contents = HashSet::new();
-        let mut members = Vec::new();
+        let (mut members, mut others) = (Vec::new(), Vec::new());
         let mut rows = statement.query([thread.0])?;
         while let Some(row) = rows.next()? {
-            let is_in_scope = mailboxes.contains(&MailboxId(row.get(2)?));
-            if is_in_scope && (mailboxes.len() == 1 || contents.insert(row.get::<_, i64>(1)?)) {
-                members.push(crate::mail::thread::Member {
-                    id: MessageId(row.get(0)?),
-                    hash: row.get(3)?,
-                    parent: row.get(4)?,
-                    date: row.get(5)?,
-                });
+            let mailbox = MailboxId(row.get(2)?);
+            let content: i64 = row.get(1)?;
+            let member = Member { id: MessageId(row.get(0)?), hash: row.get(3)?, parent: row.get(4)?, date: row.get(5)? };
+            if mailboxes.contains(&mailbox) {
+                if contents.insert(content) || mailboxes.len() == 1 {
+                    members.push(member);
+                }
+            } else if also == Some(mailbox) {
+                others.push((content, member));
             }
         }
-        Ok(members)
+        let hashes: HashSet<i64> = members.iter().map(|member| member.hash).filter(|hash| *hash != 0).collect();
+        others.retain(|(content, member)| !contents.contains(content) && !hashes.contains(&member.hash));
+        Ok((members, others.into_iter().map(|(_, member)| member).collect()))
     }
 
     /// Orders rows by something other than their arrival; equal ones stay newest first.

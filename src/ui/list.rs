@@ -25,6 +25,8 @@ pub struct ThreadFacts {
     pub unread: usize,
     pub flagged: bool,
     pub has_attachment: bool,
+    /// Own answers in Sent, which come along where it is unfolded.
+    pub elsewhere: u32,
 }
 
 /// Rows of the window from `from` on moved up by so many (negative: down).
@@ -87,7 +89,12 @@ impl List {
 
     /// A row stands for a folded thread of several messages.
     pub fn is_folded(&self, row: &Row) -> bool {
-        row.count > 1 && !self.unfolded.contains_key(&row.thread)
+        self.thread_count(row) > 1 && !self.unfolded.contains_key(&row.thread)
+    }
+
+    /// Messages that a folded row unfolds into.
+    pub fn thread_count(&self, row: &Row) -> u32 {
+        row.count + self.facts.get(&row.thread).map_or(0, |facts| facts.elsewhere)
     }
 
     /// Shows another listing, empty until its rows come.
@@ -220,6 +227,7 @@ impl List {
 
     /// Takes rows out at once; the cursor goes where `after` says.
     pub fn remove(&mut self, gone: &HashSet<MessageId>, after: AfterTriage) {
+        let gone = &self.with_orphans(gone);
         let before = self.rows.iter().take(self.at).filter(|row| !gone.contains(&row.id)).count();
         let stays = self.cursor.is_some_and(|id| !gone.contains(&id));
         self.rows.edit(|rows| rows.retain(|row| !gone.contains(&row.id)));
@@ -233,13 +241,22 @@ impl List {
         self.go(if !stays && after == AfterTriage::Previous { before.saturating_sub(1) } else { before });
     }
 
-    /// The rows that a verb acts on: the range, else the marks, else the row under the cursor.
+    /// And the rows from elsewhere whose thread has no row of its own any more.
+    fn with_orphans(&self, gone: &HashSet<MessageId>) -> HashSet<MessageId> {
+        let stays = |row: &&Row| !row.elsewhere && !gone.contains(&row.id);
+        let orphaned = self.unfolded.values().filter(|members| !members.iter().any(|row| stays(&row)));
+        gone.iter().copied().chain(orphaned.flatten().map(|row| row.id)).collect()
+    }
+
+    /// The rows that a verb acts on: the range, else the marks, else the row under the cursor. Rows from elsewhere have to
+    /// be meant one by one: no range takes them.
     pub fn targets(&self) -> Vec<Row> {
         if let Some(range) = self.range() {
             let threads: HashSet<ThreadId> = self.rows.slice(range.clone()).iter().map(|row| row.thread).collect();
             let whole = self.visual.is_some_and(|visual| visual.threads);
             let inside = self.rows.iter().enumerate();
-            return inside.filter(|(n, row)| range.contains(n) || (whole && threads.contains(&row.thread))).map(|(_, row)| *row).collect();
+            let taken = inside.filter(|(n, row)| range.contains(n) || (whole && threads.contains(&row.thread)));
+            return taken.map(|(_, row)| *row).filter(|row| !row.elsewhere).collect();
         }
         if self.marks.is_empty() {
             return self.row().into_iter().collect();
@@ -256,13 +273,13 @@ impl List {
 
     /// Whether a row is marked or inside the range.
     pub fn is_marked(&self, at: usize, row: &Row) -> bool {
-        self.marks.contains(&row.id) || self.range().is_some_and(|range| range.contains(&at))
+        self.marks.contains(&row.id) || (!row.elsewhere && self.range().is_some_and(|range| range.contains(&at)))
     }
 
     /// Marked rows, and how many of them are out of view.
     pub fn marked(&self, height: usize) -> (usize, usize) {
         if let Some(range) = self.range() {
-            return (range.len(), 0);
+            return (self.rows.slice(range).iter().filter(|row| !row.elsewhere).count(), 0);
         }
         let view = self.rows.slice(self.top..(self.top + height).min(self.rows.len()));
         let seen = view.iter().filter(|row| self.marks.contains(&row.id)).count();
@@ -284,8 +301,9 @@ impl List {
     /// Folds one thread back into a row of its newest member.
     pub fn fold(&mut self, thread: ThreadId) {
         let Some(members) = self.unfolded.remove(&thread) else { return };
-        let newest = members.iter().map(|row| row.id).max_by_key(|id| (self.summaries.get(id).map(|s| s.received), *id));
-        let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        let own = || members.iter().filter(|row| !row.elsewhere).map(|row| row.id);
+        let newest = own().max_by_key(|id| (self.summaries.get(id).map(|s| s.received), *id));
+        let count = u32::try_from(own().count()).unwrap_or(u32::MAX);
         let inside = self.row().is_some_and(|row| row.thread == thread);
         let selected = self.cursor;
         self.rows.edit(|rows| {
@@ -294,7 +312,7 @@ impl List {
                 if row.thread != thread {
                     return true;
                 }
-                *row = Row { id: newest.unwrap_or(row.id), thread, count, depth: 0 };
+                *row = Row { id: newest.unwrap_or(row.id), thread, count, depth: 0, elsewhere: false };
                 std::mem::take(&mut first)
             });
         });
@@ -312,6 +330,9 @@ impl List {
         let selected = self.cursor;
         self.unfolded.insert(thread, members);
         self.splice();
+        if self.select_returned() {
+            return;
+        }
         if let Some(id) = selected
             && !self.select(id)
             && let Some(at) = self.rows.iter().position(|row| row.thread == thread)

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::list::ThreadFacts;
 use super::model::{Model, Outgoing};
 use super::triage::Pending;
-use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MessageId, Role, Row, Scope, Summary, ThreadId};
+use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MailboxId, MessageId, Role, Row, Summary, ThreadId};
 use crate::store::Result;
 
 pub use source::{Source, Waiting};
@@ -101,7 +101,8 @@ fn unfold(model: &mut Model, store: &impl Source) -> Result<()> {
     }
     if std::mem::take(&mut model.need.unfold_all) {
         let view = model.list.top..(model.list.top + model.page()).min(model.list.rows.len());
-        let threads: Vec<ThreadId> = model.list.rows.slice(view).iter().filter(|row| row.count > 1).map(|row| row.thread).collect();
+        let threads: Vec<ThreadId> =
+            model.list.rows.slice(view).iter().filter(|row| model.list.is_folded(row)).map(|row| row.thread).collect();
         for thread in threads {
             let members = members(model, store, &listing, thread)?;
             model.list.unfold(thread, members);
@@ -121,8 +122,11 @@ fn unfold(model: &mut Model, store: &impl Source) -> Result<()> {
 }
 
 fn members(model: &Model, store: &impl Source, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
-    let mut members = store.thread_rows(listing, thread)?;
+    let mut members = store.thread_rows(listing, thread, model.answers())?;
     members.retain(|row| !model.list.leaving.contains(&row.id));
+    if members.iter().all(|row| row.elsewhere) {
+        members.clear();
+    }
     for (n, row) in members.iter_mut().enumerate() {
         row.count = 1;
         // What it answers may be in another folder; it is no thread of its own for that.
@@ -155,6 +159,7 @@ fn ids(pending: &Pending, store: &impl Source) -> Result<Vec<(AccountId, Message
 
 /// Summaries of the visible rows, and what the visible folded threads are taken together.
 fn window(model: &mut Model, store: &impl Source, page: usize) -> Result<()> {
+    let answers = model.answers();
     let list = &mut model.list;
     let view: Vec<Row> = list.rows.slice(list.top..(list.top + page).min(list.rows.len())).to_vec();
     let mut missing: Vec<MessageId> =
@@ -178,23 +183,25 @@ fn window(model: &mut Model, store: &impl Source, page: usize) -> Result<()> {
     for id in std::mem::take(&mut list.stale) {
         list.summaries.remove(&id);
     }
-    let Some(scope) = list.listing.as_ref().map(|listing| listing.scope.clone()) else { return Ok(()) };
+    let Some(listing) = list.listing.clone().filter(|listing| listing.threads) else { return Ok(()) };
     for row in view {
-        if list.is_folded(&row) && !list.facts.contains_key(&row.thread) {
-            let facts = facts(store, &scope, row.thread)?;
+        let is_known = list.facts.contains_key(&row.thread) || list.unfolded.contains_key(&row.thread);
+        if !is_known && (row.count > 1 || answers.is_some()) {
+            let facts = facts(store, &listing, row.thread, answers)?;
             list.facts.insert(row.thread, facts);
         }
     }
     Ok(())
 }
 
-fn facts(store: &impl Source, scope: &Scope, thread: ThreadId) -> Result<ThreadFacts> {
-    let mut ids = store.thread_ids(scope, thread)?;
-    ids.truncate(FACTS);
-    let members: Vec<Summary> = store.summaries(&ids)?;
+fn facts(store: &impl Source, listing: &Listing, thread: ThreadId, answers: Option<MailboxId>) -> Result<ThreadFacts> {
+    let (elsewhere, own): (Vec<Row>, Vec<Row>) = store.thread_rows(listing, thread, answers)?.into_iter().partition(|row| row.elsewhere);
+    let ids: Vec<MessageId> = own.iter().map(|row| row.id).take(FACTS).collect();
+    let members: Vec<Summary> = if ids.len() > 1 { store.summaries(&ids)? } else { Vec::new() };
     Ok(ThreadFacts {
         unread: members.iter().filter(|member| !member.flags.bits.contains(FlagBits::SEEN)).count(),
         flagged: members.iter().any(|member| member.flags.bits.contains(FlagBits::FLAGGED)),
         has_attachment: members.iter().any(|member| member.has_attachment),
+        elsewhere: u32::try_from(elsewhere.len()).unwrap_or(u32::MAX),
     })
 }

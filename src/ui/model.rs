@@ -316,6 +316,13 @@ impl Model {
         self.mailboxes.iter().find(|mailbox| mailbox.account == account && mailbox.role == Some(role))
     }
 
+    /// Where own answers to the mail of the mailbox shown are: Sent of its account. Drafts, Junk and Trash show only what is in them.
+    pub fn answers(&self) -> Option<MailboxId> {
+        let shown = self.mailbox()?;
+        let alone = matches!(shown.role, Some(Role::Sent | Role::Drafts | Role::Junk | Role::Trash));
+        self.role(shown.account, Role::Sent).filter(|_| !alone).map(|sent| sent.id)
+    }
+
     pub fn account(&self, id: AccountId) -> Option<&Account> {
         self.accounts.iter().find(|account| account.id == Some(id))
     }

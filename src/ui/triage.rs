@@ -196,9 +196,9 @@ fn leaves(pending: &Pending) -> bool {
 
 fn take_out(model: &mut Model, pending: &Pending) {
     let threads: HashSet<_> = pending.targets.iter().filter(|target| target.whole_thread).map(|target| target.row.thread).collect();
-    let ids: HashSet<_> = pending.targets.iter().map(|target| target.row.id).collect();
-    let gone: HashSet<MessageId> =
-        model.list.rows.iter().filter(|row| ids.contains(&row.id) || threads.contains(&row.thread)).map(|row| row.id).collect();
+    let ids: HashSet<_> = pending.targets.iter().filter(|target| !target.whole_thread).map(|target| target.row.id).collect();
+    let is_gone = |row: &&Row| ids.contains(&row.id) || (threads.contains(&row.thread) && !row.elsewhere);
+    let gone: HashSet<MessageId> = model.list.rows.iter().filter(is_gone).map(|row| row.id).collect();
     let after = model.settings.after_triage;
     model.list.leaving.extend(&gone);
     model.list.remove(&gone, after);

@@ -16,14 +16,14 @@ struct World {
 impl World {
     fn new() -> Self {
         let home = Home::new();
-        let maildir = Maildir::create(&home.path().join("mail"), &["Sent"]);
+        let maildir = Maildir::create(&home.path().join("mail"), &["Sent", "Archive"]);
         maildir.fill(3);
         let server = ScriptedSmtp::start(Script::default());
         let smtp = format!(
             "[accounts.local.smtp]\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"plaintext\"\nusername = \"ada\"\npassword = \"correct-horse-7\"\n",
             server.port
         );
-        home.configure(&(maildir.configuration("local") + &smtp));
+        home.configure(&(maildir.configuration("local") + &smtp + "[send]\nundo_seconds = 0\n"));
         Self { home, maildir, server }
     }
 
@@ -62,6 +62,27 @@ fn what_a_command_queues_beside_a_reader_is_sent_and_filed_by_the_reader() {
     assert_eq!(world.server.taken().len(), 3);
     assert_eq!(terminal.quit(), 0);
     assert_eq!(world.maildir.list("Sent").len(), 3);
+}
+
+#[test]
+fn an_answer_stands_in_its_thread_in_the_inbox_and_stays_in_sent() {
+    let world = World::new();
+    let mut terminal = Terminal::start(&world.home, &[], 120, 30);
+    terminal.wait_text("Subject 1");
+    terminal.settle();
+    terminal.press("r");
+    terminal.wait_text("Re: Subject 1");
+    terminal.press("Yes.\x18s");
+    terminal.wait_events(1, "outbox", |event| event["state"] == "filed");
+    terminal.wait_text("(2)");
+    terminal.press("ggl");
+    terminal.wait_text("me → ");
+    // the thread is archived, the answer is where it was
+    terminal.press("E");
+    terminal.wait_text("Archived 1 message");
+    terminal.wait_gone("me → ");
+    assert_eq!(terminal.quit(), 0);
+    assert_eq!((world.maildir.list("Sent").len(), world.maildir.list("Archive").len()), (1, 1));
 }
 
 #[test]

@@ -270,6 +270,23 @@ impl App {
         buffer
     }
 
+    /// Puts a message with the number `n` into a mailbox, as a sync would; [`App::changed`] tells it.
+    pub fn store(&self, mailbox: &str, n: u32, mail: &Mail) {
+        self.writer.add_messages(self.mailbox(mailbox).id, vec![new_message(mail, n)]).wait().unwrap();
+    }
+
+    /// The worker tells that a mailbox changed.
+    pub fn changed(&mut self, mailbox: &str) {
+        let mailbox = self.mailbox(mailbox).id;
+        let nothing = Vec::new;
+        self.event(Event::Worker(WorkerEvent::MailChanged { mailbox, added: nothing(), removed: nothing(), changed: nothing() }));
+        // an answer may have joined threads
+        let listing = self.model.list.listing.clone().unwrap();
+        let rows = self.reader.rows(&listing).unwrap().into();
+        self.event(Event::Worker(WorkerEvent::Listed { listing, rows, whole: true }));
+        self.settle();
+    }
+
     pub fn mailbox(&self, name: &str) -> Mailbox {
         self.reader.mailboxes().unwrap().into_iter().find(|mailbox| mailbox.name == name).unwrap()
     }

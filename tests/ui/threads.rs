@@ -110,3 +110,84 @@ fn an_answer_to_what_is_in_another_folder_stays_below_its_thread() {
     let depths: Vec<u8> = app.model.list.rows.iter().map(|row| row.depth).collect();
     assert_eq!((app.subject().as_str(), depths.as_slice()), ("plan", &[0, 1][..]));
 }
+
+/// "plan" and an answer to it in the inbox; between them, and to another message, answers of one's own in Sent.
+fn answered() -> App {
+    let app = App::new((120, 40), vec![mail("Noor", "other"), mail("Priya", "Re: plan").answers(50), mail("Priya", "plan")]);
+    app.store("Sent", 50, &mail("Ada", "Re: plan").answers(1));
+    app.store("Sent", 51, &mail("Ada", "Re: other").answers(3));
+    app.store("Sent", 52, &mail("Ada", "to nobody here"));
+    app
+}
+
+#[test]
+fn own_answers_stand_in_their_place_in_the_thread() {
+    let mut app = answered();
+    app.changed("Sent");
+    let screen = app.screen();
+    assert!(screen.contains("Noor (2)") && screen.contains("Priya (3)"), "{screen}");
+    assert!(!screen.contains("to nobody"), "{screen}");
+    app.keys("z R");
+    let shown: Vec<bool> = app.model.list.rows.iter().map(|row| row.elsewhere).collect();
+    assert_eq!(shown, [false, true, false, true, false], "{}", app.screen());
+    let screen = app.screen();
+    let answer = screen.lines().find(|line| line.contains("me → Ada")).unwrap();
+    assert!(answer.contains(" Sent "), "{screen}");
+    app.keys("z M");
+    assert_eq!(app.model.list.rows.iter().map(|row| row.count).collect::<Vec<_>>(), [1, 2]);
+    app.keys("j l k");
+    assert!(app.model.list.row().unwrap().elsewhere, "the cursor walks over them: {}", app.screen());
+}
+
+#[test]
+fn verbs_on_a_thread_leave_own_answers_in_sent() {
+    let mut app = answered();
+    app.changed("Sent");
+    app.keys("j e");
+    assert_eq!(app.labels(), ["Archived 2 messages"]);
+    app.keys("k l");
+    assert_eq!(app.model.list.rows.len(), 2, "{}", app.screen());
+    // unfolded, and from the row of the answer itself
+    app.keys("j E");
+    assert_eq!(app.stored("Archive").len(), 3);
+    assert_eq!(app.model.list.rows.len(), 0, "no thread is left of answers alone: {}", app.screen());
+    assert_eq!(app.stored("Sent").len(), 3);
+    app.keys("u");
+    assert_eq!(app.stored("Inbox"), ["other"]);
+    assert!(app.screen().contains("Noor (2)"), "{}", app.screen());
+}
+
+#[test]
+fn ranges_and_marks_of_many_pass_over_own_answers_and_one_is_taken_alone() {
+    for (keys, archived) in [("* a e", 3), ("g g v G e", 3), ("g g 9 e", 3), ("* i e", 3), ("G * t e", 2)] {
+        let mut app = answered();
+        app.changed("Sent");
+        app.keys("z R");
+        app.keys(keys);
+        assert_eq!(app.stored("Archive").len(), archived, "{keys}");
+        assert_eq!(app.stored("Sent").len(), 3, "{keys}");
+    }
+    let mut app = answered();
+    app.changed("Sent");
+    app.keys("z R g g j d");
+    assert_eq!(app.stored("Trash"), ["Re: other"]);
+    assert_eq!(app.stored("Sent").len(), 2);
+    app.keys("u");
+    assert_eq!(app.model.list.rows.len(), 5, "{}", app.screen());
+}
+
+#[test]
+fn an_answer_that_is_new_in_sent_comes_into_the_thread_that_is_on_screen() {
+    let mut app = answered();
+    app.changed("Sent");
+    app.keys("l");
+    assert_eq!(app.model.list.rows.len(), 3);
+    app.store("Sent", 53, &mail("Ada", "Re: other, once more").answers(3));
+    app.changed("Sent");
+    assert_eq!(app.model.list.rows.len(), 4, "{}", app.screen());
+    app.keys("h");
+    assert!(app.screen().contains("Noor (3)"), "{}", app.screen());
+    // Sent itself shows what is in it
+    app.keys("g t");
+    assert!(app.model.list.rows.iter().all(|row| !row.elsewhere && row.count <= 2));
+}

@@ -45,7 +45,7 @@ fn threads_join_in_any_order_of_arrival() {
         counts.sort_unstable();
         assert_eq!(counts, [1, 4], "turn {turn}");
         let big = rows.iter().find(|row| row.count == 4).unwrap();
-        let depths: Vec<u8> = store.reader.thread_rows(&listing, big.thread).unwrap().iter().map(|row| row.depth).collect();
+        let depths: Vec<u8> = store.reader.thread_rows(&listing, big.thread, None).unwrap().iter().map(|row| row.depth).collect();
         assert_eq!(depths, [0, 1, 2, 3]);
         assert_eq!(store.reader.thread_ids(&Scope::All, big.thread).unwrap().len(), 4);
     }
@@ -182,4 +182,29 @@ fn the_search_index_is_merged_as_it_grows() {
     }
     assert!(most < 40, "{most} segments for 60 batches");
     assert_eq!(find(&store, Scope::All, "words").len(), 1_200);
+}
+
+#[test]
+fn own_answers_come_along_in_a_thread_that_the_mailbox_holds_and_in_no_other() {
+    let store = Store::new();
+    let sent = store.archive;
+    store.writer.add_messages(store.inbox, vec![message(1, "question"), reply(2, "more", "answer")]).wait().unwrap();
+    // an answer, a copy of what is in the mailbox as well, and a message nobody answered
+    let list = vec![reply(1, "answer", "question"), reply(2, "more", "answer"), message(3, "alone")];
+    store.writer.add_messages(sent, list).wait().unwrap();
+    let listing = Listing::mailbox(store.inbox, true);
+    let rows = store.reader.rows(&listing).unwrap();
+    assert_eq!(rows.iter().map(|row| row.count).collect::<Vec<_>>(), [2], "a row counts its own mailbox");
+    let named = |listing: &Listing, also| {
+        let members = store.reader.thread_rows(listing, rows[0].thread, also).unwrap();
+        let summaries = store.reader.summaries(&members.iter().map(|row| row.id).collect::<Vec<_>>()).unwrap();
+        let names = summaries.into_iter().map(|summary| summary.subject.replace("Subject ", ""));
+        names.zip(members).map(|(name, row)| (name, row.depth, row.elsewhere)).collect::<Vec<_>>()
+    };
+    let expect =
+        [("question", 0, false), ("answer", 1, true), ("more", 2, false)].map(|(name, depth, there)| (name.to_owned(), depth, there));
+    assert_eq!(named(&listing, Some(sent)), expect);
+    assert_eq!(named(&listing, None).len(), 2);
+    assert_eq!(named(&Listing::mailbox(store.trash, true), Some(sent)), [], "nothing of its own, nothing shown");
+    assert_eq!(store.reader.thread_ids(&listing.scope, rows[0].thread).unwrap().len(), 2, "a verb on the thread takes the mailbox's own");
 }

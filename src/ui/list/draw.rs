@@ -66,7 +66,7 @@ pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, cards: bool, b
     for (n, (at, row)) in list.rows.iter().enumerate().skip(list.top).take(fits).enumerate() {
         let y = place.y + n as u16 * step;
         let line = Rect { y, height: 1, ..place };
-        let marked = list.marks.contains(&row.id) || range.as_ref().is_some_and(|range| range.contains(&at));
+        let marked = list.marks.contains(&row.id) || (!row.elsewhere && range.as_ref().is_some_and(|range| range.contains(&at)));
         let above = at.checked_sub(1).and_then(|above| list.rows.get(above));
         let shown =
             Shown { repeats: above.is_some_and(|above| repeats(list, above, row)), ..read(model, list, row, at == list.at(), marked) };
@@ -148,7 +148,12 @@ fn who(model: &Model, shown: &Shown) -> (String, String) {
         Some(address) => DisplayText::new(address.short().trim()).into_string(),
         None => "(nobody)".to_owned(),
     };
-    let count = if model.list.is_folded(&shown.row) { format!(" ({})", shown.row.count) } else { String::new() };
+    let name = match model.settings.icons {
+        _ if !shown.row.elsewhere => name,
+        Icons::Unicode => format!("me → {name}"),
+        Icons::Ascii => format!("me to {name}"),
+    };
+    let count = if model.list.is_folded(&shown.row) { format!(" ({})", model.list.thread_count(&shown.row)) } else { String::new() };
     (name, count)
 }
 
@@ -203,10 +208,10 @@ fn one_line(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, 
     let x = line.x + state as u16;
     let name_room = sender.saturating_sub(width(&count) + 1);
     let name_place = Rect { x, width: name_room as u16, ..line };
-    let used = put(buf, x, line.y, &name, name_room, text);
+    let used = put(buf, x, line.y, &name, name_room, if shown.row.elsewhere { theme.style(Token::Dim) } else { text });
     put(buf, x + used, line.y, &count, width(&count), theme.style(Token::Dim));
     let x = x + sender as u16 + indent.min(room) as u16;
-    let folder_room = if room >= WITH_FOLDER && spans_folders(model) { FOLDER + 1 } else { 0 };
+    let folder_room = if room >= WITH_FOLDER && (shown.row.elsewhere || spans_folders(model)) { FOLDER + 1 } else { 0 };
     let subject_room = room.saturating_sub(state + sender + indent + date_room + folder_room);
     let of_subject = if shown.repeats && !shown.unread { theme.style(Token::Dim) } else { text };
     let used = put(buf, x, line.y, &subject(shown), subject_room, of_subject);
@@ -290,7 +295,7 @@ fn card(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, bott
     let (name, count) = who(model, shown);
     let name_room = room.saturating_sub(4 + date_room + width(&count));
     let name_place = Rect { x: line.x + 4, width: name_room as u16, ..line };
-    let used = put(buf, line.x + 4, line.y, &name, name_room, text);
+    let used = put(buf, line.x + 4, line.y, &name, name_room, if shown.row.elsewhere { theme.style(Token::Dim) } else { text });
     put(buf, line.x + 4 + used, line.y, &count, width(&count), theme.style(Token::Dim));
     if date_room > 0 {
         put(buf, line.right().saturating_sub(DATE as u16), line.y, &date(model, shown, now), DATE, theme.style(Token::Dim));

@@ -1,7 +1,7 @@
 use super::*;
 
 fn row(id: i64, thread: i64, count: u32) -> Row {
-    Row { id: MessageId(id), thread: ThreadId(thread), count, depth: 0 }
+    Row { id: MessageId(id), thread: ThreadId(thread), count, depth: 0, elsewhere: false }
 }
 
 fn list(rows: &[Row]) -> List {

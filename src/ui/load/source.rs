@@ -1,6 +1,6 @@
 //! The keyed reads that the interface needs, so that a test can answer them from plain rows.
 
-use crate::mail::{AccountId, Listing, Mailbox, MessageId, Row, Scope, Summary, ThreadId};
+use crate::mail::{AccountId, Listing, Mailbox, MailboxId, MessageId, Row, Scope, Summary, ThreadId};
 use crate::store::{Reader, Result};
 
 /// A change that is not pushed yet, for the tasks view.
@@ -18,8 +18,8 @@ pub trait Source {
     fn first_rows(&self, listing: &Listing, limit: usize) -> Result<Vec<Row>>;
     /// In the order asked; unknown ids are left out.
     fn summaries(&self, ids: &[MessageId]) -> Result<Vec<Summary>>;
-    /// Members in reply order, with their depth.
-    fn thread_rows(&self, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>>;
+    /// Members in reply order, with their depth; those of the mailbox `also` come along as rows from elsewhere.
+    fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>>;
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>>;
     fn waiting(&self) -> Result<Vec<Waiting>>;
 }
@@ -41,8 +41,8 @@ impl Source for Reader {
         Reader::summaries(self, ids)
     }
 
-    fn thread_rows(&self, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
-        Reader::thread_rows(self, listing, thread)
+    fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>> {
+        Reader::thread_rows(self, listing, thread, also)
     }
 
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {

@@ -1,10 +1,10 @@
 //! What is done to messages: triage, marks, links and files, copies to the clipboard.
 
-use crate::mail::{FlagBits, MessageId, Role};
+use crate::mail::{FlagBits, MessageId, Role, Row};
 use crate::ui::action::Action;
 use crate::ui::event::Effect;
 use crate::ui::go;
-use crate::ui::list::Visual;
+use crate::ui::list::{List, Visual};
 use crate::ui::model::{Model, Out};
 use crate::ui::overlay::links::{LinkPurpose, Links, ask_where};
 use crate::ui::overlay::prompt::{Prompt, Purpose};
@@ -33,7 +33,7 @@ pub fn triage_verb(model: &mut Model, action: Action, times: u32, out: &mut Out)
     if times > 1 && model.list.marks.is_empty() && model.list.visual.is_none() {
         let at = model.list.at();
         let rows = model.list.rows.slice(at..(at + times as usize).min(model.list.rows.len()));
-        model.list.marks = rows.iter().map(|row| row.id).collect();
+        model.list.marks = rows.iter().filter(|row| !row.elsewhere).map(|row| row.id).collect();
     }
     let bits = model.list.targets().first().and_then(|row| model.list.summaries.get(&row.id)).map(|summary| summary.flags.bits);
     let has = |flag| bits.is_some_and(|bits| bits.contains(flag));
@@ -85,21 +85,27 @@ pub fn mark(model: &mut Model, action: Action, times: u32, out: &mut Out) {
                 (None, None) => None,
             };
         }
-        Action::MarkAll => list.marks = list.rows.iter().map(|row| row.id).collect(),
+        Action::MarkAll => list.marks = own(list).map(|row| row.id).collect(),
         Action::MarkNone => {
             list.marks.clear();
             list.visual = None;
         }
-        Action::MarkInvert => list.marks = list.rows.iter().map(|row| row.id).filter(|id| !list.marks.contains(id)).collect(),
+        Action::MarkInvert => list.marks = own(list).map(|row| row.id).filter(|id| !list.marks.contains(id)).collect(),
         Action::MarkThread => {
             if let Some(row) = list.row() {
-                list.marks.extend(list.rows.iter().filter(|other| other.thread == row.thread).map(|row| row.id));
+                let marks: Vec<_> = own(list).filter(|other| other.thread == row.thread).map(|row| row.id).collect();
+                list.marks.extend(marks);
             }
         }
         Action::MarkUnread => go::mark_matching(model, "is:unread", out),
         Action::MarkRead => go::mark_matching(model, "is:read", out),
         _ => go::mark_matching(model, "is:flagged", out),
     }
+}
+
+/// The rows of this mailbox: those from elsewhere are marked one by one.
+fn own(list: &List) -> impl Iterator<Item = &Row> {
+    list.rows.iter().filter(|row| !row.elsewhere)
 }
 
 pub fn links(model: &mut Model, action: Action, out: &mut Out) {

@@ -113,7 +113,7 @@ fn recovered(model: &Model, subjects: &[String]) -> String {
 fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], removed: &[MessageId], changed: &[MessageId]) {
     model.need.mailboxes = true;
     let shown = match model.list.listing.as_ref().map(|listing| &listing.scope) {
-        Some(Scope::Mailbox(id)) => *id == mailbox,
+        Some(Scope::Mailbox(id)) => *id == mailbox || model.answers() == Some(mailbox),
         _ => true,
     };
     let list = &mut model.list;
