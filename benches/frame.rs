@@ -15,7 +15,7 @@ use postrider::store::Result;
 use postrider::ui::event::{Event, Now};
 use postrider::ui::input::Input;
 use postrider::ui::keymap::parse_keys;
-use postrider::ui::load::{Source, Waiting, load};
+use postrider::ui::load::{Source, load};
 use postrider::ui::model::{Model, Start};
 use postrider::ui::screen::{Abilities, Screen};
 use postrider::ui::theme::{Mode, Theme};
@@ -94,10 +94,6 @@ impl Source for Rows {
 
     fn thread_ids(&self, _: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {
         Ok(vec![MessageId(thread.0)])
-    }
-
-    fn waiting(&self) -> Result<Vec<Waiting>> {
-        Ok(Vec::new())
     }
 }
 

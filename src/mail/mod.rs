@@ -21,6 +21,7 @@ pub mod query;
 pub mod server;
 pub mod text;
 pub mod thread;
+pub mod waiting;
 pub mod when;
 
 pub use address::Address;
@@ -36,3 +37,4 @@ pub use outgoing::{OutItem, OutboxId, SmtpEnvelope, Stage};
 pub use page::Page;
 pub use query::Query;
 pub use text::{DisplayText, HeaderValue, SafeFileName};
+pub use waiting::{Mishap, Wait, WaitingGroup, Waits};

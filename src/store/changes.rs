@@ -7,6 +7,7 @@ use rusqlite::OptionalExtension;
 use super::rows::{Placed, State, Wish};
 use super::work::Work;
 use super::{Applied, Result, StoreError};
+use crate::mail::waiting::flag_words;
 use crate::mail::{AccountId, Change, ContentId, Flags, MailboxId, MessageId, Placement, Restored};
 
 /// What applying did, before it is written to the undo stack.
@@ -246,15 +247,6 @@ pub(super) fn label(row: &Placed, subject: Option<&str>, target: Option<&str>) -
         (Some(Wish::Flags { add, remove }), _) => format!("Flags of “{subject}”: {}", flag_words(&add, &remove)),
         _ => format!("“{subject}”"),
     }
-}
-
-fn flag_words(add: &Flags, remove: &Flags) -> String {
-    [signed('+', add), signed('-', remove)].concat().join(" ")
-}
-
-fn signed(sign: char, flags: &Flags) -> Vec<String> {
-    let bits = flags.bits.names().map(|name| format!("{sign}{name}"));
-    bits.chain(flags.keywords.iter().map(|name| format!("{sign}{name}"))).collect()
 }
 
 impl Outcome {

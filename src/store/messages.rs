@@ -9,6 +9,7 @@ use super::contents::identity_hash;
 use super::lookup::{self, PLACED, PLACED_COLUMNS, read_placed};
 use super::rows::{Placed, Sent, State};
 use super::threads::Links;
+use super::waiting::some_of;
 use super::work::{Changes, Work};
 use super::{Changed, Merged, Result, StoreError, Validity};
 use crate::mail::server::{NewMessage, Opened, Window};
@@ -247,6 +248,9 @@ impl Work<'_> {
                 row.server.bits.0,
                 row.server.keywords.as_str(),
             ])?;
+        if row.is_waiting() {
+            self.note_since(id)?;
+        }
         if let Some(mailbox) = row.wanted.mailbox {
             self.changes.added(mailbox, id);
         }
@@ -256,6 +260,7 @@ impl Work<'_> {
     /// Keys and flags of a window: merges, drops what is gone, names what is missing here.
     pub fn merge_flags(&mut self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Merged> {
         let mut present: HashMap<Key, Flags> = present.into_iter().collect();
+        let mut void = Vec::new();
         for (id, before) in self.rows_in(mailbox, window)? {
             let shown = before.key.as_ref().and_then(|key| present.remove(key));
             if before.sent.as_ref().is_some_and(|sent| *sent != Sent::Held) || self.memory.is_newer(id, asked_at) {
@@ -268,12 +273,22 @@ impl Work<'_> {
                     after.seen(&flags);
                     self.save(id, &before, &after)?;
                 }
-                None => self.vanish(id, &before)?,
+                None => {
+                    // who wanted it gone has what he wanted
+                    if before.is_waiting() && before.wanted.mailbox.is_some() {
+                        void.push(self.waiting_label(id, &before)?);
+                    }
+                    self.vanish(id, &before)?;
+                }
             }
+        }
+        if let (false, Some(account)) = (void.is_empty(), self.account_of(mailbox)?) {
+            let what = format!("Another program deleted messages of {} that had changes waiting", self.mailbox_name(mailbox)?);
+            self.note_mishap(account, &what, &some_of(&void))?;
         }
         let mut missing: Vec<Key> = present.into_keys().filter(|key| !self.memory.has_left(mailbox, key)).collect();
         missing.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(Merged { changed: std::mem::take(&mut self.changes).finish(), missing })
+        Ok(Merged { changed: std::mem::take(&mut self.changes).finish(), missing, void })
     }
 
     /// The known rows of a window; all rows of a mailbox whose keys are no uids.
@@ -346,6 +361,10 @@ impl Work<'_> {
             self.save(id, &before, &after)?;
         }
         self.db.execute("UPDATE mailbox SET headers_from = NULL, synced = NULL WHERE id = ?1", [mailbox.0])?;
+        if let (false, Some(account)) = (cancelled.is_empty(), self.account_of(mailbox)?) {
+            let what = format!("The server renumbered {}; changes that waited were cancelled", self.mailbox_name(mailbox)?);
+            self.note_mishap(account, &what, &some_of(&cancelled))?;
+        }
         Ok(cancelled)
     }
 

@@ -27,6 +27,7 @@ mod rows;
 mod search;
 mod threads;
 mod undo;
+mod waiting;
 mod work;
 mod writer;
 
@@ -256,6 +257,8 @@ pub struct Merged {
     pub changed: Changed,
     /// On the server but not here, newest first: their headers are to be fetched.
     pub missing: Vec<Key>,
+    /// Waiting changes, in words, of messages that another program took away.
+    pub void: Vec<String>,
 }
 
 /// A change that no server has yet.

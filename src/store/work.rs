@@ -2,8 +2,8 @@
 //! rows that changed. Every change of a row goes through [`Work::save`] or [`Work::remove`].
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
@@ -45,11 +45,35 @@ pub(super) struct Memory {
     left: HashSet<(MailboxId, u32)>,
     /// When a mailbox was last opened.
     opened: HashMap<MailboxId, u64>,
+    wall: Wall,
+}
+
+/// The wall clock, Unix seconds; the system's until another is given.
+#[derive(Clone)]
+pub(super) struct Wall(pub Arc<Mutex<Arc<dyn Fn() -> i64 + Send + Sync>>>);
+
+impl Default for Wall {
+    fn default() -> Self {
+        let now = || std::time::UNIX_EPOCH.elapsed().ok().and_then(|now| i64::try_from(now.as_secs()).ok()).unwrap_or_default();
+        Self(Arc::new(Mutex::new(Arc::new(now))))
+    }
+}
+
+impl std::fmt::Debug for Wall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wall")
+    }
 }
 
 impl Memory {
-    pub fn new(clock: Arc<AtomicU64>, users: Arc<AtomicUsize>) -> Self {
-        Self { clock, users, ..Self::default() }
+    pub fn new(clock: Arc<AtomicU64>, users: Arc<AtomicUsize>, wall: Wall) -> Self {
+        Self { clock, users, wall, ..Self::default() }
+    }
+
+    /// Unix seconds.
+    pub fn wall(&self) -> i64 {
+        let wall = Arc::clone(&self.wall.0.lock().unwrap_or_else(PoisonError::into_inner));
+        wall()
     }
 
     /// The user waits: whatever can be done later is.
@@ -152,6 +176,9 @@ impl Work<'_> {
             return Ok(());
         }
         lookup::save(self.db, id, before, after, push)?;
+        if after.is_waiting() && !before.is_waiting() {
+            self.note_since(id)?;
+        }
         let (from, to) = (before.wanted.mailbox, after.wanted.mailbox);
         if from != to {
             from.iter().for_each(|&mailbox| self.changes.removed(mailbox, id));
@@ -159,6 +186,12 @@ impl Work<'_> {
         } else if before.wanted.flags != after.wanted.flags || before.is_waiting() != after.is_waiting() {
             to.iter().for_each(|&mailbox| self.changes.changed(mailbox, id));
         }
+        Ok(())
+    }
+
+    /// The row waits for its server from now on.
+    pub fn note_since(&self, id: MessageId) -> Result<()> {
+        self.db.prepare_cached("UPDATE message SET since = ?2 WHERE id = ?1")?.execute((id.0, self.memory.wall()))?;
         Ok(())
     }
 

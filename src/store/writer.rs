@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::holder::Run;
 use super::messages::Adding;
-use super::work::{Changes, Ids, Memory, Work};
+use super::work::{Changes, Ids, Memory, Wall, Work};
 use super::{Applied, Changed, Merged, Paths, Pending, Push, PushEnd, Reader, Result, StoreError, Unresolved, Validity, open};
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Window};
 use crate::mail::{AccountId, Change, Flags, Key, Mailbox, MailboxId, MessageId};
@@ -98,6 +98,7 @@ struct Shared {
     notices: Mutex<Vec<String>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     run: Arc<Run>,
+    wall: Wall,
 }
 
 /// Locks; a panic elsewhere while holding it does not matter to a queue of jobs.
@@ -212,7 +213,8 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(paths: Paths, mut engine: Engine, notices: Vec<String>) -> Result<Self> {
         let (clock, users) = (Arc::new(AtomicU64::new(1)), Arc::default());
-        engine.memory = Memory::new(Arc::clone(&clock), Arc::clone(&users));
+        let wall = Wall::default();
+        engine.memory = Memory::new(Arc::clone(&clock), Arc::clone(&users), wall.clone());
         let folder = paths.user_db.parent().map(std::path::PathBuf::from).unwrap_or_default();
         let this_run = Arc::new(Run::new(folder, engine.session));
         let shared = Arc::new(Shared {
@@ -224,6 +226,7 @@ impl Writer {
             notices: Mutex::new(notices),
             thread: Mutex::default(),
             run: this_run,
+            wall,
         });
         let in_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -324,6 +327,11 @@ impl Writer {
     /// Does what is queued, copies the log into the database and ends the thread.
     pub fn stop(&self) {
         stop(&self.shared);
+    }
+
+    /// The clock that says since when something waits, in Unix seconds.
+    pub fn set_wall(&self, wall: Arc<dyn Fn() -> i64 + Send + Sync>) {
+        *lock(&self.shared.wall.0) = wall;
     }
 
     /// The value to hand to [`Writer::merge_flags`] with the answer to a question asked now.

@@ -9,7 +9,7 @@ use super::triage::Pending;
 use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MailboxId, MessageId, Role, Row, Summary, ThreadId};
 use crate::store::Result;
 
-pub use source::{Source, Waiting};
+pub use source::Source;
 
 mod source;
 
@@ -29,9 +29,6 @@ pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
     }
     unfold(model, store)?;
     resolve(model, store)?;
-    if std::mem::take(&mut model.need.waiting) {
-        model.status.waiting = store.waiting()?;
-    }
     let page = model.page();
     model.list.keep_in_view(page);
     window(model, store, page)?;

@@ -87,7 +87,10 @@ pub struct Need {
     /// Unfolded threads to read again.
     pub threads: bool,
     pub unfold_all: bool,
-    pub waiting: bool,
+    /// What waits for its server; asked of the worker, for it may be much.
+    pub waits: bool,
+    /// It was asked and not answered.
+    pub waits_asked: bool,
 }
 
 /// A choice that the worker's listing makes for us: rows to mark.

@@ -16,6 +16,7 @@ pub mod prompt;
 pub mod review;
 pub mod sheet;
 pub mod tasks;
+pub mod waiting;
 pub mod welcome;
 pub mod which_key;
 

@@ -50,8 +50,8 @@ pub struct Status {
     /// Everything said lately, newest first, for `:messages`.
     pub said: VecDeque<Notice>,
     pub jobs: Vec<Job>,
-    /// Changes that are not pushed yet, as far as `load` was asked to look.
-    pub waiting: Vec<crate::ui::load::Waiting>,
+    /// Changes that are not pushed yet, and what came to nothing, as last told.
+    pub waits: std::sync::Arc<crate::mail::Waits>,
 }
 
 impl Status {

@@ -51,6 +51,7 @@ pub fn update(model: &mut Model, event: Event, now: &Now) -> Vec<Effect> {
         model.pressed.shown = true;
     }
     ask_listing(model, &mut out);
+    ask_waits(model, &mut out);
     let page = model.page();
     model.list.keep_in_view(page);
     if model.loaded {
@@ -72,6 +73,14 @@ fn ask_listing(model: &mut Model, out: &mut Out) {
     }
     model.asked = Some(listing.clone());
     out.effects.push(Effect::Ask(Request::List(listing)));
+}
+
+/// Asks what waits, once at a time.
+fn ask_waits(model: &mut Model, out: &mut Out) {
+    if model.need.waits && !model.need.waits_asked {
+        (model.need.waits, model.need.waits_asked) = (false, true);
+        out.effects.push(Effect::Ask(Request::Waits));
+    }
 }
 
 fn paste(model: &mut Model, text: &str, out: &mut Out) {
@@ -309,7 +318,7 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         A::Quotes => model.preview.quotes_open = !model.preview.quotes_open,
         A::CopyLink | A::CopyAddress | A::CopySubject | A::CopyBody | A::CopyId => copy(model, action, out),
         A::Tasks => {
-            model.need.waiting = true;
+            model.need.waits = true;
             model.overlays.push(Overlay::Tasks(tasks::Tasks::default()));
         }
         A::Accounts => model.overlays.push(Overlay::Accounts(accounts::Accounts::default())),
@@ -336,7 +345,7 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         A::Compose | A::Reply | A::ReplyAll | A::ReplyList | A::Forward | A::ForwardAttachment => composer::begin(model, action, out),
         A::Unsend => composer::unsend(model, out),
         A::Outbox => {
-            model.need.waiting = true;
+            model.need.waits = true;
             let view = tasks::Tasks::at_outbox(model);
             model.overlays.push(Overlay::Tasks(view));
         }

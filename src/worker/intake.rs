@@ -200,6 +200,17 @@ impl Intake {
                 }
                 self.desk.hurry(account);
             }
+            Request::Waits => self.tell_waits(),
+            Request::TakeBack { groups, label } => {
+                let taken = self.common.writer.revoke(groups, label.clone()).await;
+                self.note_applied(taken, label).await;
+            }
+            Request::ForgetMishaps { ids } => {
+                if let Err(error) = self.common.writer.forget_mishaps(ids).await {
+                    self.store_failed("It could not be taken off the list", &error).await;
+                }
+                self.tell_waits();
+            }
             Request::Cancel(job) => self.jobs.cancel(job),
             Request::Credentials { account, secret } => {
                 self.desk.set_secret(account, &secret);
@@ -230,8 +241,24 @@ impl Intake {
         self.common.out.failed(what, error.to_string(), "Nothing was changed.").await;
     }
 
+    /// Reads every waiting row, beside everything else.
+    fn tell_waits(&self) {
+        let (readers, out) = (self.common.readers.clone(), self.common.out.clone());
+        self.spawn(async move {
+            match readers.with(|reader| reader.waits()).await {
+                Ok(waits) => out.send(WorkerEvent::Waits(Arc::new(waits))).await,
+                Err(error) => out.failed("What waits could not be read", error.to_string(), "Nothing was changed.").await,
+            }
+        });
+    }
+
     async fn apply(&mut self, change: Change, label: String) {
-        match self.common.writer.apply(change, label.clone()).await {
+        let applied = self.common.writer.apply(change, label.clone()).await;
+        self.note_applied(applied, label).await;
+    }
+
+    async fn note_applied(&mut self, applied: Result<Applied, StoreError>, label: String) {
+        match applied {
             Ok(applied) => {
                 // as the store: what has no name, or changed nothing, is not taken back
                 if !label.is_empty() && !applied.inverse.ids().is_empty() {

@@ -54,6 +54,7 @@ use crate::config::{Account, Secret};
 use crate::mail::page::View;
 use crate::mail::{
     AccountId, Attachment, Change, Contact, Draft, DraftId, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row, Start,
+    Wait, Waits,
 };
 
 /// What the UI (or a command) asks. Every request names its target.
@@ -107,6 +108,17 @@ pub enum Request {
     /// Try to connect now instead of when the back-off ends.
     Retry {
         account: AccountId,
+    },
+    /// What waits for its server: answered by [`WorkerEvent::Waits`].
+    Waits,
+    /// Take back what these groups wait for; `label` as in [`Request::Apply`].
+    TakeBack {
+        groups: Vec<(AccountId, Wait)>,
+        label: String,
+    },
+    /// The user has seen what came to nothing.
+    ForgetMishaps {
+        ids: Vec<i64>,
     },
     Cancel(JobId),
     /// The user typed the secret that an account asked for.
@@ -218,6 +230,7 @@ pub enum WorkerEvent {
         asked: usize,
         kind: AppliedKind,
     },
+    Waits(Arc<Waits>),
     /// Nothing to undo or redo.
     NothingToUndo {
         redo: bool,

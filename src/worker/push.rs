@@ -67,7 +67,7 @@ async fn without_left_behind<R: Remote>(core: &Core, remote: &mut R, push: Push,
     if !stays.rows.is_empty() {
         let what = refused_sentence(core, &stays);
         finish(core, stays, PushEnd::Refused).await?;
-        core.common.out.failed(what, "they are still where they were", "The others were done.").await;
+        tell(core, what, "they are still where they were".to_owned(), "The others were done.").await?;
     }
     Ok(done)
 }
@@ -104,8 +104,7 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
                 _ => "It was put back as the server has it.",
             };
             finish(core, push, PushEnd::Refused).await?;
-            core.common.out.failed(what, why, next).await;
-            Ok(())
+            tell(core, what, why, next).await
         }
         // "no" to some of many: what of it was done is looked up before it is asked again
         RemoteError::NotNow(_) if matches!(push.kind, PushKind::Flags { .. }) => {
@@ -132,6 +131,13 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
             Err(fatal.into())
         }
     }
+}
+
+/// A wish came to nothing: said now, and kept for the list of what waits.
+pub(super) async fn tell(core: &Core, what: String, why: String, next: &str) -> Result<()> {
+    core.common.writer.note_mishap(core.account, what.clone(), why.clone()).await?;
+    core.common.out.failed(what, why, next).await;
+    Ok(())
 }
 
 fn pause(core: &Core, milliseconds: u64) {
@@ -360,10 +366,7 @@ async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, 
     }
     add(core, to, arrived).await?;
     if let Some((_, why)) = refused {
-        core.common
-            .out
-            .failed(refused_sentence(core, &one.push), why, "It is in both mailboxes now; delete the one you do not want.")
-            .await;
+        tell(core, refused_sentence(core, &one.push), why, "It is in both mailboxes now; delete the one you do not want.").await?;
     }
     Ok(())
 }

@@ -100,6 +100,7 @@ pub fn start(config: &Config, writer: Writer, options: Options) -> std::io::Resu
 /// What all accounts share; inside a runtime.
 pub(super) fn common(writer: Writer, options: Options, events: mpsc::Sender<WorkerEvent>, stop: watch::Receiver<bool>) -> Common {
     let out = Out::new(events, options.log);
+    writer.set_wall(options.now.clone());
     Common {
         readers: Readers::new(writer.clone()),
         pages: Pages::new(out.clone()),

@@ -313,6 +313,10 @@ async fn compare<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, nam
     let merged = core.common.writer.merge_flags(mailbox, window, present, asked_at).await?;
     let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
     core.common.out.changed(core.account, merged.changed).await;
+    if !merged.void.is_empty() {
+        let what = format!("{}: another program deleted messages with changes that waited", core.name);
+        core.common.out.failed(what, merged.void.join("; "), "These changes came to nothing; w lists them.").await;
+    }
     with_progress(core, mailbox, |progress| {
         if let Some(Key::Uid(highest)) = merged.missing.first() {
             progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));

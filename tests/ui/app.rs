@@ -225,6 +225,15 @@ impl App {
                 let applied = self.writer.apply(change, label).wait().unwrap();
                 self.applied(applied, AppliedKind::Done);
             }
+            Request::Waits => {
+                let waits = Arc::new(self.reader.waits().unwrap());
+                self.event(Event::Worker(WorkerEvent::Waits(waits)));
+            }
+            Request::TakeBack { groups, label } => {
+                let applied = self.writer.revoke(groups, label).wait().unwrap();
+                self.applied(applied, AppliedKind::Done);
+            }
+            Request::ForgetMishaps { ids } => self.writer.forget_mishaps(ids).wait().unwrap(),
             Request::Undo { .. } => match self.writer.undo().wait().unwrap() {
                 Some(applied) => self.applied(applied, AppliedKind::Undone),
                 None => self.event(Event::Worker(WorkerEvent::NothingToUndo { redo: false })),

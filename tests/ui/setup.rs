@@ -171,6 +171,39 @@ fn tasks_show_jobs_and_waiting_changes_and_cancel() {
 }
 
 #[test]
+fn a_waiting_change_is_taken_back_from_the_tasks_alone_or_with_others() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one"), mail("Noor", "two"), mail("Lin", "three")]);
+    app.keys("e");
+    app.keys("s j s w");
+    let screen = app.screen();
+    assert!(screen.contains("waiting: Archive “one”") && screen.contains("waiting: Star 2 messages"), "{screen}");
+    app.keys(if line_of(&screen, "Archive “one”") < line_of(&screen, "Star 2") { "x" } else { "j x" });
+    let screen = app.screen();
+    assert!(!screen.contains("waiting: Archive") && screen.contains("waiting: Star 2 messages"), "{screen}");
+    app.keys("q e w v G u");
+    assert!(app.screen().contains("every change is on its server"), "{}", app.screen());
+    app.keys("q");
+    assert!(["one", "two", "three"].iter().all(|subject| app.screen().contains(subject)), "{}", app.screen());
+}
+
+#[test]
+fn what_came_to_nothing_is_listed_with_the_server_s_words_until_it_is_taken_off() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one")]);
+    let account = app.model.accounts[0].id.unwrap();
+    app.writer.note_mishap(account, "work refused to move a message to Archive".into(), "NO \x1b[2J over quota".into()).wait().unwrap();
+    app.keys("w");
+    let screen = app.screen();
+    assert!(screen.contains("refused to move a message to Archive: NO") && screen.contains("over quota"), "{screen}");
+    assert!(!screen.contains('\x1b'));
+    app.keys("x");
+    assert!(app.screen().contains("every change is on its server"), "{}", app.screen());
+}
+
+fn line_of(screen: &str, text: &str) -> usize {
+    screen.lines().position(|line| line.contains(text)).unwrap()
+}
+
+#[test]
 fn failures_are_sentences_without_foreign_controls_and_repeats_are_counted() {
     let mut app = App::new((120, 40), vec![mail("Priya", "one")]);
     for _ in 0..2 {

@@ -11,3 +11,4 @@ mod outbox;
 mod plans;
 mod sync;
 mod triage;
+mod waiting;

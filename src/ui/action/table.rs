@@ -293,7 +293,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(TRIAGE, A::Redo, "redo", "redo", "again", "Redo: do again what undo took back.", C::ALL).all(&["ctrl-r"]).takes(Argument::Number),
     row(TRIAGE, A::Repeat, "repeat", "repeat", "again last verb", "Repeat the last verb here.", C::MAIL).all(&["."]),
     row(MARK, A::Mark, "mark", "mark", "select tag", "Mark or unmark the row and go down.", C::LIST).all(&["x"]).mutt(&["t"]),
-    row(MARK, A::SelectLines, "select-lines", "select", "visual range", "Select a range of rows.", C::LIST)
+    row(MARK, A::SelectLines, "select-lines", "select", "visual range", "Select a range of rows.", C::LIST.and(C::TASKS))
         .all(&["v"])
         .gmail(&[])
         .mutt(&["v"]),
@@ -516,7 +516,16 @@ pub const ACTIONS: &[ActionSpec] = &[
         C::PANES,
     )
     .all(&["w"]),
-    row(WORK, A::CancelTask, "cancel-task", "cancel task", "stop job", "Cancel the task under the cursor.", C::TASKS).all(&["x"]),
+    row(
+        WORK,
+        A::CancelTask,
+        "cancel-task",
+        "cancel task",
+        "stop job take back waiting",
+        "Cancel the task, or take back the waiting change, under the cursor.",
+        C::TASKS,
+    )
+    .all(&["x"]),
     row(WORK, A::Accounts, "accounts", "accounts", "health connection status servers", "Show the accounts and how they are.", C::PANES)
         .all(&["g A"])
         .mutt(&["' A"]),

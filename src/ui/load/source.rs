@@ -3,13 +3,6 @@
 use crate::mail::{AccountId, Listing, Mailbox, MailboxId, MessageId, Row, Scope, Summary, ThreadId};
 use crate::store::{Reader, Result};
 
-/// A change that is not pushed yet, for the tasks view.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    pub account: AccountId,
-    pub label: String,
-}
-
 /// What `load` asks; the store's `Reader` answers it.
 pub trait Source {
     fn accounts(&self) -> Result<Vec<(AccountId, String)>>;
@@ -21,7 +14,6 @@ pub trait Source {
     /// Members in reply order, with their depth; those of the mailbox `also` come along as rows from elsewhere.
     fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>>;
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>>;
-    fn waiting(&self) -> Result<Vec<Waiting>>;
 }
 
 impl Source for Reader {
@@ -47,10 +39,5 @@ impl Source for Reader {
 
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {
         Reader::thread_ids(self, scope, thread)
-    }
-
-    fn waiting(&self) -> Result<Vec<Waiting>> {
-        let waiting = Reader::waiting(self, None)?;
-        Ok(waiting.into_iter().map(|it| Waiting { account: it.account, label: it.label }).collect())
     }
 }

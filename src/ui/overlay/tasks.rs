@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::sheet::Sheet;
-use super::{Next, Overlay, frame, middle, put};
+use super::{Next, Overlay, frame, middle, put, waiting};
 use crate::mail::{DisplayText, JobId, OutItem, OutboxId, Stage};
 use crate::ui::action::Action;
 use crate::ui::event::{Effect, Now};
@@ -21,6 +21,8 @@ pub struct Tasks {
     at: usize,
     /// A message that the next x drops.
     armed: Option<OutboxId>,
+    /// Where a range of waiting changes begins.
+    from: Option<usize>,
 }
 
 /// Narrower screens leave the recipients out.
@@ -30,7 +32,8 @@ const WIDE: u16 = 60;
 enum Entry<'a> {
     Job(JobId),
     Out(&'a OutItem),
-    Waiting,
+    /// By its number among the waiting changes and what came to nothing.
+    Waiting(usize),
 }
 
 fn entry(model: &Model, at: usize) -> Option<Entry<'_>> {
@@ -40,17 +43,17 @@ fn entry(model: &Model, at: usize) -> Option<Entry<'_>> {
     }
     let out = outbox::shown(model).nth(at - jobs);
     let count = outbox::shown(model).count();
-    out.map(Entry::Out).or_else(|| (at - jobs < count + model.status.waiting.len()).then_some(Entry::Waiting))
+    out.map(Entry::Out).or_else(|| waiting::line(model, (at - jobs).checked_sub(count)?).map(|_| Entry::Waiting(at - jobs - count)))
 }
 
 impl Tasks {
     /// With the cursor on the outbox.
     pub fn at_outbox(model: &Model) -> Self {
-        Self { at: model.status.jobs.len(), armed: None }
+        Self { at: model.status.jobs.len(), ..Self::default() }
     }
 
     pub fn act(mut self, model: &mut Model, action: Action, steps: u32, out: &mut Out) -> Next {
-        let rows = model.status.jobs.len() + outbox::shown(model).count() + model.status.waiting.len();
+        let rows = model.status.jobs.len() + outbox::shown(model).count() + waiting::count(model);
         let last = rows.saturating_sub(1);
         self.at = self.at.min(last);
         let steps = steps as usize;
@@ -65,10 +68,16 @@ impl Tasks {
             (Action::First, _) => self.at = 0,
             (Action::Last, _) => self.at = last,
             (Action::CancelTask, Some(item)) => self.drop_message(model, &item, armed, out),
-            (Action::CancelTask, None) => match entry(model, self.at) {
-                Some(Entry::Job(job)) => out.effects.push(Effect::Ask(Request::Cancel(job))),
-                _ => model.status.say("A waiting change can't be cancelled here; u takes it back", out.now),
+            (Action::CancelTask | Action::Undo, None) => match entry(model, self.at) {
+                Some(Entry::Job(job)) if action == Action::CancelTask => out.effects.push(Effect::Ask(Request::Cancel(job))),
+                Some(Entry::Waiting(line)) => {
+                    let first = self.at - line;
+                    let anchor = self.from.take().unwrap_or(self.at + steps.saturating_sub(1)).max(first);
+                    waiting::take_back(model, self.at.min(anchor) - first..=self.at.max(anchor) - first, out);
+                }
+                _ => return Next::Pass(Overlay::Tasks(self)),
             },
+            (Action::SelectLines, _) => self.from = if self.from.is_some() { None } else { Some(self.at) },
             (Action::Undo | Action::Unsend, Some(item)) => return self.take_back(model, &item, out),
             (Action::SendNow, Some(item)) => send_now(model, &item, out),
             (Action::Open, Some(item)) => return self.open(model, &item, out),
@@ -130,6 +139,7 @@ impl Tasks {
         let keys = match entry(model, self.at) {
             Some(Entry::Out(_)) if area.width < WIDE => "u back · s send · x drop · q",
             Some(Entry::Out(_)) => "u take back · s send now · x drop · Enter details · q",
+            Some(Entry::Waiting(_)) => "x take back · v several · q close",
             _ => "x cancel · q close",
         };
         let inside = frame(buf, place, "tasks and outbox", keys, theme, model.settings.icons);
@@ -148,6 +158,9 @@ impl Tasks {
         let top = (at + 1).saturating_sub(usize::from(inside.height));
         let mut cursor = None;
         for (y, (n, (text, state))) in (inside.y..inside.bottom()).zip(lines.iter().enumerate().skip(top)) {
+            if self.from.is_some_and(|from| (from.min(at)..=from.max(at)).contains(&n)) {
+                buf.set_style(Rect { x: inside.x, y, width: inside.width, height: 1 }, theme.style(Token::SelectedDim));
+            }
             if n == at {
                 put(buf, inside.x, y, cursor_bar(model.settings.icons), 1, theme.style(Token::Accent));
                 cursor = Some((inside.x, y));
@@ -188,9 +201,6 @@ fn lines(model: &Model, now: &Now, wide: bool) -> Vec<(Cell, Cell)> {
         let text = format!("{}{to}", outbox::subject(item));
         lines.push(((text, Token::Text), outbox::state(item, now)));
     }
-    for change in &model.status.waiting {
-        let text = format!("waiting: {}  ({})", DisplayText::new(&change.label), model.account_name(change.account));
-        lines.push(((text, Token::Dim), none()));
-    }
+    lines.extend((0..waiting::count(model)).filter_map(|at| Some(waiting::cells(model, waiting::line(model, at)?, now))));
     lines
 }

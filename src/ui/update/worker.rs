@@ -14,7 +14,14 @@ use crate::worker::{AppliedKind, JobState, WorkerEvent};
 
 /// Takes one thing that the worker told.
 pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
+    if changes_waits(&event) && model.overlays.iter().any(|overlay| matches!(overlay, Overlay::Tasks(_))) {
+        model.need.waits = true;
+    }
     match event {
+        WorkerEvent::Waits(waits) => {
+            model.need.waits_asked = false;
+            model.status.waits = waits;
+        }
         WorkerEvent::MailChanged { mailbox, added, removed, changed } => mail_changed(model, mailbox, &added, &removed, &changed),
         WorkerEvent::MailboxesChanged { .. } => model.need.mailboxes = true,
         WorkerEvent::Listed { listing, rows, whole } => {
@@ -87,6 +94,14 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         WorkerEvent::PathCompleted { serial, found } => overlay::path::completed(model, serial, found),
         WorkerEvent::Settled { .. } => {}
     }
+}
+
+/// After it the list of what waits may be old.
+fn changes_waits(event: &WorkerEvent) -> bool {
+    matches!(
+        event,
+        WorkerEvent::MailChanged { .. } | WorkerEvent::MailboxesChanged { .. } | WorkerEvent::Applied { .. } | WorkerEvent::Failed { .. }
+    )
 }
 
 /// "What failed: why. What comes next." of which any may be missing.
