@@ -1,5 +1,5 @@
 //! What placements share: headers, body, search text. The search index has no text of its own
-//! (contentless); it is fed from here, headers in small batches, bodies as they come.
+//! (contentless); it is fed from here at the end of each transaction, headers and bodies as they come.
 
 use rusqlite::{OptionalExtension, named_params};
 
@@ -63,26 +63,46 @@ impl Work<'_> {
                 ":list_id": list_id,
             })?;
         let content = ContentId(self.db.last_insert_rowid());
-        self.index_envelope(content, envelope)?;
+        self.index_envelope(content, envelope);
         Ok(content)
     }
 
-    /// Writes the search row of a new content from what is at hand.
-    fn index_envelope(&mut self, content: ContentId, envelope: &Envelope) -> Result<()> {
+    /// Makes the search row of a new content from what is at hand.
+    fn index_envelope(&mut self, content: ContentId, envelope: &Envelope) {
         let mut to = words(&envelope.to);
         to.push(' ');
         to.push_str(&words(&envelope.cc));
         to.push(' ');
         to.push_str(envelope.list_id.as_deref().unwrap_or_default());
-        let row = SearchRow { sender: words(&envelope.from), recipients: to, subject: envelope.subject.as_str() };
-        self.feed("INSERT INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)", content, &row, "")
+        self.unfed.insert(
+            content,
+            SearchRow {
+                sender: searchable(&words(&envelope.from)),
+                recipients: searchable(&to),
+                subject: searchable(envelope.subject.as_str()),
+                body: String::new(),
+                is_new: true,
+            },
+        );
     }
 
-    fn feed(&mut self, sql: &str, content: ContentId, row: &SearchRow<'_>, body: &str) -> Result<()> {
-        let (sender, recipients, subject) = (searchable(&row.sender), searchable(&row.recipients), searchable(row.subject));
-        let length = sender.len() + recipients.len() + subject.len() + body.len();
-        self.db.prepare_cached(sql)?.execute((content.0, sender, recipients, subject, body))?;
-        self.memory.owed += length;
+    /// Writes the search rows of this transaction, after all else: every statement with a trigger opens a savepoint, and
+    /// at each of them FTS5 writes what it holds as a segment of its own.
+    pub fn feed_index(&mut self) -> Result<()> {
+        for (content, row) in std::mem::take(&mut self.unfed) {
+            // it may have gone again
+            let mut exists = self.db.prepare_cached("SELECT 1 FROM content WHERE id = ?1")?;
+            if !exists.exists([content.0])? {
+                continue;
+            }
+            let sql = if row.is_new {
+                "INSERT INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)"
+            } else {
+                "INSERT OR REPLACE INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)"
+            };
+            self.memory.owed += row.sender.len() + row.recipients.len() + row.subject.len() + row.body.len();
+            self.db.prepare_cached(sql)?.execute((content.0, row.sender, row.recipients, row.subject, row.body))?;
+        }
         Ok(())
     }
 
@@ -150,7 +170,7 @@ impl Work<'_> {
         Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(|left| usize::try_from(left).unwrap_or_default())?)
     }
 
-    /// Writes the search row of a content; `body` None = headers only.
+    /// Makes the search row of a content; `body` None = headers only.
     fn index(&mut self, content: ContentId, body: Option<&str>) -> Result<()> {
         let mut statement = self.db.prepare_cached("SELECT sender, recipients, copies, subject, list_id FROM content WHERE id = ?1")?;
         let (sender, recipients, subject) = statement.query_row([content.0], |row| {
@@ -166,14 +186,17 @@ impl Work<'_> {
         let indexed = if body.is_some() { 2 } else { 1 };
         let body = body.unwrap_or_default();
         let end = body.floor_char_boundary(MAX_TEXT);
-        let text = searchable(body.get(..end).unwrap_or(body));
-        let row = SearchRow { sender, recipients, subject: &subject };
-        self.feed(
-            "INSERT OR REPLACE INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        let is_new = self.unfed.get(&content).is_some_and(|row| row.is_new);
+        self.unfed.insert(
             content,
-            &row,
-            &text,
-        )?;
+            SearchRow {
+                sender: searchable(&sender),
+                recipients: searchable(&recipients),
+                subject: searchable(&subject),
+                body: searchable(body.get(..end).unwrap_or(body)),
+                is_new,
+            },
+        );
         self.db.prepare_cached("UPDATE content SET indexed = max(indexed, ?2) WHERE id = ?1")?.execute((content.0, indexed))?;
         Ok(())
     }
@@ -211,11 +234,15 @@ impl Work<'_> {
     }
 }
 
-/// What search finds in the headers of a content.
-struct SearchRow<'a> {
+/// What search finds in a content.
+#[derive(Debug)]
+pub(super) struct SearchRow {
     sender: String,
     recipients: String,
-    subject: &'a str,
+    subject: String,
+    body: String,
+    /// The index has no row of it yet.
+    is_new: bool,
 }
 
 fn words(list: &[Address]) -> String {

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::addresses::Lately;
+use super::contents::SearchRow;
 use super::rows::Placed;
 use super::{Changed, ChangedMailbox, Result, lookup};
-use crate::mail::{AccountId, Key, MailboxId, MessageId, Uid};
+use crate::mail::{AccountId, ContentId, Key, MailboxId, MessageId, Uid};
 
 /// Rows remembered as just pushed; questions older than the forgotten ones touch no row.
 const MAX_TOUCHED: usize = 200_000;
@@ -158,6 +159,8 @@ pub(super) struct Work<'a> {
     pub memory: &'a mut Memory,
     pub session: i64,
     pub changes: Changes,
+    /// Search rows to be written at the end.
+    pub unfed: BTreeMap<ContentId, SearchRow>,
 }
 
 impl Work<'_> {

@@ -50,8 +50,10 @@ impl Engine {
             memory: &mut self.memory,
             session: self.session,
             changes: Changes::default(),
+            unfed: BTreeMap::new(),
         };
         let answer = job(&mut work)?;
+        work.feed_index()?;
         tx.commit()?;
         self.memory.lately.commit();
         Ok(answer)

@@ -167,13 +167,25 @@ fn what_an_older_version_did_not_index_is_indexed_later() {
     assert_eq!(find(&store, Scope::All, "early").len(), 3);
 }
 
+fn segments(store: &Store) -> i64 {
+    let count = |work: &mut Work<'_>| Ok(work.db.query_row("SELECT count(DISTINCT segid) FROM search_idx", [], |row| row.get(0))?);
+    store.writer.sync_job(count).wait().unwrap()
+}
+
+#[test]
+fn a_batch_of_headers_is_written_to_the_search_index_at_once() {
+    let store = Store::new();
+    let writes = || store.writer.sync_job(|work| Ok(work.db.total_changes())).wait().unwrap();
+    let before = writes();
+    store.writer.add_messages(store.inbox, (1..=100).map(|n| message(n, &format!("word{n}"))).collect()).wait().unwrap();
+    let each = (writes() - before) as f64 / 100.0;
+    assert!(each < 8.0, "{each} rows written for each message");
+    assert_eq!(find(&store, Scope::All, "word77").len(), 1);
+}
+
 #[test]
 fn the_search_index_is_merged_as_it_grows() {
     let store = Store::new();
-    let segments = |store: &Store| {
-        let count = |work: &mut Work<'_>| Ok(work.db.query_row("SELECT count(DISTINCT segid) FROM search_idx", [], |row| row.get(0))?);
-        store.writer.sync_job(count).wait().unwrap()
-    };
     let mut most: i64 = 0;
     for round in 0..60 {
         let some = (1..=20).map(|n| message(round * 20 + n, &format!("round {round} of words {n}"))).collect();
