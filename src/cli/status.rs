@@ -8,6 +8,7 @@ use super::list::rfc3339;
 use super::net;
 use super::out;
 use super::session::{Names, Session};
+use crate::mail::Stage;
 use crate::store::Own;
 
 /// `postrider status`.
@@ -18,7 +19,7 @@ pub fn run(session: &Session, json: Json) -> Outcome {
     let waiting = reader.as_ref().map(|reader| reader.waiting(None)).transpose()?.unwrap_or_default();
     let own = Own::open(&session.store_paths())?;
     let drafts = own.as_ref().map_or(Ok(0), Own::draft_count)?;
-    let outbox = own.as_ref().map_or(Ok(Vec::new()), Own::outbox)?.len();
+    let outbox = own.as_ref().map_or(Ok(Vec::new()), Own::outbox)?.into_iter().filter(|item| item.stage != Stage::Filed).count();
     let chosen = |name: &str| session.global.account.as_deref().is_none_or(|only| only == name);
     let accounts: Vec<Value> = config
         .accounts

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::MessageId;
+
 /// An outbox row in `user.db`; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OutboxId(pub i64);
@@ -109,4 +111,6 @@ pub struct OutItem {
     pub error: Option<String>,
     /// It came from the composer and can go back there.
     pub has_draft: bool,
+    /// The copy in a Drafts mailbox that it continued.
+    pub continues: Option<MessageId>,
 }

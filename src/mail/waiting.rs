@@ -34,6 +34,8 @@ pub struct WaitingGroup {
     pub since: Option<i64>,
     /// Subject of the only one, as its sender wrote it: clean it before showing.
     pub subject: Option<String>,
+    /// What the server said when it did not take one of them; it is asked again by itself. Clean it before showing.
+    pub refused: Option<String>,
 }
 
 /// A wish that came to nothing.
@@ -128,6 +130,7 @@ mod tests {
             count,
             since: None,
             subject: subject.map(str::to_owned),
+            refused: None,
         };
         let add = |bits| Wait::Flags { add: Flags::bits(bits), remove: Flags::default() };
         for (group, label) in [

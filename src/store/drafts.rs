@@ -14,7 +14,7 @@ use crate::mail::{Draft, DraftId, FileId, MessageId};
 
 const OPEN: i64 = 0;
 const LEFT: i64 = 1;
-const DISCARDED: i64 = 2;
+pub(super) const DISCARDED: i64 = 2;
 
 /// A draft as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +38,25 @@ pub struct KeptCopy {
     pub size: u64,
     /// Unix seconds.
     pub received: i64,
+    /// Its Date field, Unix seconds; a server may change size and time of arrival, but not this.
+    #[serde(default)]
+    pub date: Option<i64>,
 }
 
 impl KeptCopy {
+    /// The same version of the same draft: by Message-ID and Date, which no server changes and every version has its own of,
+    /// or, without these, by all that is known.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let is_named = self.rfc_message_id.is_some() && self.date.is_some();
+        let names = |copy: &Self| (copy.account.clone(), copy.rfc_message_id.clone());
+        names(self) == names(other)
+            && if is_named && other.date.is_some() {
+                self.date == other.date
+            } else {
+                (self.size, self.received) == (other.size, other.received)
+            }
+    }
+
     pub fn message(&self) -> MessageId {
         MessageId(self.message)
     }
@@ -237,7 +253,8 @@ impl Writer {
         let run = self.run();
         self.own_job(move |tx| {
             let open = in_state(tx, OPEN)?.into_iter();
-            let mut living = open.filter(|(holder, stored)| stored.kept.as_ref() == Some(&copy) && run.is_alive(*holder));
+            let mut living =
+                open.filter(|(holder, stored)| stored.kept.as_ref().is_some_and(|kept| kept.is_same(&copy)) && run.is_alive(*holder));
             Ok(living.next().map(|(holder, stored)| (stored, holder == run.number)))
         })
     }

@@ -179,25 +179,38 @@ impl Reader {
     /// How a message is named in `user.db`; None: it is gone.
     pub fn name_copy(&self, id: MessageId) -> Result<Option<KeptCopy>> {
         let mut statement = self.db().prepare_cached(
-            "SELECT a.name, c.rfc_message_id, c.size, m.received FROM message m JOIN content c ON c.id = m.content \
+            "SELECT a.name, c.rfc_message_id, c.size, m.received, c.date FROM message m JOIN content c ON c.id = m.content \
              JOIN mailbox b ON b.id = m.wanted_mailbox JOIN account a ON a.id = b.account WHERE m.id = ?1",
         )?;
         let named = statement.query_row([id.0], |row| {
             let size = row.get::<_, i64>(2)?.unsigned_abs();
-            Ok(KeptCopy { message: id.0, account: row.get(0)?, rfc_message_id: row.get(1)?, size, received: row.get(3)? })
+            Ok(KeptCopy {
+                message: id.0,
+                account: row.get(0)?,
+                rfc_message_id: row.get(1)?,
+                size,
+                received: row.get(3)?,
+                date: row.get(4)?,
+            })
         });
         Ok(named.optional()?)
     }
 
     /// The message that was named so; None: it is gone, or another one has its place.
     pub fn find_copy(&self, copy: &KeptCopy) -> Result<Option<MessageId>> {
-        if let Some(found) = self.name_copy(copy.message())?.filter(|found| found.size == copy.size && found.received == copy.received) {
+        if let Some(found) = self.name_copy(copy.message())?.filter(|found| found.is_same(copy)) {
             return Ok(Some(found.message()));
         }
         let Some(rfc_message_id) = &copy.rfc_message_id else { return Ok(None) };
+        // what was sent has the same Message-ID, and is no draft
+        let sql = "SELECT b.role IS ?2 FROM message m JOIN mailbox b ON b.id = m.wanted_mailbox WHERE m.id = ?1";
+        let mut in_sent = self.db().prepare_cached(sql)?;
         for id in self.find_rfc_message_id(rfc_message_id)? {
+            if in_sent.query_row((id.0, Role::Sent as i64), |row| row.get(0))? {
+                continue;
+            }
             let found = self.name_copy(id)?;
-            if found.is_some_and(|found| KeptCopy { message: copy.message, ..found } == *copy) {
+            if found.is_some_and(|found| found.is_same(copy)) {
                 return Ok(Some(id));
             }
         }

@@ -6,8 +6,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{Result, StoreError};
 
 /// Versions of mail.db, from 1.
-pub(super) const MAIL: &[&str] =
-    &[include_str!("schema/mail_001.sql"), include_str!("schema/mail_002.sql"), include_str!("schema/mail_003.sql")];
+pub(super) const MAIL: &[&str] = &[
+    include_str!("schema/mail_001.sql"),
+    include_str!("schema/mail_002.sql"),
+    include_str!("schema/mail_003.sql"),
+    include_str!("schema/mail_004.sql"),
+];
 /// Versions of user.db, from 1.
 pub(super) const USER: &[&str] = &[
     include_str!("schema/user_001.sql"),

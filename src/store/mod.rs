@@ -23,6 +23,7 @@ mod own;
 mod pop3;
 mod push;
 mod reader;
+mod refusals;
 mod rows;
 mod search;
 mod threads;

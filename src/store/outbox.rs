@@ -88,7 +88,7 @@ pub type Fates = Vec<(String, Fate)>;
 
 impl Writer {
     /// Puts a message into the outbox; on the disk when answered. None: its draft is not there any more, so it was
-    /// queued before.
+    /// queued before, or is discarded.
     pub fn queue(&self, new: OutboxNew) -> Pending<Option<OutItem>> {
         self.own_job(move |tx| queue(tx, &new))
     }
@@ -222,6 +222,15 @@ impl Writer {
         })
     }
 
+    /// A draft for those for whom a message that others have was refused, open in this run; the mark of that is gone then.
+    pub fn write_again(&self, id: OutboxId, rfc_message_id: String, now: i64) -> Pending<TakenBack> {
+        let run = self.run();
+        self.own_job(move |tx| {
+            run.hold()?;
+            write_again(tx, id, rfc_message_id, run.number, now)
+        })
+    }
+
     /// Forgets it. False: it is being sent, or is not there.
     pub fn drop_outgoing(&self, id: OutboxId) -> Pending<bool> {
         self.own_job(move |tx| {
@@ -238,7 +247,7 @@ impl Writer {
     /// with `error`. What was changed.
     pub fn recover_outbox(&self, account: String, error: String, now: i64) -> Pending<Vec<(OutboxId, Stage)>> {
         self.own_job(move |tx| {
-            tx.execute("DELETE FROM outbox WHERE stage = ?1 AND not_before < ?2", (Stage::Filed as u8, now - REMEMBERED))?;
+            forget_done(tx, now)?;
             // queued in what is the future now: the clock was set back, and the moments that undo has are long over
             let sql =
                 "UPDATE outbox SET not_before = ?3 WHERE account = ?1 AND stage = ?2 AND queued > ?3 + ?4 AND not_before <= queued + ?4";
@@ -292,8 +301,11 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
 fn queue(tx: &Transaction<'_>, new: &OutboxNew) -> Result<Option<OutItem>> {
     let mut kept = None;
     if let Some((draft, _)) = &new.draft {
-        let sql = "DELETE FROM draft WHERE id = ?1 RETURNING kept";
-        let Some(found) = tx.query_row(sql, [draft.0], |row| row.get::<_, Option<String>>(0)).optional()? else { return Ok(None) };
+        // one that was discarded meanwhile is not sent
+        let sql = "DELETE FROM draft WHERE id = ?1 AND state <> ?2 RETURNING kept";
+        let Some(found) = tx.query_row(sql, (draft.0, drafts::DISCARDED), |row| row.get::<_, Option<String>>(0)).optional()? else {
+            return Ok(None);
+        };
         kept = found;
     }
     let stage = if new.not_before > new.now { Stage::Held } else { Stage::Queued };
@@ -371,16 +383,54 @@ fn finish(tx: &Connection, id: OutboxId, not_before: i64, now: i64) -> Result<Op
         return Ok(Some(Stage::Queued));
     }
     step(tx, id, Event::File)?;
+    let refused = refusals(&envelope(tx, id)?);
+    tx.execute("UPDATE outbox SET error = ?2 WHERE id = ?1", (id.0, refused))?;
     forget_contents(tx, id, now)?;
     Ok(Some(Stage::Filed))
 }
 
-/// What is done is remembered for a while without its contents; what was done long ago is not.
+/// What is done is remembered for a while without its contents. Where it was refused for some it has an error: it stays until the
+/// user has seen to that, with the draft, so that they can be written to again.
 fn forget_contents(tx: &Connection, id: OutboxId, now: i64) -> Result<()> {
-    tx.execute("UPDATE outbox SET bytes = x'', draft = NULL, kept = NULL, not_before = ?2 WHERE id = ?1", (id.0, now))?;
+    let sql = "UPDATE outbox SET bytes = x'', draft = iif(error IS NULL, NULL, draft), kept = NULL, not_before = ?2 WHERE id = ?1";
+    tx.execute(sql, (id.0, now))?;
     drafts::sweep_files(tx)?;
-    tx.execute("DELETE FROM outbox WHERE stage = ?1 AND not_before < ?2", (Stage::Filed as u8, now - REMEMBERED))?;
+    forget_done(tx, now)
+}
+
+/// What was done long ago, for everybody, is not remembered.
+fn forget_done(tx: &Connection, now: i64) -> Result<()> {
+    let sql = "DELETE FROM outbox WHERE stage = ?1 AND error IS NULL AND not_before < ?2";
+    tx.execute(sql, (Stage::Filed as u8, now - REMEMBERED))?;
     Ok(())
+}
+
+/// "adda@x.org: 550 no such user", of all for whom it was refused; None: of nobody.
+fn refusals(envelope: &SmtpEnvelope) -> Option<String> {
+    let words = |recipient: &Recipient| match &recipient.fate {
+        Fate::Refused(words) => Some(format!("{}: {words}", recipient.address)),
+        _ => None,
+    };
+    let all: Vec<String> = envelope.recipients.iter().filter_map(words).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn write_again(tx: &Connection, id: OutboxId, rfc_message_id: String, run: i64, now: i64) -> Result<TakenBack> {
+    let Some(stage) = stage_of(tx, id)? else { return Ok(TakenBack::Gone) };
+    if stage != Stage::Filed {
+        return Ok(TakenBack::TooLate);
+    }
+    let refused: Vec<String> = {
+        let is_refused = |recipient: &&Recipient| matches!(recipient.fate, Fate::Refused(_));
+        envelope(tx, id)?.recipients.iter().filter(is_refused).map(|recipient| recipient.address.clone()).collect()
+    };
+    let sql = "SELECT draft FROM outbox WHERE id = ?1 AND draft IS NOT NULL";
+    let Some(text) = tx.query_row(sql, [id.0], |row| row.get::<_, String>(0)).optional()? else { return Ok(TakenBack::NoDraft) };
+    let nobody = String::new;
+    let draft = Draft { to: refused.join(", "), cc: nobody(), bcc: nobody(), rfc_message_id, ..read::draft(&text)? };
+    let again = drafts::give_back(tx, &draft, None, Some(run), now)?;
+    tx.execute("DELETE FROM outbox WHERE id = ?1", [id.0])?;
+    Ok(TakenBack::Draft(again, Box::new(draft)))
 }
 
 fn hurry(tx: &Connection, id: OutboxId, now: i64) -> Result<bool> {
@@ -411,6 +461,7 @@ fn refuse(tx: &Connection, id: OutboxId, fates: &Fates, error: &str, run: Option
     tx.execute("UPDATE outbox SET error = ?2 WHERE id = ?1", (id.0, error))?;
     if envelope.recipients.iter().any(|recipient| recipient.fate == Fate::Accepted) {
         step(tx, id, Event::End)?;
+        tx.execute("UPDATE outbox SET error = ?2 WHERE id = ?1", (id.0, refusals(&envelope)))?;
         forget_contents(tx, id, now)?;
         return Ok(RefusedTo::Done);
     }

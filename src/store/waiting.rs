@@ -29,12 +29,15 @@ struct Waiter {
     is_half: bool,
     /// Another row has the same contents.
     is_copy: bool,
+    /// Why its server did not take it.
+    refused: Option<String>,
 }
 
 const COLUMNS: &str = "m.id, b.account, m.since, \
     (SELECT p.mailbox FROM message p WHERE p.after = m.id AND p.wanted_mailbox IS NULL LIMIT 1), \
     EXISTS (SELECT 1 FROM message a WHERE a.id = m.after AND a.state = 0 AND a.wanted_mailbox IS NOT NULL), \
-    m.state = 0 AND EXISTS (SELECT 1 FROM message o WHERE o.content = m.content AND o.id <> m.id)";
+    m.state = 0 AND EXISTS (SELECT 1 FROM message o WHERE o.content = m.content AND o.id <> m.id), \
+    (SELECT r.why FROM refusal r WHERE r.message = m.id)";
 
 fn read_waiter(row: &Row<'_>) -> rusqlite::Result<Waiter> {
     let at = |n: usize| PLACED_COLUMNS + n;
@@ -46,6 +49,7 @@ fn read_waiter(row: &Row<'_>) -> rusqlite::Result<Waiter> {
         source: row.get::<_, Option<i64>>(at(3))?.map(MailboxId),
         is_half: row.get(at(4))?,
         is_copy: row.get(at(5))?,
+        refused: row.get(at(6))?,
     })
 }
 
@@ -90,21 +94,23 @@ impl Waiter {
 impl Reader {
     /// Everything that waits, by account, and what came to nothing. Reads every waiting row: not for the UI thread.
     pub fn waits(&self) -> Result<Waits> {
-        let mut groups: BTreeMap<(AccountId, Wait), (usize, Option<i64>, MessageId)> = BTreeMap::new();
+        type Known = (usize, Option<i64>, MessageId, Option<String>);
+        let mut groups: BTreeMap<(AccountId, Wait), Known> = BTreeMap::new();
         each(self.db(), |waiter| {
             for (wait, _) in waiter.waits() {
-                let group = groups.entry((waiter.account, wait)).or_insert((0, None, waiter.id));
+                let group = groups.entry((waiter.account, wait)).or_insert((0, None, waiter.id, None));
                 group.0 += 1;
                 group.1 = [group.1, waiter.since].into_iter().flatten().min();
+                group.3 = waiter.refused.clone().or_else(|| group.3.take());
             }
         })?;
-        let groups = groups.into_iter().map(|((account, wait), (count, since, first))| {
+        let groups = groups.into_iter().map(|((account, wait), (count, since, first, refused))| {
             let target = match wait {
                 Wait::Move(to) | Wait::Copy(to) | Wait::Put(to) => self.target(to)?,
                 Wait::Flags { .. } | Wait::Delete | Wait::Answer => None,
             };
             let subject = if count == 1 { self.subject(first)? } else { None };
-            Ok(WaitingGroup { account, wait, target, count, since, subject })
+            Ok(WaitingGroup { account, wait, target, count, since, subject, refused })
         });
         let mut groups = groups.collect::<Result<Vec<_>>>()?;
         groups.sort_by_key(|group| (group.account, group.since));

@@ -28,7 +28,7 @@ use text::Text;
 
 pub use draw::{draw, preview_lines, top};
 pub use edit::edited;
-pub use keys::{act, click, interrupt, key, paste, wheel};
+pub use keys::{act, click, drag, interrupt, key, paste, wheel};
 pub use open::{begin, begin_with, is_mailto, leave_all, left, opened, start_in_drafts};
 pub use places::{Places, places};
 pub use send::{attached, clock, failed, give, is_blocked, later, queued, recipients, saved, unsend};
@@ -60,6 +60,8 @@ pub struct Composers {
     expecting: bool,
     /// How many drafts of a Drafts mailbox were asked for.
     continuing: u32,
+    /// Message-IDs of what was discarded on its way to the outbox and is being taken back.
+    unwanted: Vec<String>,
     /// Of the last question for addresses.
     serial: u64,
 }
@@ -79,6 +81,8 @@ pub struct Composer {
     save: Save,
     /// Given to the outbox; closes when that is said.
     sending: bool,
+    /// Discarded meanwhile: taken back from the outbox, it goes.
+    unwanted: bool,
     /// Files on their way in.
     attaching: u32,
     /// The text is with the user's editor.
@@ -127,6 +131,7 @@ impl Composer {
             popup: None,
             save: Save::default(),
             sending: false,
+            unwanted: false,
             attaching: 0,
             editing: false,
             offered: None,

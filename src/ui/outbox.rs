@@ -22,6 +22,10 @@ pub fn changed(model: &mut Model, items: Arc<[OutItem]>, out: &mut Out) {
         match item.stage {
             // At the start it is old news.
             _ if was.is_none() => {}
+            Stage::Accepted | Stage::Filed if is_refused_for_some(item) => {
+                let text = format!("Sent: {subject}, but it was refused for {} (w)", why(item));
+                model.status.failed(text, out.now);
+            }
             Stage::Accepted | Stage::Filed if !matches!(was, Some(Stage::Accepted | Stage::Filed)) => {
                 model.status.say(format!("Sent: {subject}"), out.now);
             }
@@ -36,21 +40,38 @@ pub fn changed(model: &mut Model, items: Arc<[OutItem]>, out: &mut Out) {
 
 /// Those that are still of interest.
 pub fn shown(model: &Model) -> impl Iterator<Item = &OutItem> {
-    model.outbox.iter().filter(|item| item.stage != Stage::Filed)
+    model.outbox.iter().filter(|item| item.stage != Stage::Filed || is_refused_for_some(item))
+}
+
+/// It is with its other recipients; the user is to know until x.
+pub fn is_refused_for_some(item: &OutItem) -> bool {
+    item.stage == Stage::Filed && refused(item).next().is_some()
+}
+
+/// For whom it was refused, with the server's words.
+fn refused(item: &OutItem) -> impl Iterator<Item = (&str, &str)> {
+    item.recipients.iter().filter_map(|to| match &to.fate {
+        Fate::Refused(words) => Some((to.address.as_str(), words.as_str())),
+        _ => None,
+    })
+}
+
+fn is_wrong(item: &OutItem) -> bool {
+    matches!(item.stage, Stage::Refused | Stage::Unknown)
 }
 
 /// "outbox 1", or nothing.
 pub fn badge(model: &Model) -> Option<(String, Token)> {
     let count = shown(model).count();
-    let wrong = shown(model).any(|item| matches!(item.stage, Stage::Refused | Stage::Unknown));
+    let wrong = shown(model).any(|item| is_wrong(item) || is_refused_for_some(item));
     (count > 0).then(|| (format!("outbox {count}"), if wrong { Token::Failed } else { Token::Dim }))
 }
 
 /// What stays when the program is left.
 pub fn farewell(model: &Model) -> Option<String> {
-    let waits = |item: &&OutItem| !matches!(item.stage, Stage::Accepted | Stage::Refused | Stage::Unknown);
+    let waits = |item: &&OutItem| !is_wrong(item) && !matches!(item.stage, Stage::Accepted | Stage::Filed);
     let waiting = shown(model).filter(waits).count();
-    let wrong = shown(model).filter(|item| matches!(item.stage, Stage::Refused | Stage::Unknown)).count();
+    let wrong = shown(model).filter(|item| is_wrong(item)).count();
     let mut parts = Vec::new();
     if waiting > 0 {
         parts.push(format!("{} in the outbox: sent when due, at the next start or by `postrider sync`", messages(waiting)));
@@ -68,7 +89,7 @@ fn messages(count: usize) -> String {
 /// The subject for a line.
 pub fn subject(item: &OutItem) -> String {
     let clean = DisplayText::capped(&item.subject, 60).into_string();
-    if clean.trim().is_empty() { "(no subject)".to_owned() } else { format!("\"{}\"", clean.trim()) }
+    if clean.trim().is_empty() { "(no subject)".to_owned() } else { format!("“{}”", clean.trim()) }
 }
 
 /// "Ada, bob@x.org and 3 more".
@@ -79,10 +100,7 @@ pub fn recipients(item: &OutItem) -> String {
 }
 
 fn why(item: &OutItem) -> String {
-    let refused = item.recipients.iter().find_map(|to| match &to.fate {
-        Fate::Refused(words) => Some(words.clone()),
-        _ => None,
-    });
+    let refused = refused(item).next().map(|(_, words)| words.to_owned());
     let text = item.error.clone().or(refused).unwrap_or_else(|| "the server does not take it".to_owned());
     DisplayText::capped(text.trim(), 200).into_string()
 }
@@ -101,6 +119,7 @@ pub fn state(item: &OutItem, now: &Now) -> (String, Token) {
         },
         Stage::Sending | Stage::HandingOver => ("sending".to_owned(), Token::Accent),
         Stage::Accepted => ("sent; its copy in Sent is still to be made".to_owned(), Token::Done),
+        Stage::Filed if is_refused_for_some(item) => (format!("sent, but refused for {}", why(item)), Token::Failed),
         Stage::Filed => ("sent".to_owned(), Token::Done),
         Stage::Refused => (format!("refused: {}", why(item)), Token::Failed),
         Stage::Unknown => ("answer unknown: look in Sent before sending again".to_owned(), Token::Failed),

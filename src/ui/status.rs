@@ -11,6 +11,7 @@ use super::action::{Action, Context};
 use super::event::Now;
 use super::format::{count, cut, width};
 use super::model::Model;
+use super::overlay::messages::wrap;
 use super::overlay::prompt::Purpose;
 use super::overlay::{Overlay, put};
 use super::theme::{Theme, Token};
@@ -171,8 +172,8 @@ fn right(model: &Model, columns: u16) -> (String, Token) {
     (parts.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join("   "), token)
 }
 
-/// Draws the status row; a prompt takes the left of it.
-pub fn draw(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
+/// Draws the status row. What of a notice does not fit is given back, where there is a row below for it.
+pub fn draw(model: &Model, theme: &Theme, place: Rect, below: Option<Rect>, buf: &mut Buffer) -> Option<String> {
     let (right, token) = right(model, place.width);
     let room = place.width as usize;
     let right = cut(&right, room / 2).into_owned();
@@ -184,9 +185,9 @@ pub fn draw(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
     let marks = marked_words(model);
     if let Some(words) = marks {
         put(buf, place.x, place.y, &words, left_room, theme.style(Token::Marked));
-        return;
+        return None;
     }
-    let Some(notice) = &model.status.notice else { return };
+    let notice = model.status.notice.as_ref()?;
     let (sign, token) = match notice.tone {
         Tone::Plain => ("", Token::Text),
         Tone::Done => ("✓ ", Token::Done),
@@ -203,8 +204,26 @@ pub fn draw(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
     let text_room = left_room.saturating_sub(used as usize + width(&undo));
     let token = if notice.tone == Tone::Failed { Token::Failed } else { Token::Text };
     let text = format!("{}{times}", notice.text);
+    if below.is_some() && width(&text) > text_room {
+        let room = left_room.saturating_sub(used as usize);
+        let first = wrap(&text, room).swap_remove(0);
+        put(buf, place.x + used, place.y, &first, room, theme.style(token));
+        return Some(text.get(first.len()..).unwrap_or_default().trim_start().to_owned()).filter(|rest| !rest.is_empty());
+    }
     let more = put(buf, place.x + used, place.y, &text, text_room, theme.style(token));
     put(buf, place.x + used + more, place.y, &undo, left_room.saturating_sub((used + more) as usize), theme.style(Token::Dim));
+    None
+}
+
+/// The rest of a notice, in the row of the hints; where even that is too short, it says where all of it is.
+pub fn draw_rest(model: &Model, theme: &Theme, place: Rect, rest: &str, buf: &mut Buffer) {
+    const WHERE: &str = " :messages";
+    let room = usize::from(place.width);
+    let failed = model.status.notice.as_ref().is_some_and(|notice| notice.tone == Tone::Failed);
+    let style = theme.style(if failed { Token::Failed } else { Token::Text });
+    let (cells, hint) = if width(rest) > room { (room.saturating_sub(width(WHERE)), WHERE) } else { (room, "") };
+    let used = put(buf, place.x, place.y, rest, cells, style);
+    put(buf, place.x + used, place.y, hint, width(hint), theme.style(Token::Dim));
 }
 
 /// "archives", "trashes".
@@ -299,7 +318,12 @@ pub fn hints(model: &Model, room: usize) -> Vec<(String, &'static str, Action)> 
         Some(Overlay::Prompt(it)) => Some(&it.purpose),
         _ => None,
     };
+    let cancels = match model.overlays.last() {
+        Some(Overlay::Tasks(it)) => it.cancel_words(model),
+        _ => None,
+    };
     let words = |action: Action| match action {
+        Action::CancelTask => cancels.unwrap_or(action.spec().hint),
         Action::Accept if matches!(prompt, Some(Purpose::SendLater(_))) => "send then",
         Action::Accept if form => "test and save",
         Action::Accept | Action::Cancel if review.is_some() => review_words(action, review == Some(true)),
@@ -307,10 +331,9 @@ pub fn hints(model: &Model, room: usize) -> Vec<(String, &'static str, Action)> 
         action => action.spec().hint,
     };
     let completes = prompt.is_none_or(|purpose| matches!(purpose, Purpose::Search { .. }));
-    let has_tasks = matches!(model.overlays.last(), Some(Overlay::Tasks(_)));
     let works = |action: &&Action| match action {
         Action::Complete => completes,
-        Action::CancelTask => has_tasks,
+        Action::CancelTask => cancels.is_some(),
         // Enter says the same.
         Action::Cancel => review != Some(true),
         _ => true,

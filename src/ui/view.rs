@@ -34,10 +34,10 @@ pub fn view(model: &Model, theme: &Theme, now: &Now, buf: &mut Buffer) -> Drawn 
     }
     let text_cursor = layout.preview.and_then(|place| preview::draw::draw(model, theme, now, place, buf));
     let composer_cursor = layout.composer.and_then(|place| composer::draw(model, theme, place, buf));
-    if let Some(place) = layout.status {
-        status::draw(model, theme, place, buf);
-    }
-    if let Some(place) = layout.hints {
+    let more = layout.status.and_then(|place| status::draw(model, theme, place, layout.hints, buf));
+    if let Some((place, rest)) = layout.hints.zip(more) {
+        status::draw_rest(model, theme, place, &rest, buf);
+    } else if let Some(place) = layout.hints {
         status::draw_hints(model, theme, place, buf);
     }
     let overlay_cursor = overlay::draw(model, theme, now, area, buf);

@@ -205,6 +205,7 @@ impl Core {
         inner.state.unresolved = true;
         inner.state.dirty = true;
         inner.state.push_not_before = 0;
+        inner.state.refused_again = Some(0);
         inner.state.keep_due = !self.common.headers_only;
         inner.state.index_due = true;
         inner.open_on_a = None;
@@ -392,6 +393,8 @@ impl Core {
             inner.state.list_due = true;
             inner.state.dirty = true;
             inner.state.push_not_before = 0;
+            inner.state.refused_again = Some(0);
+            inner.state.refused_now = true;
             inner.state.keep_stopped = false;
             inner.state.keep_due = !self.common.headers_only;
             for progress in &mut inner.state.mailboxes {

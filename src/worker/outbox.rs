@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+pub use self::choose::wait_after;
 use self::choose::{Brakes, Choice, choose};
 pub use self::desk::Desk;
 pub use self::filing::Filing;

@@ -268,6 +268,10 @@ pub struct State {
     pub dirty: bool,
     /// The server said "not now".
     pub push_not_before: u64,
+    /// When what it refused to take is asked again; None: nothing is.
+    pub refused_again: Option<u64>,
+    /// The user wants that tried now.
+    pub refused_now: bool,
     pub wanted: VecDeque<Wanted>,
     pub ahead: VecDeque<Wanted>,
     /// Raw messages under way.
@@ -306,7 +310,7 @@ impl State {
     /// The earliest time at which a step becomes possible that is not now.
     pub fn next_time(&self) -> Option<u64> {
         let waits = self.mailboxes.iter().flat_map(|m| [Some(m.not_before), m.walk_at, m.top_due.then_some(m.top_not_before)]).flatten();
-        waits.chain([self.push_not_before]).filter(|at| *at > self.now).min()
+        waits.chain([self.push_not_before]).chain(self.refused_again).filter(|at| *at > self.now).min()
     }
 }
 
@@ -359,7 +363,8 @@ fn resolve(state: &State) -> Option<Step> {
 }
 
 fn push(state: &State) -> Option<Step> {
-    (state.dirty && !state.unresolved && state.push_not_before <= state.now).then_some(Step::Push)
+    let is_due = state.dirty || state.refused_again.is_some_and(|at| at <= state.now);
+    (is_due && !state.unresolved && state.push_not_before <= state.now).then_some(Step::Push)
 }
 
 fn bodies(state: &State) -> Option<Step> {

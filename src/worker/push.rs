@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::core::Core;
+use super::outbox::wait_after;
 use super::step::{self, StepError, add, parse};
 use crate::mail::server::{Moved, NewMessage, Window};
 use crate::mail::{Flags, Key, MailboxId};
@@ -22,6 +23,7 @@ type Result<T, E = StepError> = std::result::Result<T, E>;
 /// Pushes the next thing that waits.
 pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     core.lock().state.dirty = false;
+    ask_again(core).await?;
     let next = core.common.writer.next_push(core.account, LIMIT).await;
     let Some(push) = next.inspect_err(|_| core.lock().state.dirty = true)? else { return Ok(()) };
     guard(core, &push, true);
@@ -96,15 +98,12 @@ fn count(push: &Push) -> usize {
 /// What an error means for the push.
 async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
     match error {
+        // no server has it, so there is nothing that it could be put back to
+        RemoteError::Rejected(why) | RemoteError::NotNow(why) if is_kept_here(core, &push) => refused_append(core, push, why).await,
         RemoteError::Rejected(why) => {
             let what = refused_sentence(core, &push);
-            let next = match push.kind {
-                // no server has it, so there is nothing that it could be put back to
-                PushKind::Append { .. } => "It is kept here, and tried again once you move or mark it.",
-                _ => "It was put back as the server has it.",
-            };
             finish(core, push, PushEnd::Refused).await?;
-            tell(core, what, why, next).await
+            tell(core, what, why, "It was put back as the server has it.").await
         }
         // "no" to some of many: what of it was done is looked up before it is asked again
         RemoteError::NotNow(_) if matches!(push.kind, PushKind::Flags { .. }) => {
@@ -137,6 +136,48 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
 pub(super) async fn tell(core: &Core, what: String, why: String, next: &str) -> Result<()> {
     core.common.writer.note_mishap(core.account, what.clone(), why.clone()).await?;
     core.common.out.failed(what, why, next).await;
+    Ok(())
+}
+
+/// A message that is added to a mailbox and whose bytes are here.
+fn is_kept_here(core: &Core, push: &Push) -> bool {
+    matches!(&push.kind, PushKind::Append { id, .. } if !core.lock().bringing.contains(id))
+}
+
+/// The message is asked for again by itself, ever more rarely; other pushes do not wait for it.
+async fn refused_append(core: &Core, push: Push, why: String) -> Result<()> {
+    note_own_change(core, &push);
+    let what = refused_sentence(core, &push);
+    let (now, seed) = (core.common.clock.wall(), core.common.seed);
+    let wait = move |times| wait_after(times, seed);
+    let (times, changed) = core.common.writer.refused_append(push, why.clone(), now, wait).await?;
+    core.common.out.changed(core.account, changed).await;
+    if times > 0 {
+        let at = core.common.clock.mono() + u64::try_from(wait(times)).unwrap_or_default() * 1_000;
+        let state = &mut core.lock().state;
+        state.refused_again = Some(state.refused_again.map_or(at, |other| other.min(at)));
+    }
+    // said once; the tasks view goes on showing it
+    if times <= 1 {
+        core.common.out.failed(what, why, "It is kept here and tried again by itself (w shows it).").await;
+    }
+    Ok(())
+}
+
+/// What was refused and whose time has come may be pushed again.
+async fn ask_again(core: &Core) -> Result<()> {
+    let all = {
+        let state = &mut core.lock().state;
+        if state.refused_again.is_none_or(|at| at > core.common.clock.mono()) {
+            return Ok(());
+        }
+        std::mem::take(&mut state.refused_now)
+    };
+    let now = core.common.clock.wall();
+    let (next, changed) = core.common.writer.release_refused(core.account, now, all).await?;
+    let seconds = next.and_then(|next| u64::try_from((next - now).max(1)).ok());
+    core.lock().state.refused_again = seconds.map(|seconds| core.common.clock.mono() + seconds * 1_000);
+    core.common.out.changed(core.account, changed).await;
     Ok(())
 }
 

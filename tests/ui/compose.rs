@@ -101,6 +101,7 @@ pub fn item(id: i64, stage: Stage, subject: &str) -> OutItem {
         attempts: 0,
         error: None,
         has_draft: true,
+        continues: None,
     }
 }
 
@@ -492,7 +493,7 @@ fn discarding_says_how_to_undo_and_asks_nothing() {
     app.text("words");
     app.keys("ctrl-x k");
     assert!(app.requests.iter().any(|request| matches!(request, Request::DiscardDraft { id: DraftId(1), .. })));
-    assert!(app.screen().contains("Thrown away: \"Re: Racks\"   u undo"), "{}", app.screen());
+    assert!(app.screen().contains("Thrown away: “Re: Racks”   u undo"), "{}", app.screen());
 }
 
 #[test]

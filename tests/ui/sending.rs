@@ -6,6 +6,8 @@ use std::time::Duration;
 use postrider::mail::outgoing::{Fate, Recipient};
 use postrider::mail::{Attachment, Draft, DraftId, FileId, OutItem, OutboxId, Stage};
 use postrider::ui::action::Context;
+use postrider::ui::event::Effect;
+use postrider::ui::input::MouseKind;
 use postrider::ui::outbox;
 use postrider::worker::{Opening, Request, WorkerEvent};
 
@@ -26,9 +28,9 @@ fn a_message_that_lacks_nothing_goes_without_a_question_and_once() {
     assert!(notice(&app).contains("on its way"), "{}", notice(&app));
     tell(&mut app, WorkerEvent::Queued { draft: DraftId(1), item: item(7, Stage::Held, "Re: Racks") });
     assert_eq!(app.model.context(), Context::List);
-    assert!(app.screen().contains("Sending \"Re: Racks\" in 10 s   u undo"), "{}", app.screen());
+    assert!(app.screen().contains("Sending “Re: Racks” in 10 s   u undo"), "{}", app.screen());
     app.pass(Duration::from_millis(9_900));
-    assert!(app.screen().contains("Sending \"Re: Racks\" in 10 s   u undo"), "as long as undo helps, and drawn once: {}", app.screen());
+    assert!(app.screen().contains("Sending “Re: Racks” in 10 s   u undo"), "as long as undo helps, and drawn once: {}", app.screen());
     app.pass(Duration::from_millis(200));
     assert!(!app.screen().contains("Sending"), "{}", app.screen());
     let (sent, at) = sends(&app).remove(0);
@@ -118,7 +120,7 @@ fn the_outbox_is_told_in_words_and_worked_by_key() {
     assert!(app.screen().contains("outbox 4"), "{}", app.screen());
     app.keys("g $");
     let screen = app.screen();
-    for words in ["\"Plan\"", "at 21:20", "refused: 550 no such ", "answer unknown: look in Sent", "sending"] {
+    for words in ["“Plan”", "at 21:20", "refused: 550 no such ", "answer unknown: look in Sent", "sending"] {
         assert!(screen.contains(words), "{words}\n{screen}");
     }
     assert!(!screen.contains("Done") && !screen.contains('\x1b'));
@@ -164,14 +166,14 @@ fn what_became_of_a_message_is_said_once() {
     outbox(&mut app, vec![item(1, Stage::Sending, "Plan")]);
     assert!(notice(&app).is_empty());
     outbox(&mut app, vec![item(1, Stage::Accepted, "Plan")]);
-    assert_eq!(notice(&app), "Sent: \"Plan\"");
+    assert_eq!(notice(&app), "Sent: “Plan”");
     app.model.status.notice = None;
     outbox(&mut app, vec![item(1, Stage::Filed, "Plan")]);
     assert!(notice(&app).is_empty());
     let failed = OutItem { error: Some("550 no".into()), ..item(2, Stage::Refused, "Other") };
     outbox(&mut app, vec![item(2, Stage::Sending, "Other")]);
     outbox(&mut app, vec![failed]);
-    assert!(notice(&app).starts_with("Not sent: \"Other\": 550 no"));
+    assert!(notice(&app).starts_with("Not sent: “Other”: 550 no"));
 }
 
 #[test]
@@ -254,4 +256,161 @@ fn the_measure_is_72_and_centred_where_there_is_room() {
     let line = screen.lines().find(|line| line.trim_start().starts_with("word word")).unwrap();
     let (left, width) = (line.len() - line.trim_start().len(), line.trim().len());
     assert!((20..28).contains(&left) && (66..=72).contains(&width), "{left} {width}");
+}
+
+/// Sent to bob, refused for adda.
+fn partly(id: i64, subject: &str) -> OutItem {
+    let to = |address: &str, fate| Recipient { address: address.into(), fate };
+    let recipients = vec![to("bob@x.org", Fate::Accepted), to("adda@x.org", Fate::Refused("550 no such user".into()))];
+    OutItem { recipients, error: Some("adda@x.org: 550 no such user".into()), has_draft: true, ..item(id, Stage::Filed, subject) }
+}
+
+#[test]
+fn a_refusal_for_one_of_several_is_shown_until_it_is_dismissed() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "Racks")]);
+    outbox(&mut app, vec![item(1, Stage::Sending, "Plan")]);
+    outbox(&mut app, vec![partly(1, "Plan")]);
+    assert!(notice(&app).contains("refused for adda@x.org: 550 no such user"), "{}", notice(&app));
+    app.pass(Duration::from_secs(60));
+    assert!(app.screen().contains("outbox 1"), "{}", app.screen());
+    assert_eq!(outbox::farewell(&app.model), None, "it was sent");
+    app.keys("w");
+    let screen = app.screen();
+    assert!(screen.contains("sent, but refused for adda@x.org: 550 no such user") && screen.contains("x dismiss"), "{screen}");
+    app.keys("s");
+    assert!(!app.requests.iter().any(|request| matches!(request, Request::SendNow { .. })));
+    app.keys("x");
+    assert!(matches!(app.requests.last(), Some(Request::DropOutgoing { id: OutboxId(1) })), "once is enough: nothing is lost");
+    outbox(&mut app, vec![]);
+    assert!(!app.screen().contains("outbox 1"), "{}", app.screen());
+    outbox(&mut app, vec![partly(2, "Plan")]);
+    app.keys("u");
+    assert!(matches!(app.requests.last(), Some(Request::Unsend { id: OutboxId(2) })));
+}
+
+#[test]
+fn the_tasks_view_says_what_x_does_to_the_row_and_keeps_recipients_at_40_columns() {
+    for (columns, size) in [(120, (120, 40)), (40, (40, 20))] {
+        let mut app = App::new(size, vec![mail("Priya", "Racks")]);
+        app.keys("w");
+        assert!(!app.screen().contains("cancel task") && !app.screen().contains("x drop"), "{columns}: {}", app.screen());
+        let mut held = item(1, Stage::Held, "Plan");
+        held.recipients = vec![Recipient { address: "bob@x.org".into(), fate: Fate::Pending }];
+        outbox(&mut app, vec![held, partly(2, "Racks")]);
+        let footer = |app: &App| app.screen().lines().last().unwrap().to_owned();
+        assert!(app.screen().contains("to bob@x.org") && footer(&app).contains("x drop message"), "{}", app.screen());
+        app.keys("j");
+        assert!(footer(&app).contains("x dismiss"), "{}", app.screen());
+        app.keys("k s");
+        assert!(matches!(app.requests.last(), Some(Request::SendNow { id: OutboxId(1) })));
+    }
+}
+
+#[test]
+fn what_is_discarded_on_its_way_to_the_outbox_is_taken_back_and_thrown_away() {
+    let named = |id: &str| Draft { rfc_message_id: id.into(), ..reply() };
+    let begin = || {
+        let mut app = App::new((80, 24), vec![mail("Priya", "Racks")]);
+        app.keys("r");
+        open(&mut app, 1, named("m@x"));
+        app.text("Yes.");
+        app.keys("ctrl-x s ctrl-x k");
+        assert!(!app.requests.iter().any(|request| matches!(request, Request::DiscardDraft { .. })), "the outbox may have it");
+        app
+    };
+    let discarded = |app: &App| {
+        let discard = |request: &Request| match request {
+            Request::DiscardDraft { id, draft } => Some((*id, draft.text.clone())),
+            _ => None,
+        };
+        app.requests.iter().filter_map(discard).collect::<Vec<_>>()
+    };
+    let mut app = begin();
+    tell(&mut app, WorkerEvent::Queued { draft: DraftId(1), item: item(7, Stage::Held, "Re: Racks") });
+    assert!(matches!(app.requests.last(), Some(Request::Unsend { id: OutboxId(7) })));
+    let (sent, _) = sends(&app).remove(0);
+    open_as(&mut app, 2, sent.clone(), Opening::Unsent);
+    assert_eq!(discarded(&app), [(DraftId(2), sent.text)]);
+    assert!(app.model.composers.open.is_empty() && app.screen().contains("Thrown away, not sent: “Re: Racks”"), "{}", app.screen());
+    assert!(app.screen().contains("u undo"), "it is not lost: {}", app.screen());
+    // the outbox could not take it: nothing has to be taken back
+    let mut app = begin();
+    tell(&mut app, WorkerEvent::DraftFailed { draft: DraftId(1), why: "no way to send".into() });
+    assert_eq!(discarded(&app).len(), 1);
+    // the server was faster: that is said
+    let mut app = begin();
+    tell(&mut app, WorkerEvent::Queued { draft: DraftId(1), item: item(7, Stage::Sending, "Re: Racks") });
+    let (what, why) = ("“Re: Racks” can't be taken back".to_owned(), "the server has it, or may have it".to_owned());
+    tell(&mut app, WorkerEvent::Failed { what, why, next: String::new() });
+    assert!(discarded(&app).is_empty() && notice(&app).contains("can't be taken back"), "{}", notice(&app));
+}
+
+#[test]
+fn a_quote_that_is_too_long_for_the_screen_goes_on_behind_its_sign() {
+    let mut app = App::new((40, 20), vec![mail("Priya", "Racks")]);
+    app.keys("r");
+    let text = "\n> Can we meet on Friday at the quay, or is that too early?\n".to_owned();
+    open(&mut app, 1, Draft { text, ..reply() });
+    let screen = app.screen();
+    let quoted: Vec<&str> = screen.lines().filter(|line| line.contains("meet") || line.contains("early")).collect();
+    assert_eq!(quoted, ["> Can we meet on Friday at the quay, or", "> is that too early?"], "{screen}");
+    // places and what is typed there agree
+    app.click(2, 4);
+    app.text("X");
+    assert!(app.screen().contains("> Xis that"), "{}", app.screen());
+    app.keys("ctrl-e");
+    app.text("Y");
+    assert!(app.screen().contains("early?Y"), "{}", app.screen());
+    app.mouse(MouseKind::Down, 2, 3);
+    app.mouse(MouseKind::Drag, 5, 3);
+    app.keys("alt-w");
+    let copied = app.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    assert_eq!(copied.as_deref(), Some("Can"), "the pointer selects");
+}
+
+#[test]
+fn a_long_notice_goes_on_in_the_row_below_and_says_where_all_of_it_is() {
+    let mut app = App::new((40, 20), vec![mail("Priya", "Racks")]);
+    let tell_failed = |app: &mut App, why: &str| {
+        let (what, next) = ("“Plan” was not sent".to_owned(), String::new());
+        tell(app, WorkerEvent::Failed { what, why: why.to_owned(), next });
+    };
+    tell_failed(&mut app, "550 no such user here");
+    let screen = app.screen();
+    let rows: Vec<&str> = screen.lines().rev().take(2).collect();
+    assert_eq!((rows[1], rows[0]), ("✗ “Plan” was not sent: 550 no such", "user here"), "{screen}");
+    tell_failed(&mut app, &"words and more words of a server ".repeat(4));
+    assert!(app.screen().lines().last().unwrap().ends_with(":messages"), "{}", app.screen());
+    app.pass(Duration::from_secs(60));
+    assert!(app.screen().lines().last().unwrap().contains("open"), "the hints are back: {}", app.screen());
+}
+
+#[test]
+fn a_path_typed_behind_the_home_folder_begins_anew_on_the_screen() {
+    let mut app = replying((80, 24));
+    app.keys("ctrl-x a");
+    app.text("/tmp/plan.pdf");
+    assert!(app.screen().contains("attach: /tmp/plan.pdf"), "{}", app.screen());
+}
+
+#[test]
+fn a_draft_that_waits_in_the_outbox_has_its_sign_in_drafts() {
+    let mut app = App::new((120, 40), vec![]);
+    app.store("Drafts", 50, &mail("Ada", "Minutes"));
+    let id = {
+        app.keys("g d");
+        app.model.list.cursor().unwrap()
+    };
+    let flags = postrider::mail::Flags::bits(postrider::mail::FlagBits::DRAFT);
+    let change = postrider::mail::Change::Flags { ids: vec![id], add: flags, remove: Default::default() };
+    app.writer.apply(change, String::new()).wait().unwrap();
+    app.changed("Drafts");
+    app.model.list.stale.insert(id);
+    app.settle();
+    assert!(app.screen().contains("✎"), "{}", app.screen());
+    outbox(&mut app, vec![OutItem { continues: Some(id), ..item(1, Stage::Held, "Minutes") }]);
+    assert!(app.screen().contains("⇡") && !app.screen().contains("✎"), "{}", app.screen());
 }

@@ -15,6 +15,8 @@ pub struct Original {
     /// Where the message was delivered, beside what To and Cc say.
     delivered: Vec<Address>,
     list_post: Vec<Address>,
+    /// Mail-Followup-To (draft-ietf-drums-mail-followup-to): where the sender wants answers to all.
+    followup: Vec<Address>,
 }
 
 /// Fields in which servers note the address that a message came in by.
@@ -32,6 +34,8 @@ impl Original {
                 found.to.extend(readable(&field));
             } else if field.is("Cc") {
                 found.cc.extend(readable(&field));
+            } else if field.is("Mail-Followup-To") {
+                found.followup.extend(readable(&field));
             } else if field.is("List-Post") {
                 found.list_post.extend(list_post(&field.value()));
             } else if DELIVERED.iter().any(|name| field.is(name)) {
@@ -87,8 +91,12 @@ fn reply_address(original: &Original, me: &[Identity]) -> Vec<Address> {
     if wanted.iter().any(|one| !is_own(one, me)) || original.from.is_empty() { wanted } else { unique(original.from.iter(), &[], &[]) }
 }
 
-/// To: the sender; Cc: all others, each once and without us.
+/// To: the sender; Cc: all others, each once and without us. Where the sender named those who are to get the answers, To is they.
 pub fn all(original: &Original, me: &[Identity]) -> (Vec<Address>, Vec<Address>) {
+    let followup = unique(original.followup.iter(), me, &[]);
+    if !followup.is_empty() && !is_from_me(original, me) {
+        return (followup, Vec::new());
+    }
     let to = sender(original, me);
     let others = if is_from_me(original, me) { original.cc.iter().chain([].iter()) } else { original.to.iter().chain(original.cc.iter()) };
     let cc = unique(others, me, &to);

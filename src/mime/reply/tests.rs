@@ -48,6 +48,9 @@ fn an_answer_to_all_names_everybody_once() {
 const RECIPIENTS: &[(&str, &str, &str)] = &[
     ("From: a@x.example\nTo: ada@work.example\n", "a@x.example", ""),
     ("From: a@x.example\nReply-To: r@x.example\nTo: ada@work.example\n", "r@x.example", ""),
+    ("From: a@x.example\nTo: l@x.example\nCc: c@x.example\nMail-Followup-To: l@x.example, ada@work.example\n", "l@x.example", ""),
+    ("From: a@x.example\nTo: b@x.example\nMail-Followup-To: ada@work.example\n", "a@x.example", "b@x.example"),
+    ("From: a@x.example\nTo: b@x.example\nMail-Followup-To: nonsense\n", "a@x.example", "b@x.example"),
     ("From: a@x.example\nReply-To: r@x.example\nTo: ada@work.example, a@x.example\n", "r@x.example", "a@x.example"),
     ("From: a@x.example\nReply-To: r@x.example, s@x.example\nTo: r@x.example\n", "r@x.example, s@x.example", ""),
     ("From: a@x.example\nReply-To: ada@work.example\nTo: b@x.example\n", "a@x.example", "b@x.example"),

@@ -1,4 +1,4 @@
-//! Reading the outbox: rows as lists show them, and whole messages. Done ones are only found by id.
+//! Reading the outbox: rows as lists show them, and whole messages. Those that are done for everybody are only found by id.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -7,12 +7,13 @@ use crate::mail::outgoing::Fate;
 use crate::mail::{Draft, MessageId, OutItem, OutboxId, SmtpEnvelope, Stage};
 use crate::store::{KeptCopy, Own, Result, StoreError};
 
-const ITEM: &str = "id, account, stage, subject, envelope, not_before, attempts, error, draft IS NOT NULL";
+const ITEM: &str = "id, account, stage, subject, envelope, not_before, attempts, error, draft IS NOT NULL, \
+     json_extract(kept, '$.message')";
 
 impl Own {
-    /// Everything in the outbox, oldest first.
+    /// Everything in the outbox, oldest first; of what is done only what was refused for some.
     pub fn outbox(&self) -> Result<Vec<OutItem>> {
-        let sql = format!("SELECT {ITEM} FROM outbox WHERE stage <> ?1 ORDER BY id");
+        let sql = format!("SELECT {ITEM} FROM outbox WHERE stage <> ?1 OR error IS NOT NULL ORDER BY id");
         let mut statement = self.db().prepare_cached(&sql)?;
         let rows = statement.query_map([Stage::Filed as u8], |row| Ok(read_item(row)))?;
         rows.map(|row| row?).collect()
@@ -61,7 +62,7 @@ pub(super) fn made_from(db: &Connection, copy: &KeptCopy) -> Result<Option<OutIt
     let mut statement = db.prepare_cached("SELECT id, kept FROM outbox WHERE kept IS NOT NULL ORDER BY id")?;
     let rows =
         statement.query_map([], |row| Ok((OutboxId(row.get(0)?), row.get::<_, String>(1)?)))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    let is_it = |text: &str| serde_json::from_str::<KeptCopy>(text).is_ok_and(|kept| kept == *copy);
+    let is_it = |text: &str| serde_json::from_str::<KeptCopy>(text).is_ok_and(|kept| kept.is_same(copy));
     match rows.into_iter().find(|(_, kept)| is_it(kept)) {
         Some((id, _)) => item(db, id),
         None => Ok(None),
@@ -95,6 +96,7 @@ fn read_item(row: &Row<'_>) -> Result<OutItem> {
         attempts: row.get(6)?,
         error: row.get(7)?,
         has_draft: row.get(8)?,
+        continues: row.get::<_, Option<i64>>(9)?.map(MessageId),
     })
 }
 

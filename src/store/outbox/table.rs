@@ -33,7 +33,7 @@ pub(super) enum Event {
     Hurry,
     /// Back into the composer.
     TakeBack,
-    /// The user wants it forgotten.
+    /// The user wants it forgotten; what is done but was refused for some, no longer shown.
     Drop,
 }
 
@@ -81,6 +81,7 @@ const TABLE: &[(Event, Stage, After)] = &[
     (Drop, Held, Gone),
     (Drop, Refused, Gone),
     (Drop, Unknown, Gone),
+    (Drop, Filed, Gone),
 ];
 
 /// Where the event leads from here; None: it can't happen.
@@ -145,7 +146,7 @@ mod tests {
         for stage in [HandingOver, Accepted, Filed, Unknown] {
             assert_eq!(after(stage, TakeBack), None, "{stage:?}");
         }
-        for stage in [HandingOver, Accepted, Sending, Filed] {
+        for stage in [HandingOver, Accepted, Sending] {
             assert_eq!(after(stage, Drop), None, "{stage:?}");
         }
     }

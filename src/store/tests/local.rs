@@ -1,6 +1,6 @@
 //! Messages written here: shown at once, pushed, and an older copy goes only after the newer one is safe.
 
-use super::fixture::{Store, flagged, key, message};
+use super::fixture::{Store, flagged, key, message, seen};
 use crate::mail::{Envelope, MailboxId};
 use crate::mail::{FlagBits, Flags, Listing, MessageId};
 use crate::store::{PushEnd, PushKind, Written};
@@ -136,6 +136,38 @@ fn what_was_written_here_is_known_where_mail_db_was_lost() {
 }
 
 #[test]
+fn what_its_server_does_not_take_is_asked_again_when_its_time_comes_also_after_a_restart() {
+    const NOW: i64 = 1_800_000_000;
+    let store = Store::new();
+    let written = Written { envelope: message(1, "a").envelope, flags: seen(), received: 10, bytes: b"only here".to_vec() };
+    let (id, _) = store.writer.add_written(None, store.archive, written, None).wait().unwrap();
+    let refuse = |store: &Store, now: i64, wait: i64| {
+        let push = store.push().expect("it is asked");
+        store.writer.refused_append(push, "over quota".into(), now, move |_| wait).wait().unwrap().0
+    };
+    let release = |store: &Store, now, all| store.writer.release_refused(store.work, now, all).wait().unwrap().0;
+    assert_eq!(refuse(&store, NOW, 60), 1);
+    assert!(store.push().is_none() && store.is_waiting(id));
+    let told = |store: &Store| store.reader.waits().unwrap().groups.into_iter().find_map(|group| group.refused);
+    assert_eq!(told(&store).as_deref(), Some("over quota"));
+    assert_eq!(release(&store, NOW + 59, false), Some(NOW + 60));
+    assert!(store.push().is_none());
+    let store = store.restart();
+    assert_eq!(release(&store, NOW + 59, false), Some(NOW + 60), "known after a restart");
+    assert_eq!(release(&store, NOW + 60, false), None);
+    assert_eq!(refuse(&store, NOW + 60, 300), 2, "the second in a row");
+    // the user wants it now; and a clock that was set back holds nothing up
+    assert_eq!(release(&store, NOW + 61, true), None);
+    assert_eq!(refuse(&store, NOW + 61, 900), 3);
+    assert_eq!(release(&store, NOW - 86_400, false), None);
+    store.end(store.push().unwrap(), PushEnd::Done(vec![(key(9), Some(key(9)))]));
+    assert_eq!((release(&store, NOW, false), store.push(), store.is_waiting(id)), (None, None, false));
+    assert_eq!(store.shown(store.archive), [id], "once");
+    assert_eq!(told(&store), None);
+    store.check();
+}
+
+#[test]
 fn a_copy_is_found_by_its_name_and_not_taken_for_another() {
     let store = Store::new();
     let id = store.add(store.inbox, &["a"])[0];
@@ -143,8 +175,12 @@ fn a_copy_is_found_by_its_name_and_not_taken_for_another() {
     assert_eq!(store.reader.find_copy(&name).unwrap(), Some(id));
     let elsewhere = crate::store::KeptCopy { message: id.0 + 1000, ..name.clone() };
     assert_eq!(store.reader.find_copy(&elsewhere).unwrap(), Some(id), "by its Message-ID");
-    let changed = crate::store::KeptCopy { size: name.size + 1, ..name };
-    assert_eq!(store.reader.find_copy(&changed).unwrap(), None);
+    let rewritten = crate::store::KeptCopy { size: name.size + 1, received: name.received + 60, ..elsewhere.clone() };
+    assert_eq!(store.reader.find_copy(&rewritten).unwrap(), Some(id), "servers change size and time of arrival");
+    let version = crate::store::KeptCopy { date: name.date.map(|date| date + 1), ..elsewhere };
+    assert_eq!(store.reader.find_copy(&version).unwrap(), None, "another version of the same draft");
+    let undated = crate::store::KeptCopy { date: None, ..rewritten };
+    assert_eq!(store.reader.find_copy(&undated).unwrap(), None, "nothing else tells that it is the same");
     assert_eq!(store.reader.find_rfc_message_id("a@example.org").unwrap(), [id]);
     assert!(store.reader.find_rfc_message_id("b@example.org").unwrap().is_empty());
 }

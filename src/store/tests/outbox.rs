@@ -156,7 +156,58 @@ fn recipients_that_were_put_off_are_left_and_the_others_are_not_asked_again() {
     store.writer.begin_sending(id, NOW + 60).wait().unwrap().unwrap();
     let end = store.writer.refused(id, vec![("carol@example.org".into(), Fate::Refused("550".into()))], "550".into(), false, NOW);
     assert_eq!(end.wait().unwrap(), RefusedTo::Done);
-    assert_eq!((store.stage(id), store.own().outbox().unwrap().len()), (Some(Stage::Filed), 0));
+    let listed = store.own().outbox().unwrap();
+    assert_eq!((listed.len(), listed[0].stage), (1, Stage::Filed), "done, and the refusals are still told");
+    assert_eq!(listed[0].error.as_deref(), Some("carol@example.org: 550; dan@example.org: 550 no"));
+}
+
+/// Sent to bob, refused for adda and carol.
+fn partly_refused(store: &Store) -> OutboxId {
+    let id = store.queue(OutboxNew { draft: Some(store.draft()), ..new(&["bob@example.org", "adda@example.org", "carol@example.org"]) });
+    let no = |address: &str| (address.to_owned(), Fate::Refused("550 no such user".into()));
+    store.accept(id, vec![accepted("bob@example.org"), no("adda@example.org"), no("carol@example.org")]);
+    assert_eq!(store.writer.file_sent(store.copy(id), NOW, NOW).wait().unwrap().0, Some(Stage::Filed));
+    id
+}
+
+#[test]
+fn a_refusal_for_some_outlives_restarts_until_it_is_dismissed() {
+    let store = Store::new();
+    let id = partly_refused(&store);
+    let store = store.restart();
+    store.writer.recover_outbox("work".into(), String::new(), NOW + 90 * 86_400).wait().unwrap();
+    let listed = store.own().outbox().unwrap();
+    assert_eq!(listed.iter().map(|item| (item.id, item.stage)).collect::<Vec<_>>(), [(id, Stage::Filed)]);
+    assert_eq!(listed[0].error.as_deref(), Some("adda@example.org: 550 no such user; carol@example.org: 550 no such user"));
+    assert!(store.writer.begin_sending(id, NOW).wait().unwrap().is_none() && !store.writer.send_now(id, NOW).wait().unwrap());
+    assert_eq!(store.writer.take_back(id, true, NOW).wait().unwrap(), TakenBack::TooLate);
+    assert!(store.writer.drop_outgoing(id).wait().unwrap());
+    assert_eq!(store.own().outbox().unwrap(), []);
+}
+
+#[test]
+fn those_for_whom_it_was_refused_can_be_written_to_again_and_nobody_else_is() {
+    let store = Store::new();
+    let id = partly_refused(&store);
+    let again = store.writer.write_again(id, "new@example.org".into(), NOW).wait().unwrap();
+    let TakenBack::Draft(_, draft) = again else { panic!("{again:?}") };
+    assert_eq!((draft.to.as_str(), draft.bcc.as_str(), draft.subject.as_str()), ("adda@example.org, carol@example.org", "", "Plan"));
+    assert_eq!(draft.rfc_message_id, "new@example.org", "another message");
+    assert_eq!((store.own().outbox().unwrap().len(), store.own().draft_count().unwrap()), (0, 1));
+    assert_eq!(store.writer.write_again(id, String::new(), NOW).wait().unwrap(), TakenBack::Gone);
+    let waiting = store.queue(new(&["bob@example.org"]));
+    assert_eq!(store.writer.write_again(waiting, String::new(), NOW).wait().unwrap(), TakenBack::TooLate);
+}
+
+#[test]
+fn what_is_discarded_before_it_is_in_the_outbox_is_not_sent() {
+    let store = Store::new();
+    let (id, draft) = store.draft();
+    assert!(store.writer.discard_draft(id, draft.clone(), NOW).wait().unwrap());
+    let queued = store.writer.queue(OutboxNew { draft: Some((id, draft.clone())), ..new(&["bob@example.org"]) });
+    assert_eq!(queued.wait().unwrap(), None);
+    assert_eq!(store.own().outbox().unwrap(), []);
+    assert_eq!(store.writer.reopen_draft(id).wait().unwrap().map(|stored| stored.draft), Some(draft), "undo has it");
 }
 
 #[test]

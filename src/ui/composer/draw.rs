@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use super::addresses::{Popup, SHOWN};
 use super::places::{HeaderRow, LABEL, Places, places};
 use super::text::{Place, matches_in};
-use super::wrap::{Segment, cell_at, segment_of, shown as grapheme_shown};
+use super::wrap::{Segment, cell_at, quote_signs, segment_of, shown as grapheme_shown};
 use super::{Composer, send};
 use crate::config::Icons;
 use crate::mail::draft::Field;
@@ -206,7 +206,8 @@ impl Pen<'_> {
         let style = self.theme.style(token);
         let found = self.composer.text.find.as_deref().map_or_else(Vec::new, |wanted| matches_in(line, wanted));
         let stretch = line.get(segment.start..segment.end).unwrap_or_default();
-        let (mut cell, mut column) = (0usize, segment.first);
+        let (mut cell, mut column) = (segment.hang, segment.first);
+        put(buf, area.x, y, quote_signs(line), segment.hang, self.theme.style(Token::Dim));
         for grapheme in stretch.graphemes(true) {
             let (shown, cells) = grapheme_shown(grapheme, cell);
             let room = usize::from(area.width).saturating_sub(cell);
@@ -237,7 +238,7 @@ impl Pen<'_> {
         let y = window.iter().position(|(of, it)| (*of, it.start) == (row, segment.start))?;
         let stretch = line.get(segment.start..segment.end).unwrap_or_default();
         // Blanks at the end of a row can stand out of it; the cursor does not.
-        let x = cell_at(stretch, column.saturating_sub(segment.first)).min(usize::from(area.width.saturating_sub(1)));
+        let x = (segment.hang + cell_at(stretch, column.saturating_sub(segment.first))).min(usize::from(area.width.saturating_sub(1)));
         Some((area.x + u16::try_from(x).ok()?, area.y + u16::try_from(y).ok()?))
     }
 

@@ -27,6 +27,10 @@ pub fn act(model: &mut Model, action: Action, out: &mut Out) {
     let Some(composer) = model.composers.current_mut() else {
         return model.status.say("No draft is on screen", out.now);
     };
+    if composer.sending && action == Action::DiscardDraft {
+        composer.unwanted = true;
+        return model.status.say("It is thrown away as soon as the outbox has let go of it", out.now);
+    }
     if composer.is_away() && !matches!(action, Action::Cancel | Action::SaveDraft) {
         let text = composer.why_away();
         return model.status.say(text, out.now);
@@ -386,6 +390,21 @@ pub fn click(model: &mut Model, mouse: Mouse, place: Rect, out: &mut Out) {
         }
         _ => {}
     }
+}
+
+/// The pointer is drawn over the text: what lies between is selected.
+pub fn drag(model: &mut Model, mouse: Mouse, place: Rect) {
+    let usual = model.composers.identities.first().cloned();
+    let Some(composer) = model.composers.current_mut().filter(|composer| !composer.is_away() && composer.at == Field::Text) else { return };
+    let places = places(composer, usual.as_ref(), place);
+    if mouse.row < places.text.y {
+        return;
+    }
+    if !composer.text.is_selecting() {
+        composer.text.select();
+    }
+    let cell = mouse.column.saturating_sub(places.text.x);
+    composer.text.click(usize::from(mouse.row - places.text.y), usize::from(cell), places.room);
 }
 
 /// The wheel turns the text.

@@ -78,6 +78,11 @@ pub fn start_in_drafts(model: &mut Model, out: &mut Out) -> bool {
 /// The worker opens a composer.
 pub fn opened(model: &mut Model, id: DraftId, draft: Draft, opening: Opening, out: &mut Out) {
     let composers = &mut model.composers;
+    if let Some(at) = composers.unwanted.iter().position(|unwanted| *unwanted == draft.rfc_message_id) {
+        composers.unwanted.remove(at);
+        model.status.done(format!("Thrown away, not sent: {}", named(&draft.subject)), out.now);
+        return out.effects.push(Effect::Ask(Request::DiscardDraft { id, draft: Box::new(draft) }));
+    }
     let asked = matches!(opening, Opening::Asked { .. } | Opening::Unsent);
     if let Some(at) = composers.open.iter().position(|composer| composer.id == id) {
         // What is open here is newer than what is kept.
@@ -126,7 +131,7 @@ fn tell(model: &mut Model, subject: &str, opening: Opening, front: bool, out: &m
 /// A subject for a notice.
 pub(super) fn named(subject: &str) -> String {
     let clean = DisplayText::capped(subject, 60).into_string();
-    if clean.trim().is_empty() { "a message without a subject".to_owned() } else { format!("\"{}\"", clean.trim()) }
+    if clean.trim().is_empty() { "a message without a subject".to_owned() } else { format!("“{}”", clean.trim()) }
 }
 
 /// C-x q: the draft goes to Drafts. One that nobody touched is not worth keeping.
@@ -158,7 +163,13 @@ pub fn left(model: &mut Model, id: DraftId) {
 
 /// C-x k.
 pub(super) fn discard(model: &mut Model, out: &mut Out) {
-    let Some(id) = model.composers.current().map(|composer| composer.id) else { return };
+    if let Some(id) = model.composers.current().map(|composer| composer.id) {
+        throw_away(model, id, out);
+    }
+}
+
+/// Closes a draft and has it discarded.
+pub(super) fn throw_away(model: &mut Model, id: DraftId, out: &mut Out) {
     let Some(composer) = model.composers.close(id) else { return };
     out.effects.push(Effect::Ask(Request::DiscardDraft { id, draft: Box::new(composer.draft()) }));
     model.status.done(format!("Thrown away: {}", named(composer.subject())), out.now);

@@ -71,7 +71,11 @@ pub fn give(model: &mut Model, id: DraftId, not_before: Option<i64>, out: &mut O
 
 /// It is in the outbox: the composer closes.
 pub fn queued(model: &mut Model, draft: DraftId, item: &OutItem, out: &mut Out) {
-    model.composers.close(draft);
+    let closed = model.composers.close(draft);
+    if let Some(composer) = closed.filter(|composer| composer.unwanted) {
+        model.composers.unwanted.push(composer.base.rfc_message_id);
+        return out.effects.push(Effect::Ask(Request::Unsend { id: item.id }));
+    }
     let text = format!("Sending {}", named(&item.subject));
     match item.not_before - seconds(out.now) {
         ..=0 => model.status.done(text, out.now),
@@ -144,8 +148,10 @@ pub fn failed(model: &mut Model, draft: DraftId, why: &str, out: &mut Out) {
         composers.open.push(composer);
     }
     let text = sentence(why);
-    if let Some(composer) = composers.find(draft) {
-        composer.sending = false;
+    if composers.find(draft).is_some_and(|composer| std::mem::take(&mut composer.sending) && composer.unwanted) {
+        return super::open::throw_away(model, draft, out);
+    }
+    if let Some(composer) = model.composers.find(draft) {
         composer.warning = Some(text.clone());
         keep_trying(composer, out.now);
     }

@@ -337,7 +337,7 @@ impl Text {
         let rows = self.rows(row, room);
         let (at, segment) = segment_of(&rows, column);
         let text = self.line(row).get(segment.start..segment.end).unwrap_or_default();
-        let goal = self.goal.unwrap_or_else(|| cell_at(text, column - segment.first.min(column)));
+        let goal = self.goal.unwrap_or_else(|| segment.hang + cell_at(text, column - segment.first.min(column)));
         self.goal = Some(goal);
         let to = self.walk((row, at), by, room);
         self.place_in(to, goal, room)
@@ -371,7 +371,7 @@ impl Text {
         let text = line.get(segment.start..segment.end).unwrap_or_default();
         let goes_on = at + 1 < rows.len();
         let most = if goes_on { segment.chars.saturating_sub(1) } else { segment.chars };
-        (row, segment.first + char_at(text, cell).min(most))
+        (row, segment.first + char_at(text, cell.saturating_sub(segment.hang)).min(most))
     }
 
     /// Goes to a cell of the window.

@@ -21,6 +21,8 @@ pub struct Segment {
     pub first: usize,
     /// Characters in it.
     pub chars: usize,
+    /// Cells before it, in which a quote that goes on shows its signs once more.
+    pub hang: usize,
 }
 
 /// What a grapheme looks like in the cell `at` of its row, and how many cells it takes.
@@ -41,12 +43,25 @@ pub fn shown(grapheme: &str, at: usize) -> (Cow<'_, str>, usize) {
     if clean.as_str() == grapheme { (Cow::Borrowed(grapheme), cells) } else { (Cow::Owned(clean.into_string()), cells) }
 }
 
+/// The signs that a quoted line begins with: ">> ".
+pub fn quote_signs(line: &str) -> &str {
+    if !line.starts_with('>') {
+        return "";
+    }
+    let end = line.find(|c| !matches!(c, '>' | ' ')).unwrap_or(line.len());
+    line.get(..end).unwrap_or_default()
+}
+
 /// The rows of a line in `room` cells: broken after blanks where there are some, inside a word where there are
-/// none. Blanks at the end of a row may stand out of it. Never empty.
+/// none. Blanks at the end of a row may stand out of it. The rows that a quoted line goes on in hang behind its signs,
+/// where these leave room. Never empty.
 pub fn segments(line: &str, room: usize) -> Vec<Segment> {
     let room = room.max(1);
+    // all of it ASCII
+    let hang = quote_signs(line).len();
+    let hang = if hang <= room / 3 { hang } else { 0 };
     if line.len() <= room && line.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-        return vec![Segment { start: 0, end: line.len(), first: 0, chars: line.len() }];
+        return vec![Segment { start: 0, end: line.len(), first: 0, chars: line.len(), hang: 0 }];
     }
     let mut rows = Vec::new();
     let mut row = Row::default();
@@ -55,9 +70,10 @@ pub fn segments(line: &str, room: usize) -> Vec<Segment> {
         let is_blank = grapheme == " ";
         if row.cells + cells > room && !is_blank && at > row.start {
             let end = row.brake.filter(|brake| brake.at > row.start).unwrap_or(Brake { at, chars: row.chars });
-            rows.push(Segment { start: row.start, end: end.at, first: row.first, chars: end.chars });
+            rows.push(Segment { start: row.start, end: end.at, first: row.first, chars: end.chars, hang: row.hang });
             let rest = line.get(end.at..at).unwrap_or_default();
-            row = Row { start: end.at, first: row.first + end.chars, chars: row.chars - end.chars, cells: cells_of(rest), brake: None };
+            let (first, chars, cells) = (row.first + end.chars, row.chars - end.chars, hang + cells_of(rest));
+            row = Row { start: end.at, first, chars, cells, brake: None, hang };
         }
         row.cells += shown(grapheme, row.cells).1;
         row.chars += grapheme.chars().count();
@@ -65,7 +81,7 @@ pub fn segments(line: &str, room: usize) -> Vec<Segment> {
             row.brake = Some(Brake { at: at + grapheme.len(), chars: row.chars });
         }
     }
-    rows.push(Segment { start: row.start, end: line.len(), first: row.first, chars: row.chars });
+    rows.push(Segment { start: row.start, end: line.len(), first: row.first, chars: row.chars, hang: row.hang });
     rows
 }
 
@@ -84,6 +100,7 @@ struct Row {
     chars: usize,
     cells: usize,
     brake: Option<Brake>,
+    hang: usize,
 }
 
 /// Cells of a text that starts a row.
@@ -115,7 +132,7 @@ pub fn char_at(text: &str, cell: usize) -> usize {
 pub fn segment_of(rows: &[Segment], column: usize) -> (usize, Segment) {
     let last = rows.len().saturating_sub(1);
     let at = rows.iter().position(|row| column < row.first + row.chars).unwrap_or(last);
-    (at, rows.get(at).copied().unwrap_or(Segment { start: 0, end: 0, first: 0, chars: 0 }))
+    (at, rows.get(at).copied().unwrap_or(Segment { start: 0, end: 0, first: 0, chars: 0, hang: 0 }))
 }
 
 #[cfg(test)]
@@ -142,6 +159,15 @@ mod tests {
         ] {
             assert_eq!(rows(line, room), expect, "{line:?} in {room}");
         }
+    }
+
+    #[test]
+    fn a_quote_goes_on_behind_its_signs_where_these_leave_room() {
+        let of = |line, room| segments(line, room).iter().map(|row| (&line[row.start..row.end], row.hang)).collect::<Vec<_>>();
+        assert_eq!(of("> one two three", 8), [("> one ", 0), ("two ", 2), ("three", 2)]);
+        assert_eq!(of(">> one two", 9), [(">> one ", 0), ("two", 3)]);
+        assert_eq!(of("> > deep", 6), [("> > ", 0), ("deep", 0)], "four cells of six are too many");
+        assert_eq!(of(">", 9), [(">", 0)]);
     }
 
     #[test]

@@ -29,14 +29,18 @@ struct Signs {
     answered: &'static str,
     forwarded: &'static str,
     draft: &'static str,
+    queued: &'static str,
     marked: &'static str,
     file: &'static str,
     deleted: &'static str,
 }
 
 const UNICODE: Signs =
-    Signs { unread: "▪", flagged: "⚑", answered: "↩", forwarded: "↪", draft: "✎", marked: "+", file: "@", deleted: "-" };
-const ASCII: Signs = Signs { unread: "N", flagged: "!", answered: "r", forwarded: "f", draft: "D", marked: "+", file: "@", deleted: "-" };
+    Signs {
+        unread: "▪", flagged: "⚑", answered: "↩", forwarded: "↪", draft: "✎", queued: "⇡", marked: "+", file: "@", deleted: "-"
+    };
+const ASCII: Signs =
+    Signs { unread: "N", flagged: "!", answered: "r", forwarded: "f", draft: "D", queued: "^", marked: "+", file: "@", deleted: "-" };
 
 /// What a row shows, read off once.
 struct Shown<'a> {
@@ -94,9 +98,10 @@ fn read<'a>(model: &Model, list: &'a List, row: &Row, selected: bool, marked: bo
     let signs = signs(model);
     let has = |flag| summary.is_some_and(|summary| summary.flags.bits.contains(flag));
     let facts = if list.is_folded(row) { list.facts.get(&row.thread).copied().unwrap_or_default() } else { Default::default() };
+    let is_queued = model.outbox.iter().any(|item| item.continues == Some(row.id));
     let reply = [
         (FlagBits::DELETED, signs.deleted),
-        (FlagBits::DRAFT, signs.draft),
+        (FlagBits::DRAFT, if is_queued { signs.queued } else { signs.draft }),
         (FlagBits::ANSWERED, signs.answered),
         (FlagBits::FORWARDED, signs.forwarded),
     ]

@@ -131,6 +131,10 @@ pub fn ask(model: &mut Model, out: &mut Out) {
     let Some(Overlay::Path(prompt)) = model.overlays.last_mut() else { return };
     prompt.serial = serial;
     prompt.at = None;
+    let anew = meant(prompt.line.text()).to_owned();
+    if anew != prompt.line.text() {
+        prompt.line.set(anew);
+    }
     let (folder, name) = prompt.split();
     let (folder, name) = (folder.to_owned(), name.to_owned());
     let folder = expand(model, &folder);

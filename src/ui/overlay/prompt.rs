@@ -147,7 +147,7 @@ impl Prompt {
                 model.preview.find = Some(text.to_lowercase()).filter(|text| !text.trim().is_empty());
                 model.preview.first_match(model.preview_height());
                 if model.preview.find.is_some() && !model.preview.has_match() {
-                    model.status.say(format!("\"{}\" is not in this message", update::shown(&text)), out.now);
+                    model.status.say(format!("“{}” is not in this message", update::shown(&text)), out.now);
                 }
             }
             Purpose::Tag => match Verb::tags(&text) {
@@ -172,7 +172,7 @@ impl Prompt {
                 if let Some(composer) = model.composers.find(draft) {
                     composer.text.find = Some(text.to_lowercase()).filter(|text| !text.is_empty());
                     if composer.text.find.is_some() && !composer.text.find_next() {
-                        model.status.say(format!("\"{}\" is not in this text", update::shown(&text)), out.now);
+                        model.status.say(format!("“{}” is not in this text", update::shown(&text)), out.now);
                     }
                 }
             }

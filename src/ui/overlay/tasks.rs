@@ -25,7 +25,7 @@ pub struct Tasks {
     from: Option<usize>,
 }
 
-/// Narrower screens leave the recipients out.
+/// Narrower screens put the recipients on a row of their own.
 const WIDE: u16 = 60;
 
 /// What a row stands for.
@@ -88,12 +88,27 @@ impl Tasks {
         Next::Stay(Overlay::Tasks(self))
     }
 
-    /// u: back into the composer, while the server has not got it.
+    /// What the key of `cancel-task` does to the row under the cursor; None: nothing.
+    pub fn cancel_words(&self, model: &Model) -> Option<&'static str> {
+        match entry(model, self.at)? {
+            Entry::Job(_) => Some("cancel task"),
+            Entry::Out(item) if outbox::is_refused_for_some(item) => Some("dismiss"),
+            Entry::Out(_) => Some("drop message"),
+            Entry::Waiting(n) => match waiting::line(model, n)? {
+                waiting::Line::Group(group) => group.is_revocable().then_some("take back"),
+                waiting::Line::Mishap(_) => Some("dismiss"),
+            },
+        }
+    }
+
+    /// u: back into the composer, while the server has not got it; or a new one to those for whom it was refused.
     fn take_back(self, model: &mut Model, item: &OutItem, out: &mut Out) -> Next {
-        let can = matches!(item.stage, Stage::Held | Stage::Queued | Stage::Refused) && item.has_draft;
+        let is_open = matches!(item.stage, Stage::Held | Stage::Queued | Stage::Refused) || outbox::is_refused_for_some(item);
+        let can = is_open && item.has_draft;
         if !can {
             let why = match item.stage {
                 Stage::Held | Stage::Queued | Stage::Refused => "It was not written here, so there is no draft to go back to; x drops it",
+                Stage::Filed => "It was not written here; write to them yourself. x forgets this",
                 Stage::Unknown => "It may have been sent; look in Sent. x drops it here",
                 _ => "The server is taking it, or has it already",
             };
@@ -121,6 +136,7 @@ impl Tasks {
             Stage::Sending | Stage::HandingOver | Stage::Accepted => {
                 model.status.say("The server is taking it, or has it already", out.now);
             }
+            Stage::Filed => out.effects.push(Effect::Ask(Request::DropOutgoing { id: item.id })),
             _ if armed == Some(item.id) => {
                 out.effects.push(Effect::Ask(Request::DropOutgoing { id: item.id }));
             }
@@ -137,6 +153,8 @@ impl Tasks {
         let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).max(7);
         let place = middle(area, 100, rows.min(area.height.saturating_sub(4).max(5)));
         let keys = match entry(model, self.at) {
+            Some(Entry::Out(item)) if outbox::is_refused_for_some(item) && area.width < WIDE => "u write to them · x dismiss · q",
+            Some(Entry::Out(item)) if outbox::is_refused_for_some(item) => "u write to them again · x dismiss · Enter details · q",
             Some(Entry::Out(_)) if area.width < WIDE => "u back · s send · x drop · q",
             Some(Entry::Out(_)) => "u take back · s send now · x drop · Enter details · q",
             Some(Entry::Waiting(_)) => "x take back · v several · q close",
@@ -154,14 +172,16 @@ impl Tasks {
             );
             return None;
         }
-        let at = self.at.min(lines.len().saturating_sub(1));
-        let top = (at + 1).saturating_sub(usize::from(inside.height));
+        let entries = lines.last().map_or(0, |(entry, ..)| entry + 1);
+        let at = self.at.min(entries.saturating_sub(1));
+        let end = lines.iter().rposition(|(entry, ..)| *entry == at).map_or(0, |last| last + 1);
+        let top = end.saturating_sub(usize::from(inside.height));
         let mut cursor = None;
-        for (y, (n, (text, state))) in (inside.y..inside.bottom()).zip(lines.iter().enumerate().skip(top)) {
-            if self.from.is_some_and(|from| (from.min(at)..=from.max(at)).contains(&n)) {
+        for (y, (n, text, state)) in (inside.y..inside.bottom()).zip(lines.iter().skip(top)) {
+            if self.from.is_some_and(|from| (from.min(at)..=from.max(at)).contains(n)) {
                 buf.set_style(Rect { x: inside.x, y, width: inside.width, height: 1 }, theme.style(Token::SelectedDim));
             }
-            if n == at {
+            if *n == at && cursor.is_none() {
                 put(buf, inside.x, y, cursor_bar(model.settings.icons), 1, theme.style(Token::Accent));
                 cursor = Some((inside.x, y));
             }
@@ -181,6 +201,7 @@ fn send_now(model: &mut Model, item: &OutItem, out: &mut Out) {
             out.effects.push(Effect::Ask(Request::SendNow { id: item.id }));
             model.status.say(format!("Sending {}", outbox::subject(item)), out.now);
         }
+        Stage::Filed => model.status.say("The others have it. Write to those it was refused for (u), or dismiss this (x)", out.now),
         Stage::Refused | Stage::Unknown => model.status.say("Take it back (u) or drop it (x); it is not sent again as it is", out.now),
         _ => model.status.say("The server is taking it, or has it already", out.now),
     }
@@ -188,19 +209,27 @@ fn send_now(model: &mut Model, item: &OutItem, out: &mut Out) {
 
 type Cell = (String, Token);
 
-/// One line an entry: what it is, and how it stands.
-fn lines(model: &Model, now: &Now, wide: bool) -> Vec<(Cell, Cell)> {
+/// The lines with the number of their entry: what it is, and how it stands.
+fn lines(model: &Model, now: &Now, wide: bool) -> Vec<(usize, Cell, Cell)> {
     let none = || (String::new(), Token::Dim);
-    let mut lines: Vec<(Cell, Cell)> = Vec::new();
+    let mut lines: Vec<(usize, Cell, Cell)> = Vec::new();
+    let next = |lines: &[(usize, Cell, Cell)]| lines.last().map_or(0, |(entry, ..)| entry + 1);
     for job in &model.status.jobs {
         let total = job.total.map_or(String::new(), |total| format!(" of {}", count(total)));
-        lines.push(((format!("{}  {}{total}", DisplayText::new(&job.label), count(job.done)), Token::Text), none()));
+        lines.push((next(&lines), (format!("{}  {}{total}", DisplayText::new(&job.label), count(job.done)), Token::Text), none()));
     }
     for item in outbox::shown(model) {
-        let to = if wide { format!(" to {}", outbox::recipients(item)) } else { String::new() };
-        let text = format!("{}{to}", outbox::subject(item));
-        lines.push(((text, Token::Text), outbox::state(item, now)));
+        let (n, subject, to) = (next(&lines), outbox::subject(item), format!("to {}", outbox::recipients(item)));
+        if wide {
+            lines.push((n, (format!("{subject} {to}"), Token::Text), outbox::state(item, now)));
+        } else {
+            lines.push((n, (subject, Token::Text), outbox::state(item, now)));
+            lines.push((n, (format!("  {to}"), Token::Dim), none()));
+        }
     }
-    lines.extend((0..waiting::count(model)).filter_map(|at| Some(waiting::cells(model, waiting::line(model, at)?, now))));
+    for change in (0..waiting::count(model)).filter_map(|at| waiting::line(model, at)) {
+        let (text, state) = waiting::cells(model, change, now);
+        lines.push((next(&lines), text, state));
+    }
     lines
 }

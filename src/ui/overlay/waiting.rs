@@ -37,8 +37,12 @@ pub fn cells(model: &Model, line: Line<'_>, now: &Now) -> (Cell, Cell) {
     };
     match line {
         Line::Group(group) => {
-            let text = format!("waiting: {}", DisplayText::new(&group.label()));
-            ((text, Token::Dim), (of(group.account, group.since), Token::Dim))
+            let label = DisplayText::new(&group.label()).into_string();
+            let (text, token) = match &group.refused {
+                Some(why) => (format!("{label}: refused ({}), tried again by itself", DisplayText::capped(why, 200)), Token::Warning),
+                None => (format!("waiting: {label}"), Token::Dim),
+            };
+            ((text, token), (of(group.account, group.since), Token::Dim))
         }
         Line::Mishap(mishap) => {
             let text = format!("{}: {}", DisplayText::new(&mishap.what), DisplayText::capped(&mishap.why, 300));

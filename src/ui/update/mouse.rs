@@ -20,7 +20,16 @@ pub fn mouse(model: &mut Model, mouse: Mouse, out: &mut Out) {
         MouseKind::WheelDown => wheel(model, mouse, NOTCH, out),
         MouseKind::WheelUp => wheel(model, mouse, -NOTCH, out),
         MouseKind::Down => click(model, mouse, out),
-        MouseKind::Drag | MouseKind::Up => {}
+        MouseKind::Drag => drag(model, mouse),
+        MouseKind::Up => {}
+    }
+}
+
+/// In a text that is written the pointer selects.
+fn drag(model: &mut Model, mouse: Mouse) {
+    let place = model.layout().composer.filter(|_| model.overlays.is_empty());
+    if let Some(place) = place.filter(|place| hits(Some(*place), mouse.column, mouse.row)) {
+        composer::drag(model, mouse, place);
     }
 }
 

@@ -526,13 +526,24 @@ async fn a_copy_for_sent_that_the_server_does_not_take_is_kept_and_never_sends_a
         let mailbox = account.mailbox("Sent");
         account.core.poke_push();
         match &error {
-            RemoteError::Rejected(why) => {
+            RemoteError::Rejected(why) | RemoteError::NotNow(why) => {
                 let refusal = process.until(|event| match event {
                     WorkerEvent::Failed { what, why: said, next, .. } if said == why => Some(format!("{what} {next}")),
                     _ => None,
                 });
                 let told = soon(refusal).await;
                 assert!(told.contains("refused to add a message to Sent") && told.contains("kept here"), "{told}");
+                assert_eq!(process.rows(mailbox).len(), 1, "{error}: shown meanwhile");
+                soon(account.until_rest()).await;
+                assert!(account.core.lock().state.refused_again.is_some(), "{error}: tried again by itself");
+                assert_eq!(account.core.lock().state.push_not_before, 0, "{error}: nothing else waits for it");
+                account.core.sync();
+                let appended = async {
+                    while fake.heard().iter().filter(|verb| verb.ends_with("append Sent")).count() < 2 {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                soon(appended).await;
             }
             _ => {
                 let paused = async {
@@ -541,7 +552,6 @@ async fn a_copy_for_sent_that_the_server_does_not_take_is_kept_and_never_sends_a
                     }
                 };
                 soon(paused).await;
-                assert_eq!(process.rows(mailbox).len(), 1, "{error}: shown meanwhile");
                 account.core.lock().state.push_not_before = 0;
                 account.core.poke_push();
                 account.retry.notify_one();
@@ -553,7 +563,9 @@ async fn a_copy_for_sent_that_the_server_does_not_take_is_kept_and_never_sends_a
                 soon(appended).await;
             }
         }
-        assert_eq!(process.rows(mailbox).len(), 1, "{error}: one copy");
+        soon(account.until_rest()).await;
+        let appends = fake.heard().iter().filter(|verb| verb.ends_with("append Sent")).count();
+        assert_eq!(appends, 2, "{error}: asked again, and no more once it was taken");
         let own = Own::open(process.common.writer.paths()).unwrap().unwrap();
         assert_eq!(own.out_item(id).unwrap().unwrap().stage, Stage::Filed, "{error}: sent once, and done");
         assert_eq!(own.outbox().unwrap(), []);

@@ -86,6 +86,8 @@ impl Drafts {
             rfc_message_id: envelope.rfc_message_id.clone(),
             size: bytes.len() as u64,
             received,
+            // another version may have been saved in the same second: it is this one only if all is as it was written
+            date: None,
         };
         let found = self.0.common.readers.with(move |reader| reader.find_copy(&filed)).await?;
         if found.is_none() || found == older {

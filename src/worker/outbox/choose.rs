@@ -73,6 +73,7 @@ mod tests {
             attempts: 0,
             error: None,
             has_draft: false,
+            continues: None,
         }
     }
 

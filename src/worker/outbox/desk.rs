@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use super::attempt::quoted;
 use super::{Sending, own, start, tell};
 use crate::config::{self, Secret};
-use crate::mail::{AccountId, DraftId, OutItem, OutboxId};
+use crate::mail::{AccountId, DraftId, OutItem, OutboxId, Stage};
+use crate::mime;
 use crate::store::TakenBack;
 use crate::worker::core::Common;
 use crate::worker::{Opening, WorkerEvent};
@@ -146,6 +147,9 @@ impl Desk {
     pub async fn unsend(&mut self, id: OutboxId) {
         self.done.retain(|done| *done != Done::Sending(id));
         let item = self.item(id).await;
+        if item.as_ref().is_some_and(|item| item.stage == Stage::Filed) {
+            return self.write_again(id).await;
+        }
         let what = format!("{} can't be taken back", item.as_ref().map_or("It".to_owned(), |item| quoted(&item.subject)));
         let out = &self.common.out;
         match self.common.writer.take_back(id, true, self.common.clock.wall()).await {
@@ -163,13 +167,32 @@ impl Desk {
         }
     }
 
+    /// A new message to those for whom it was refused.
+    async fn write_again(&self, id: OutboxId) {
+        const WHAT: &str = "No new message was begun";
+        let out = &self.common.out;
+        let now = self.common.clock.wall();
+        let from = own(&self.common.writer, move |own| own.out_message(id)).await.ok().flatten().flatten();
+        let from = from.and_then(|mail| mail.draft).map(|draft| draft.from.address).unwrap_or_default();
+        let seed = self.common.seed ^ id.0.cast_unsigned().rotate_left(16) ^ now.cast_unsigned().rotate_left(40);
+        match self.common.writer.write_again(id, mime::new_message_id(&from, seed), now).await {
+            Ok(TakenBack::Draft(draft, value)) => {
+                self.tell().await;
+                out.send(WorkerEvent::DraftOpened { id: draft, draft: value, opening: Opening::Asked { note: None } }).await;
+            }
+            Ok(TakenBack::NoDraft) => out.failed(WHAT, "it was not written here", "Write to them yourself; x forgets this.").await,
+            Ok(TakenBack::Gone | TakenBack::TooLate) => {}
+            Err(error) => out.failed(WHAT, error.to_string(), "It is shown in the outbox as before.").await,
+        }
+    }
+
     /// Sends it now, or again.
     pub async fn send_now(&self, id: OutboxId) {
         let out = &self.common.out;
         let Some(item) = self.item(id).await else { return };
         match self.common.writer.send_now(id, self.common.clock.wall()).await {
             Ok(true) => {
-                out.outbox(id, crate::mail::Stage::Queued);
+                out.outbox(id, Stage::Queued);
                 self.tell().await;
                 self.wake(&item.account).await;
             }
