@@ -204,11 +204,12 @@ pub fn draw(model: &Model, theme: &Theme, place: Rect, below: Option<Rect>, buf:
     let text_room = left_room.saturating_sub(used as usize + width(&undo));
     let token = if notice.tone == Tone::Failed { Token::Failed } else { Token::Text };
     let text = format!("{}{times}", notice.text);
-    if below.is_some() && width(&text) > text_room {
+    // what lies over the panes needs the row of hints itself
+    if below.is_some() && model.overlays.is_empty() && width(&text) > text_room {
         let room = left_room.saturating_sub(used as usize);
         let first = wrap(&text, room).swap_remove(0);
         put(buf, place.x + used, place.y, &first, room, theme.style(token));
-        return Some(text.get(first.len()..).unwrap_or_default().trim_start().to_owned()).filter(|rest| !rest.is_empty());
+        return Some(format!("{}{undo}", text.get(first.len()..).unwrap_or_default().trim_start()));
     }
     let more = put(buf, place.x + used, place.y, &text, text_room, theme.style(token));
     put(buf, place.x + used + more, place.y, &undo, left_room.saturating_sub((used + more) as usize), theme.style(Token::Dim));

@@ -91,7 +91,7 @@ fn each_end_has_its_exit_code() {
     let some = Script { recipients: vec![("bob@example.org".into(), "550 5.1.1 no Bob".into())], ..Script::default() };
     let login = Script { password: "another".into(), ..Script::default() };
     for (script, code, words, left) in [
-        (some, 67, "550 5.1.1 no Bob", ""),
+        (some, 67, "550 5.1.1 no Bob", "filed"),
         (Script::fault(Step::Mail, Fault::say("554 5.7.1 go away")), 69, "554 5.7.1 go away", "refused"),
         (Script::fault(Step::Data, Fault::say("451 4.3.0 later")), 75, "451 4.3.0 later", "queued"),
         (Script::fault(Step::Greeting, Fault::Cut), 75, "not yet sent", "queued"),
