@@ -209,7 +209,8 @@ pub fn draw(model: &Model, theme: &Theme, place: Rect, below: Option<Rect>, buf:
         let room = left_room.saturating_sub(used as usize);
         let first = wrap(&text, room).swap_remove(0);
         put(buf, place.x + used, place.y, &first, room, theme.style(token));
-        return Some(format!("{}{undo}", text.get(first.len()..).unwrap_or_default().trim_start()));
+        let rest = format!("{}{undo}", text.get(first.len()..).unwrap_or_default());
+        return Some(rest.trim_start().to_owned());
     }
     let more = put(buf, place.x + used, place.y, &text, text_room, theme.style(token));
     put(buf, place.x + used + more, place.y, &undo, left_room.saturating_sub((used + more) as usize), theme.style(Token::Dim));

@@ -384,6 +384,9 @@ fn a_long_notice_goes_on_in_the_row_below_and_says_where_all_of_it_is() {
     assert_eq!((rows[1], rows[0]), ("✗ “Plan” was not sent: 550 no such", "user here"), "{screen}");
     tell_failed(&mut app, &"words and more words of a server ".repeat(4));
     assert!(app.screen().lines().last().unwrap().ends_with(":messages"), "{}", app.screen());
+    let friday = OutItem { not_before: NOW + 10, ..item(6, Stage::Held, "Friday at the quay") };
+    tell(&mut app, WorkerEvent::Queued { draft: DraftId(1), item: friday });
+    assert_eq!(app.screen().lines().last(), Some("u undo"), "{}", app.screen());
     let queued = OutItem { not_before: NOW + 10, ..item(7, Stage::Held, "Minutes of Monday and of Tuesday") };
     tell(&mut app, WorkerEvent::Queued { draft: DraftId(1), item: queued });
     assert!(app.screen().lines().last().unwrap().ends_with("in 10 s   u undo"), "{}", app.screen());
