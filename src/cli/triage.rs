@@ -66,7 +66,7 @@ fn change_flags(session: &Session, ids: &[MessageId], add: Flags, remove: Flags)
     let (reader, summaries) = known(session, ids)?;
     let label = format!("Changed {}", messages(ids.len()));
     let owners = owners(&Names::load(&reader)?, &summaries);
-    apply(session, &owners, vec![(Change::Flags { ids: ids.to_vec(), add, remove }, label)])
+    apply(session, &owners, Change::Flags { ids: ids.to_vec(), add, remove }, label)
 }
 
 /// `postrider move ID… --to MAILBOX`.
@@ -83,7 +83,7 @@ pub fn move_to(session: &Session, args: &args::Move) -> Outcome {
     let label = format!("Moved {} to {}", messages(ids.len()), names.path(target));
     let mut owners = owners(&names, &summaries);
     owners.push(names.account(target.account).to_owned());
-    apply(session, &owners, vec![(Change::Move { ids, to: target.id }, label)])
+    apply(session, &owners, Change::Move { ids, to: target.id }, label)
 }
 
 /// `postrider archive ID…`.
@@ -117,10 +117,10 @@ fn to_role(session: &Session, args: &args::Ids, role: Role, done: &str) -> Outco
             )
         })?;
         let ids: Vec<MessageId> = summaries.iter().filter(|summary| summary.account == account).map(|summary| summary.id).collect();
-        let label = format!("{done} {}", messages(ids.len()));
-        changes.push((Change::Move { ids, to: target.id }, label));
+        changes.push(Change::Move { ids, to: target.id });
     }
-    apply(session, &owners(&names, &summaries), changes)
+    let label = format!("{done} {}", messages(summaries.len()));
+    apply(session, &owners(&names, &summaries), Change::Together(changes), label)
 }
 
 /// The accounts that these messages are of.
@@ -143,14 +143,12 @@ fn known(session: &Session, ids: &[MessageId]) -> Result<(Reader, Vec<Summary>),
     if missing.is_empty() { Ok((reader, summaries)) } else { Err(unknown(&missing)) }
 }
 
-fn apply(session: &Session, owners: &[String], changes: Vec<(Change, String)>) -> Outcome {
+fn apply(session: &Session, owners: &[String], change: Change, label: String) -> Outcome {
     let writer = session.writer()?;
-    for (change, label) in changes {
-        let applied = writer.apply(change, label).wait()?;
-        session.events.emit("applied", serde_json::json!({"label": applied.label}));
-        let part = if applied.done < applied.asked { format!(" ({} of {})", applied.done, applied.asked) } else { String::new() };
-        say(&format!("{}{part}", applied.label));
-    }
+    let applied = writer.apply(change, label).wait()?;
+    session.events.emit("applied", serde_json::json!({"label": applied.label}));
+    let part = if applied.done < applied.asked { format!(" ({} of {})", applied.done, applied.asked) } else { String::new() };
+    say(&format!("{}{part}", applied.label));
     writer.stop();
     net::poke(session, owners);
     Ok(0)

@@ -17,6 +17,8 @@ pub enum Change {
     Delete { ids: Vec<MessageId> },
     /// Takes rows from one wanted state to another, each only where it still is as the first says: undo and redo.
     Restore { rows: Vec<Restored> },
+    /// Several as one: saved together and taken back in one step (archiving, where every account has its own target).
+    Together(Vec<Change>),
 }
 
 /// Where a message is wanted and with which flags; `mailbox` None = wanted gone.
@@ -33,6 +35,8 @@ pub struct Restored {
     pub id: MessageId,
     pub from: Placement,
     pub to: Placement,
+    /// What it was copied from: a copy that is gone can be made again.
+    pub copy_of: Option<MessageId>,
 }
 
 impl Change {
@@ -41,6 +45,7 @@ impl Change {
         match self {
             Change::Flags { ids, .. } | Change::Move { ids, .. } | Change::Copy { ids, .. } | Change::Delete { ids } => ids.clone(),
             Change::Restore { rows } => rows.iter().map(|row| row.id).collect(),
+            Change::Together(changes) => changes.iter().flat_map(Change::ids).collect(),
         }
     }
 }

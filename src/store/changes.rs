@@ -42,6 +42,13 @@ impl Work<'_> {
     /// Does a change row by row; rows that are gone are left out.
     pub fn run_change(&mut self, change: Change) -> Result<Outcome> {
         let mut outcome = Outcome { asked: change.ids().len(), ..Outcome::default() };
+        self.run_rows(change, &mut outcome)?;
+        // a row touched twice goes back the way it came
+        outcome.inverse.reverse();
+        Ok(outcome)
+    }
+
+    fn run_rows(&mut self, change: Change, outcome: &mut Outcome) -> Result<()> {
         match change {
             Change::Flags { ids, add, remove } => {
                 for id in ids {
@@ -65,7 +72,7 @@ impl Work<'_> {
                 self.check_target(to)?;
                 for id in ids {
                     let Some(before) = self.load_shown(id)? else { continue };
-                    let inverse = self.copy(id, &before, to)?;
+                    let inverse = self.copy(id, &before, to, before.wanted.flags.clone())?;
                     outcome.note(Some(inverse));
                 }
             }
@@ -84,8 +91,13 @@ impl Work<'_> {
                     }
                 }
             }
+            Change::Together(changes) => {
+                for change in changes {
+                    self.run_rows(change, outcome)?;
+                }
+            }
         }
-        Ok(outcome)
+        Ok(())
     }
 
     /// A row that the user can see.
@@ -117,7 +129,7 @@ impl Work<'_> {
             after.sent = None;
         }
         self.save(id, before, &after)?;
-        Ok(Some(Restored { id, from: to, to: before.wanted.clone() }))
+        Ok(Some(Restored { id, from: to, to: before.wanted.clone(), copy_of: None }))
     }
 
     /// The target and its account, where that is not the account the row is in.
@@ -148,7 +160,7 @@ impl Work<'_> {
                 let mut after = before.clone();
                 after.wanted = to.clone();
                 self.save(id, before, &after)?;
-                return Ok(Restored { id, from: to, to: before.wanted.clone() });
+                return Ok(Restored { id, from: to, to: before.wanted.clone(), copy_of: None });
             }
             None => {
                 let new = self.insert_local(id, target, to.flags.clone())?;
@@ -159,7 +171,8 @@ impl Work<'_> {
         let mut after = before.clone();
         after.wanted.mailbox = None;
         self.save(id, before, &after)?;
-        Ok(Restored { id: new, from: to, to: before.wanted.clone() })
+        self.goes_on_as(id, new)?;
+        Ok(Restored { id: new, from: to, to: before.wanted.clone(), copy_of: None })
     }
 
     /// The row in `account` that waits for this one before it leaves, if it still can stay.
@@ -187,15 +200,33 @@ impl Work<'_> {
         Ok((home == Some(account)).then_some((twin, row)))
     }
 
-    fn copy(&mut self, id: MessageId, before: &Placed, to: MailboxId) -> Result<Restored> {
-        let flags = before.wanted.flags.clone();
+    fn copy(&mut self, id: MessageId, before: &Placed, to: MailboxId, flags: Flags) -> Result<Restored> {
         let new = self.insert_local(id, to, flags.clone())?;
         let home = before.mailbox.or(before.wanted.mailbox).map(|home| self.account_of(home)).transpose()?.flatten();
         if before.state != State::Local && home == self.account_of(to)? {
             self.db.prepare_cached("UPDATE message SET copy_of = ?2 WHERE id = ?1")?.execute((new.0, id.0))?;
         }
         let from = Placement { mailbox: Some(to), flags: flags.clone() };
-        Ok(Restored { id: new, from, to: Placement { mailbox: None, flags } })
+        Ok(Restored { id: new, from, to: Placement { mailbox: None, flags }, copy_of: Some(id) })
+    }
+
+    /// From now on this message is that row.
+    pub fn goes_on_as(&mut self, id: MessageId, new: MessageId) -> Result<()> {
+        for sql in [
+            "UPDATE former SET now = ?2 WHERE now = ?1",
+            "INSERT OR REPLACE INTO former (id, now, step) SELECT ?1, ?2, coalesce(max(id), 0) FROM undo",
+            // it is itself again
+            "DELETE FROM former WHERE id = ?2 AND ?1 <> ?2",
+        ] {
+            self.db.prepare_cached(sql)?.execute((id.0, new.0))?;
+        }
+        Ok(())
+    }
+
+    /// The row that a message is now.
+    fn current(&self, id: MessageId) -> Result<MessageId> {
+        let mut statement = self.db.prepare_cached("SELECT now FROM former WHERE id = ?1")?;
+        Ok(statement.query_row([id.0], |row| row.get(0).map(MessageId)).optional()?.unwrap_or(id))
     }
 
     /// A new local row with the contents of another.
@@ -209,11 +240,12 @@ impl Work<'_> {
 
     /// Takes one row back, field by field where it still is as expected. None: nothing of it was.
     fn restore(&mut self, row: &Restored) -> Result<Option<Restored>> {
-        let Some(before) = self.load(row.id)? else { return Ok(None) };
+        let id = self.current(row.id)?;
+        let Some(before) = self.load(id)? else { return self.copy_again(row) };
         let mut to = before.wanted.clone();
         let is_home = before.wanted.mailbox == row.from.mailbox;
         if row.from.mailbox != row.to.mailbox && is_home {
-            if row.to.mailbox.is_some_and(|mailbox| self.account_of(mailbox).is_ok_and(|account| account.is_none())) {
+            if row.to.mailbox.is_some_and(|mailbox| self.is_gone(mailbox)) {
                 return Ok(None);
             }
             to.mailbox = row.to.mailbox;
@@ -223,7 +255,22 @@ impl Work<'_> {
         let add = add.without(&before.wanted.flags);
         let remove = remove.without(&remove.without(&before.wanted.flags));
         to.flags = to.flags.with(&add).without(&remove);
-        self.want(row.id, &before, to)
+        let inverse = self.want(id, &before, to)?;
+        Ok(inverse.map(|inverse| Restored { copy_of: row.copy_of, ..inverse }))
+    }
+
+    /// A copy that was taken back and is gone from its server, wanted once more.
+    fn copy_again(&mut self, row: &Restored) -> Result<Option<Restored>> {
+        let (Some(source), Some(to), None) = (row.copy_of, row.to.mailbox, row.from.mailbox) else { return Ok(None) };
+        let source = self.current(source)?;
+        let Some(before) = self.load_shown(source)?.filter(|_| !self.is_gone(to)) else { return Ok(None) };
+        let inverse = self.copy(source, &before, to, row.to.flags.clone())?;
+        self.goes_on_as(row.id, inverse.id)?;
+        Ok(Some(inverse))
+    }
+
+    fn is_gone(&self, mailbox: MailboxId) -> bool {
+        self.account_of(mailbox).is_ok_and(|account| account.is_none())
     }
 
     /// The waiting change of a row in words, for lists of them.

@@ -54,6 +54,7 @@ pub(super) fn write_restored(rows: &[Restored]) -> Vec<u8> {
         write_number(&mut out, row.id.0.cast_unsigned());
         write_placement(&mut out, &row.from);
         write_placement(&mut out, &row.to);
+        write_number(&mut out, row.copy_of.map_or(0, |id| id.0.cast_unsigned()));
     }
     out
 }
@@ -68,10 +69,12 @@ pub(super) fn read_restored(mut rest: &[u8]) -> Vec<Restored> {
 
 fn read_row(rest: &mut &[u8]) -> Option<Restored> {
     let id = MessageId(read_number(rest)?.cast_signed());
-    Some(Restored { id, from: read_placement(rest)?, to: read_placement(rest)? })
+    let (from, to) = (read_placement(rest)?, read_placement(rest)?);
+    let copy_of = Some(read_number(rest)?).filter(|&number| number != 0).map(|number| MessageId(number.cast_signed()));
+    Some(Restored { id, from, to, copy_of })
 }
 
-/// Row ids start at 1, so 0 stands for "no mailbox".
+/// Row ids start at 1, so 0 stands for "no mailbox" and "no message".
 fn write_placement(out: &mut Vec<u8>, placement: &Placement) {
     write_number(out, placement.mailbox.map_or(0, |mailbox| mailbox.0.cast_unsigned()));
     out.push(placement.flags.bits.0);
@@ -144,6 +147,7 @@ mod tests {
             id: MessageId(70_000),
             from: Placement { mailbox: None, flags: Flags::default() },
             to: Placement { mailbox: Some(MailboxId(3)), flags },
+            copy_of: Some(MessageId(9)),
         }];
         assert_eq!(read_restored(&write_restored(&rows)), rows);
     }

@@ -11,6 +11,7 @@ pub(super) const MAIL: &[&str] = &[
     include_str!("schema/mail_002.sql"),
     include_str!("schema/mail_003.sql"),
     include_str!("schema/mail_004.sql"),
+    include_str!("schema/mail_005.sql"),
 ];
 /// Versions of user.db, from 1.
 pub(super) const USER: &[&str] = &[

@@ -265,15 +265,20 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The server deleted it. If the user took the wish back meanwhile and we have the bytes, it is put back.
+    /// The server deleted it. If the user took the wish back meanwhile it is put back, from the bytes that are kept or
+    /// from another placement of the same message.
     fn end_deleted(&mut self, id: MessageId, before: &Placed, mut after: Placed) -> Result<()> {
-        let whole = "SELECT EXISTS (SELECT 1 FROM message m JOIN body b ON b.content = m.content WHERE m.id = ?1 AND b.whole = 1)";
-        if before.wanted.mailbox.is_some() && self.db.prepare_cached(whole)?.query_row([id.0], |row| row.get(0))? {
+        let twin =
+            "SELECT min(o.id) FROM message m JOIN message o ON o.content = m.content AND o.id <> m.id WHERE m.id = ?1 AND o.state = 1";
+        let twin: Option<i64> = self.db.prepare_cached(twin)?.query_row([id.0], |row| row.get(0))?;
+        if before.wanted.mailbox.is_some() && (twin.is_some() || self.has_bytes(id)?) {
             after.state = State::Local;
             after.mailbox = None;
             after.key = None;
             after.server = Flags::default();
-            return self.save(id, before, &after);
+            self.save(id, before, &after)?;
+            self.db.prepare_cached("UPDATE message SET copy_of = ?2 WHERE id = ?1")?.execute((id.0, twin))?;
+            return Ok(());
         }
         self.remove(id, before)
     }
@@ -286,6 +291,7 @@ impl Work<'_> {
             after.seen(&row.server);
             let (add, remove) = row.server.difference(&row.wanted.flags);
             after.wanted.flags = after.wanted.flags.with(&add).without(&remove);
+            self.goes_on_as(double, id)?;
             self.remove(double, &row)?;
         }
         Ok(())

@@ -29,7 +29,10 @@ impl Work<'_> {
             label,
             codec::write_restored(inverse),
         ))?;
-        self.forget("id <= (SELECT max(id) FROM undo) - ?1", MAX_UNDO)
+        self.forget("id <= (SELECT max(id) FROM undo) - ?1", MAX_UNDO)?;
+        let former = "DELETE FROM former WHERE step <= (SELECT max(id) FROM undo) - ?1";
+        self.db.prepare_cached(former)?.execute([MAX_UNDO])?;
+        Ok(())
     }
 
     /// Something new was done: what this session took back can't be done again.

@@ -69,7 +69,7 @@ impl Waiter {
     /// What it waits for: flags and a place may both differ. With each the wish that would end it.
     fn waits(&self) -> Vec<(Wait, Restored)> {
         let wanted = &self.row.wanted;
-        let back = |to: Placement| Restored { id: self.id, from: wanted.clone(), to };
+        let back = |to: Placement| Restored { id: self.id, from: wanted.clone(), to, copy_of: None };
         let at = |mailbox| back(Placement { mailbox, flags: wanted.flags.clone() });
         let mut waits = Vec::new();
         if self.row.state == State::Known && self.row.server != wanted.flags {

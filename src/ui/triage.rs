@@ -1,7 +1,7 @@
 //! Verbs on messages: from rows to a [`Change`] with the words for its toast. A folded thread is the whole
 //! thread in the place shown; its members are read by `load` when they are needed, in order with all else.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::event::{Effect, Now};
 use super::list::List;
@@ -217,7 +217,7 @@ pub fn flush(model: &mut Model, out: &mut Out) {
                 return;
             }
             Outgoing::Verb(pending) => {
-                for (change, label) in changes(model, *pending, out.now) {
+                if let Some((change, label)) = change(model, *pending, out.now) {
                     out.effects.push(Effect::Ask(Request::Apply { change, label }));
                 }
             }
@@ -225,47 +225,46 @@ pub fn flush(model: &mut Model, out: &mut Out) {
     }
 }
 
-/// The changes of a resolved verb: one, or one an account where each has its own target.
-fn changes(model: &mut Model, pending: Pending, now: &Now) -> Vec<(Change, String)> {
+/// The change of a resolved verb, in its words; None where nothing can be done.
+fn change(model: &mut Model, pending: Pending, now: &Now) -> Option<(Change, String)> {
     let resolved = pending.ids.unwrap_or_default();
     if resolved.is_empty() {
-        return Vec::new();
+        return None;
     }
-    let ids = |of: &[(AccountId, MessageId)]| of.iter().map(|(_, id)| *id).collect::<Vec<_>>();
-    let all = ids(&resolved);
+    let all: Vec<MessageId> = resolved.iter().map(|(_, id)| *id).collect();
     let n = all.len();
-    match pending.verb {
-        Verb::Flags { add, remove, past } => {
-            vec![(Change::Flags { ids: all, add, remove }, format!("{past} {}", messages(n)))]
-        }
-        Verb::Move(to) => vec![(Change::Move { ids: all, to }, format!("Moved {} to {}", messages(n), name_of(model, to)))],
-        Verb::Copy(to) => vec![(Change::Copy { ids: all, to }, format!("Copied {} to {}", messages(n), name_of(model, to)))],
-        Verb::DeleteForever => vec![(Change::Delete { ids: all }, format!("Deleted {} for ever", messages(n)))],
-        Verb::ToRole(role) => {
-            let mut accounts: Vec<AccountId> = resolved.iter().map(|(account, _)| *account).collect();
-            accounts.sort_unstable();
-            accounts.dedup();
-            let mut changes = Vec::new();
-            for account in accounts {
-                let ids: Vec<MessageId> = resolved.iter().filter(|(of, _)| *of == account).map(|(_, id)| *id).collect();
-                match target_of(model, account, role) {
-                    Some(to) => {
-                        let label = role_label(role, ids.len());
-                        changes.push((Change::Move { ids, to }, label));
-                    }
-                    None => {
-                        for id in &ids {
-                            model.list.leaving.remove(id);
-                        }
-                        model.asked = None;
-                        let text = no_role(model, account, role);
-                        model.status.failed(text, now);
-                    }
+    Some(match pending.verb {
+        Verb::Flags { add, remove, past } => (Change::Flags { ids: all, add, remove }, format!("{past} {}", messages(n))),
+        Verb::Move(to) => (Change::Move { ids: all, to }, format!("Moved {} to {}", messages(n), name_of(model, to))),
+        Verb::Copy(to) => (Change::Copy { ids: all, to }, format!("Copied {} to {}", messages(n), name_of(model, to))),
+        Verb::DeleteForever => (Change::Delete { ids: all }, format!("Deleted {} for ever", messages(n))),
+        Verb::ToRole(role) => return to_role(model, role, &resolved, now),
+    })
+}
+
+/// Each message to the mailbox of a role in its own account: one change, and one step of undo.
+fn to_role(model: &mut Model, role: Role, resolved: &[(AccountId, MessageId)], now: &Now) -> Option<(Change, String)> {
+    let mut targets: BTreeMap<AccountId, Vec<MessageId>> = BTreeMap::new();
+    for (account, id) in resolved {
+        targets.entry(*account).or_default().push(*id);
+    }
+    let mut changes = Vec::new();
+    for (account, ids) in targets {
+        match target_of(model, account, role) {
+            Some(to) => changes.push(Change::Move { ids, to }),
+            None => {
+                for id in &ids {
+                    model.list.leaving.remove(id);
                 }
+                model.asked = None;
+                let text = no_role(model, account, role);
+                model.status.failed(text, now);
             }
-            changes
         }
     }
+    let n = changes.iter().map(|change| change.ids().len()).sum();
+    let change = if changes.len() > 1 { Change::Together(changes) } else { changes.pop()? };
+    Some((change, role_label(role, n)))
 }
 
 fn role_label(role: Role, n: usize) -> String {

@@ -234,20 +234,55 @@ impl App {
                 self.applied(applied, AppliedKind::Done);
             }
             Request::ForgetMishaps { ids } => self.writer.forget_mishaps(ids).wait().unwrap(),
-            Request::Undo { .. } => match self.writer.undo().wait().unwrap() {
-                Some(applied) => self.applied(applied, AppliedKind::Undone),
-                None => self.event(Event::Worker(WorkerEvent::NothingToUndo { redo: false })),
-            },
-            Request::Redo { .. } => match self.writer.redo().wait().unwrap() {
-                Some(applied) => self.applied(applied, AppliedKind::Redone),
-                None => self.event(Event::Worker(WorkerEvent::NothingToUndo { redo: true })),
-            },
+            Request::Undo { steps } => self.take_back(steps, AppliedKind::Undone),
+            Request::Redo { steps } => self.take_back(steps, AppliedKind::Redone),
             Request::Want { id, view, .. } => {
                 let page = Ok(Arc::new(page(id, view)));
                 self.event(Event::Worker(WorkerEvent::Rendered { id, view, page }));
             }
             _ => {}
         }
+    }
+
+    fn take_back(&mut self, steps: u32, kind: AppliedKind) {
+        let redo = kind == AppliedKind::Redone;
+        for _ in 0..steps.max(1) {
+            let done = if redo { self.writer.redo() } else { self.writer.undo() };
+            match done.wait().unwrap() {
+                Some(applied) => self.applied(applied, kind),
+                None => return self.event(Event::Worker(WorkerEvent::NothingToUndo { redo })),
+            }
+        }
+    }
+
+    /// A further mailbox of the second account.
+    pub fn add_mailbox(&mut self, mailbox: RemoteMailbox) {
+        let inbox = RemoteMailbox {
+            name: "Inbox".into(),
+            wire_name: "INBOX".into(),
+            role: Some(Role::Inbox),
+            selectable: true,
+            total: None,
+            unread: None,
+        };
+        let account = self.reader.mailboxes().unwrap().last().unwrap().account;
+        self.writer.set_mailboxes(account, vec![inbox, mailbox], Default::default()).wait().unwrap();
+        self.event(Event::Worker(WorkerEvent::MailboxesChanged { account }));
+        self.settle();
+    }
+
+    /// Subject, mailbox and flags of every message, sorted.
+    pub fn everything(&self) -> Vec<String> {
+        let mailboxes = self.reader.mailboxes().unwrap();
+        let of = |mailbox: &Mailbox| {
+            let rows = self.reader.rows(&postrider::mail::Listing::mailbox(mailbox.id, false)).unwrap();
+            let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+            let one = |one: postrider::mail::Summary| format!("{} in {} {:?}", one.subject, mailbox.id, one.flags);
+            self.reader.summaries(&ids).unwrap().into_iter().map(one).collect::<Vec<_>>()
+        };
+        let mut all: Vec<String> = mailboxes.iter().flat_map(of).collect();
+        all.sort();
+        all
     }
 
     fn applied(&mut self, applied: store::Applied, kind: AppliedKind) {

@@ -10,3 +10,4 @@ mod sending;
 mod setup;
 mod threads;
 mod triage;
+mod undo;

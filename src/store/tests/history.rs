@@ -4,99 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fixture::{Store, key, message, opened};
+use super::fixture::{Store, key, opened};
+use super::server::{Dice, Server};
 use crate::mail::server::Window;
 use crate::mail::{Change, FlagBits, Flags, Key, MailboxId, MessageId};
-use crate::store::{Push, PushEnd, PushKind};
-
-/// xorshift: the same history for the same seed on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % below.max(1) as u64) as usize
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
-        of.get(self.roll(of.len())).copied()
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Mail {
-    name: String,
-    flags: Flags,
-}
-
-/// A server with UIDPLUS, which may forget to tell COPYUID.
-#[derive(Debug, Default)]
-struct Server {
-    boxes: BTreeMap<MailboxId, BTreeMap<u32, Mail>>,
-    next_uid: u32,
-    next_name: u32,
-    /// Names that somebody meant to delete.
-    deleted: BTreeSet<String>,
-    /// Names that exist more than once on purpose.
-    copied: BTreeSet<String>,
-}
-
-impl Server {
-    fn deliver(&mut self, mailbox: MailboxId) {
-        self.next_name += 1;
-        let mail = Mail { name: format!("m{}", self.next_name), flags: Flags::default() };
-        self.put(mailbox, mail);
-    }
-
-    fn put(&mut self, mailbox: MailboxId, mail: Mail) -> u32 {
-        self.next_uid += 1;
-        self.boxes.entry(mailbox).or_default().insert(self.next_uid, mail);
-        self.next_uid
-    }
-
-    fn take(&mut self, mailbox: MailboxId, key: &Key) -> Option<Mail> {
-        self.boxes.get_mut(&mailbox)?.remove(&key.uid()?.0)
-    }
-
-    fn get(&mut self, mailbox: MailboxId, key: &Key) -> Option<&mut Mail> {
-        self.boxes.get_mut(&mailbox)?.get_mut(&key.uid()?.0)
-    }
-
-    /// Does what a push asks; where things are now.
-    fn run(&mut self, push: &Push, tells: bool) -> Vec<(Key, Option<Key>)> {
-        let mut moved = Vec::new();
-        for (_, old) in &push.rows {
-            match &push.kind {
-                PushKind::Flags { add, remove } => {
-                    if let Some(mail) = self.get(push.mailbox, old) {
-                        mail.flags = mail.flags.with(add).without(remove);
-                    }
-                }
-                PushKind::Move { to, .. } => {
-                    if let Some(mail) = self.take(push.mailbox, old) {
-                        let uid = self.put(*to, mail);
-                        moved.push((old.clone(), tells.then(|| key(uid))));
-                    }
-                }
-                PushKind::Copy { to, .. } => {
-                    if let Some(mail) = self.get(push.mailbox, old).cloned() {
-                        let uid = self.put(*to, mail);
-                        moved.push((old.clone(), tells.then(|| key(uid))));
-                    }
-                }
-                PushKind::Delete => {
-                    if let Some(mail) = self.take(push.mailbox, old) {
-                        self.deleted.insert(mail.name);
-                    }
-                }
-                PushKind::Append { .. } => {}
-            }
-        }
-        moved
-    }
-}
+use crate::store::{Push, PushEnd};
 
 /// Mailbox, what the server had there, and when that was asked.
 type Asked = (MailboxId, Vec<(Key, Flags)>, u64);
@@ -119,15 +31,7 @@ impl World {
         let boxes = [store.inbox, store.archive, store.trash];
         let mut server = Server { next_uid: 1000, ..Server::default() };
         (0..4).for_each(|_| server.deliver(boxes[0]));
-        Self {
-            store,
-            server,
-            boxes,
-            dice: Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-            refused: BTreeSet::new(),
-            open: Vec::new(),
-            asked: None,
-        }
+        Self { store, server, boxes, dice: Dice::new(seed), refused: BTreeSet::new(), open: Vec::new(), asked: None }
     }
 
     fn shown(&self) -> Vec<MessageId> {
@@ -213,35 +117,24 @@ impl World {
         }
     }
 
-    fn present(&self, mailbox: MailboxId) -> Vec<(Key, Flags)> {
-        let mails = self.server.boxes.get(&mailbox).into_iter().flatten();
-        mails.map(|(uid, mail)| (key(*uid), mail.flags.clone())).collect()
-    }
-
     fn merge(&mut self, mailbox: MailboxId, present: Vec<(Key, Flags)>, asked_at: u64) {
         let merged = self.store.writer.merge_flags(mailbox, Window::ALL, present, asked_at).wait().unwrap();
-        // what went away meanwhile is left out of the headers
-        let found = merged.missing.iter().filter_map(|key| {
-            let mail = self.server.boxes.get(&mailbox)?.get(&key.uid()?.0)?;
-            let mut message = message(key.uid()?.0, &mail.name);
-            message.flags = mail.flags.clone();
-            Some(message)
-        });
-        self.store.writer.add_messages(mailbox, found.collect()).wait().unwrap();
+        let found = self.server.headers(mailbox, &merged.missing);
+        self.store.writer.add_messages(mailbox, found).wait().unwrap();
     }
 
     fn sync(&mut self) {
         for mailbox in self.boxes {
             self.store.writer.opened(mailbox, opened(1)).wait().unwrap();
             let asked_at = self.store.writer.clock();
-            self.merge(mailbox, self.present(mailbox), asked_at);
+            self.merge(mailbox, self.server.present(mailbox), asked_at);
             self.store.writer.set_synced(mailbox, 1).wait().unwrap();
         }
     }
 
     fn ask(&mut self) {
         let mailbox = self.boxes[self.dice.roll(3)];
-        self.asked = Some((mailbox, self.present(mailbox), self.store.writer.clock()));
+        self.asked = Some((mailbox, self.server.present(mailbox), self.store.writer.clock()));
     }
 
     fn late_answer(&mut self) {

@@ -9,6 +9,8 @@ mod listings;
 mod local;
 mod outbox;
 mod plans;
+mod server;
 mod sync;
 mod triage;
+mod undo;
 mod waiting;

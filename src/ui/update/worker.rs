@@ -163,9 +163,16 @@ fn applied(model: &mut Model, label: &str, done: usize, asked: usize, kind: Appl
     if label.is_empty() {
         return;
     }
-    let part = if done < asked { format!(" ({done} of {asked})") } else { String::new() };
+    let part = match kind {
+        _ if done >= asked => String::new(),
+        AppliedKind::Done => format!(" ({done} of {asked})"),
+        AppliedKind::Undone | AppliedKind::Redone => format!(" ({done} of {asked}; the others changed since)"),
+    };
     match kind {
         AppliedKind::Done => model.status.done(format!("{label}{part}"), out.now),
+        // deleted for ever, moved on by someone else, or refused by the server: there is nothing to take back
+        AppliedKind::Undone if done == 0 => model.status.say(format!("Not undone, it changed since: {label}"), out.now),
+        AppliedKind::Redone if done == 0 => model.status.say(format!("Not done again, it changed since: {label}"), out.now),
         AppliedKind::Undone => {
             model.taken_back = true;
             let redo = model.keymap.shown(model.context(), Action::Redo).map_or(String::new(), |key| format!("   {key} redo"));
