@@ -402,6 +402,19 @@ async fn a_change_between_the_look_and_the_wait_is_not_missed() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_look_for_one_message_is_not_missed() {
+    let mut b = Mail::with(&["cur/1700000001.a:2,"]).await;
+    b.remote.flags(".", Window::ALL).await.unwrap();
+    b.remote.open(".Archive").await.unwrap();
+    fs::write(b.path("new/1700000002.b"), message("b")).unwrap();
+    // reads the names again, and tells one message only
+    assert_eq!(b.remote.bodies(".", &[key("1700000001.a")]).await.unwrap().len(), 1);
+    let stop = Arc::new(Notify::new());
+    stop.notify_one();
+    assert_eq!(b.remote.wait(".", stop).await.unwrap(), Hint::Changed);
+}
+
+#[tokio::test]
 async fn a_mailbox_that_went_away_is_gone() {
     let mut b = Mail::with(&["cur/1700000001.a:2,"]).await;
     b.remote.open(".Archive").await.unwrap();

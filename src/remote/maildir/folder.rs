@@ -59,12 +59,15 @@ pub struct Folder {
     entries: Vec<Entry>,
     pub keywords: Table,
     looked: bool,
-    stamps: Option<Stamps>,
+    /// The folders' times before the last look.
+    read: Option<Stamps>,
+    /// The same of the last look whose names were all told.
+    told: Option<Stamps>,
 }
 
 impl Folder {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, entries: Vec::new(), keywords: Table::default(), looked: false, stamps: None }
+        Self { path, entries: Vec::new(), keywords: Table::default(), looked: false, read: None, told: None }
     }
 
     /// Reads the names again. A rename during the reading can hide a file: a folder that changes meanwhile
@@ -75,7 +78,7 @@ impl Folder {
         for _ in 0..ROUNDS {
             let before = stamps(&self.path).map_err(error)?;
             let entries = read_names(&self.path).map_err(error)?;
-            self.stamps = Some(before);
+            self.read = Some(before);
             if stamps(&self.path).map_err(error)? == before {
                 seen = entries;
                 break;
@@ -88,9 +91,10 @@ impl Folder {
         Ok(())
     }
 
-    /// The state of the folders as of the last look, once.
+    /// The state of the folders as of the last look that told all names, once: a look for one message tells nobody
+    /// what else is there.
     pub fn take_stamps(&mut self) -> Option<Stamps> {
-        self.stamps.take()
+        self.told.take()
     }
 
     pub fn opened(&self) -> Opened {
@@ -99,7 +103,9 @@ impl Folder {
         Opened { uid_validity: None, uid_next: None, exists, read_only: !writable }
     }
 
-    pub fn flags(&self) -> Vec<(Key, Flags)> {
+    /// All names as of the last look.
+    pub fn flags(&mut self) -> Vec<(Key, Flags)> {
+        self.told = self.read;
         self.entries.iter().map(|entry| (Key::BaseName(entry.key().into()), self.flags_of(entry))).collect()
     }
 
