@@ -3,6 +3,8 @@
 
 #[path = "servers/authority.rs"]
 mod authority;
+#[path = "imap_script/hangs.rs"]
+mod hangs;
 #[path = "support/scripted.rs"]
 mod scripted;
 

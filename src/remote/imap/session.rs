@@ -23,6 +23,9 @@ pub struct Deadlines {
     pub greeting: Duration,
     /// For the next response, or for [`PROGRESS`] octets of it.
     pub reply: Duration,
+    /// For all answers to one run of commands, beside the time that their octets are due: a server that says something now
+    /// and then, but never what it was asked, is as good as a silent one.
+    pub run: Duration,
     /// After which IDLE is renewed, and between two polls where there is no IDLE.
     pub idle: Duration,
     pub poll: Duration,
@@ -36,6 +39,7 @@ impl Default for Deadlines {
         Self {
             greeting: Duration::from_secs(30),
             reply: Duration::from_secs(60),
+            run: Duration::from_secs(600),
             idle: Duration::from_secs(270),
             poll: Duration::from_secs(45),
             linger: Duration::from_millis(750),
@@ -74,6 +78,8 @@ pub struct Session {
     pub(super) lingers_until: Instant,
     /// When to ask for news where there is no IDLE, however often the wait is interrupted.
     pub(super) poll_at: Instant,
+    /// When the run under way, or the greeting, has taken too long.
+    run_until: Instant,
     /// A run was begun and not finished: cancelled or broken, the stream is out of step.
     broken: bool,
     pub(super) deadlines: Deadlines,
@@ -98,6 +104,7 @@ impl Session {
             idling: None,
             lingers_until: Instant::now(),
             poll_at: Instant::now() + deadlines.poll,
+            run_until: Instant::now() + deadlines.run,
             broken: false,
             deadlines,
             validities,
@@ -180,6 +187,7 @@ impl Session {
         if std::mem::replace(&mut self.broken, true) {
             return Err(RemoteError::Offline("this connection was given up in the middle of a command".into()));
         }
+        self.run_until = Instant::now() + self.deadlines.run;
         Ok(())
     }
 
@@ -314,12 +322,16 @@ impl Session {
                 Err(error) => return Err(RemoteError::Protocol(format!("the server sent {error}"))),
             }
             self.read.clear();
-            let read = timeout_at(until, self.stream.read_buf(&mut self.read)).await;
-            let read =
-                read.map_err(|_| RemoteError::Offline(format!("the server did not answer within {} seconds", patience.as_secs())))?;
+            let read = timeout_at(until.min(self.run_until), self.stream.read_buf(&mut self.read)).await;
+            let read = read.map_err(|_| {
+                RemoteError::Offline(format!("the server did not answer within {} seconds", patience.min(self.deadlines.run).as_secs()))
+            })?;
             match read {
                 Ok(0) => return Err(RemoteError::Offline("the server closed the connection".into())),
-                Ok(count) => got += count,
+                Ok(count) => {
+                    got += count;
+                    self.run_until += self.deadlines.reply * u32::try_from(count).unwrap_or(1) / PROGRESS as u32;
+                }
                 Err(error) => return Err(RemoteError::Offline(format!("the connection broke: {error}"))),
             }
             self.framer.feed(&self.read);
