@@ -208,12 +208,8 @@ async fn sign_in(account: &Account, server: &Server, trace: Option<Trace>, name:
     match worker::probe(account, None, trace).await {
         Err(error) => vec![Check::new(name("sign-in"), false, error.to_string())],
         Ok(can) => {
-            let has = |is: bool, yes: &str, no: &str| if is { yes } else { no }.to_owned();
-            let detail = [
-                has(can.push, "tells of new mail at once (IDLE)", "no IDLE: new mail is looked for from time to time"),
-                has(can.atomic_move, "moves in one step (MOVE)", "no MOVE: messages are copied and deleted"),
-                has(can.exact_delete, "deletes exactly (UIDPLUS)", "no UIDPLUS: deleting for ever waits for others"),
-            ];
+            let detail: Vec<String> =
+                can.told().iter().map(|one| format!("{}{}: {}", if one.has { "" } else { "no " }, one.name, one.means)).collect();
             let signed = format!("{} accepted ({} ms)", server.username, started.elapsed().as_millis());
             vec![Check::new(name("sign-in"), true, signed), Check::new(name("capabilities"), true, detail.join("; "))]
         }

@@ -21,6 +21,25 @@ pub struct RemoteMailbox {
     pub unread: Option<u32>,
 }
 
+/// What went over the connections to a server since the start, and how soon it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub octets_in: u64,
+    pub octets_out: u64,
+    /// Smoothed; None before the first answer.
+    pub round_trip_ms: Option<u32>,
+}
+
+/// Something that a server can do or not, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ability {
+    /// The protocol's word for it.
+    pub name: &'static str,
+    pub has: bool,
+    /// What having it gives, or what lacking it costs.
+    pub means: &'static str,
+}
+
 /// What opening a mailbox tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opened {

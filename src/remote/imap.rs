@@ -33,7 +33,7 @@ use self::command::Command;
 use self::session::{Deadlines, Session, Validities};
 use super::auth::Secrets;
 use super::net::{Connector, Trace};
-use super::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window};
+use super::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Traffic, Window};
 use crate::config::{Secret, Server};
 use crate::mail::{Flags, Key};
 
@@ -94,6 +94,10 @@ impl Connect for Account {
             Err(RemoteError::BadLogin(_)) if old_token => signin::connect(self, first).await,
             other => other,
         }
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.connector.traffic()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod deliver;
 pub mod imap;
 pub mod maildir;
+pub mod meter;
 pub mod net;
 pub mod pop3;
 pub mod sendmail;
@@ -23,7 +24,7 @@ use tokio::sync::Notify;
 
 use crate::mail::{Flags, Key};
 
-pub use crate::mail::server::{Body, Moved, Opened, RemoteMailbox, RemoteMessage, Window};
+pub use crate::mail::server::{Ability, Body, Moved, Opened, RemoteMailbox, RemoteMessage, Traffic, Window};
 
 /// What went wrong, by what the caller does about it. `text` is for people and may quote the server
 /// (raw; whoever shows it cleans it).
@@ -84,6 +85,18 @@ pub struct Abilities {
     pub push: bool,
     /// Deleting takes exactly the named messages (UIDPLUS).
     pub exact_delete: bool,
+}
+
+impl Abilities {
+    /// In words, with what each gives or costs.
+    pub fn told(self) -> Vec<Ability> {
+        let one = |name, has, with, without| Ability { name, has, means: if has { with } else { without } };
+        vec![
+            one("IDLE", self.push, "new mail shows at once", "new mail is looked for from time to time"),
+            one("MOVE", self.atomic_move, "messages move in one step", "messages are copied, then deleted"),
+            one("UIDPLUS", self.exact_delete, "exactly the chosen messages are deleted", "deleting for ever waits for others"),
+        ]
+    }
 }
 
 /// A connection to one account. Every method has a deadline inside; after a fatal error the value is
@@ -165,4 +178,9 @@ pub trait Connect: Send + Sync + 'static {
     /// Connects and signs in, within a deadline. `first`: the mailbox that will be opened next, so that
     /// sign-in and SELECT can travel together.
     fn connect(&self, first: Option<&str>) -> impl Future<Output = Result<Self::Remote>> + Send;
+
+    /// What all its connections measured.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -23,19 +24,24 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::meter::{Meter, Metered};
 use super::{RemoteError, Result};
 use crate::config::{Security, Server};
+use crate::mail::server::Traffic;
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(15);
 /// One address of several may swallow packets: leave time for the next.
 const ADDRESS_DEADLINE: Duration = Duration::from_secs(5);
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(15);
+/// When nothing was said for so long, the system asks the peer whether it is still there, so often and so many times: one that
+/// went without a word (another network, a gateway that forgot us) is noticed within a minute, at an empty packet each half.
+const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
 /// A connection, with or without TLS.
 #[derive(Debug)]
 pub enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Metered),
+    Tls(Box<TlsStream<Metered>>),
 }
 
 /// Makes streams to one server; keeps the TLS configuration, because loading the system's roots takes
@@ -47,6 +53,7 @@ pub struct Connector {
     trust: Trust,
     bind: Option<IpAddr>,
     tls: OnceCell<Arc<ClientConfig>>,
+    meter: Arc<Meter>,
 }
 
 /// What TLS adds to the system's roots.
@@ -60,7 +67,7 @@ pub struct Trust {
 
 impl Connector {
     pub fn new(host: impl Into<String>, port: u16, trust: Trust) -> Self {
-        Self { host: host.into(), port, trust, bind: None, tls: OnceCell::new() }
+        Self { host: host.into(), port, trust, bind: None, tls: OnceCell::new(), meter: Arc::default() }
     }
 
     /// As a server's table in the configuration says.
@@ -89,8 +96,13 @@ impl Connector {
         }
     }
 
+    /// What all connections made here measured.
+    pub fn traffic(&self) -> Traffic {
+        self.meter.traffic()
+    }
+
     /// Connects TCP, trying the host's addresses in turn.
-    pub async fn tcp(&self) -> Result<TcpStream> {
+    pub async fn tcp(&self) -> Result<Metered> {
         let until = Instant::now() + CONNECT_DEADLINE;
         let offline = |why: String| RemoteError::Offline(format!("can't reach {}:{}: {why}", self.host, self.port));
         let found = timeout_at(until, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
@@ -104,7 +116,10 @@ impl Connector {
             match timeout_at(part, connect(address, self.bind)).await {
                 Ok(Ok(stream)) => {
                     stream.set_nodelay(true).map_err(|e| offline(e.to_string()))?;
-                    return Ok(stream);
+                    if let Err(error) = keep_alive(&stream) {
+                        tracing::debug!(%error, "the system does not watch the connection");
+                    }
+                    return Ok(Metered::new(stream, self.meter.clone()));
                 }
                 Ok(Err(error)) => why = error.to_string(),
                 Err(_) => why = "no answer".to_owned(),
@@ -120,7 +135,7 @@ impl Connector {
     }
 
     /// Starts TLS on a connection that was plain until now (STARTTLS).
-    pub async fn upgrade(&self, tcp: TcpStream) -> Result<Stream> {
+    pub async fn upgrade(&self, tcp: Metered) -> Result<Stream> {
         let config = self.config().await?;
         self.handshake(tcp, config).await
     }
@@ -130,7 +145,7 @@ impl Connector {
         self.config().await.map(|_| ())
     }
 
-    async fn handshake(&self, tcp: TcpStream, config: Arc<ClientConfig>) -> Result<Stream> {
+    async fn handshake(&self, tcp: Metered, config: Arc<ClientConfig>) -> Result<Stream> {
         let name = ServerName::try_from(self.host.clone())
             .map_err(|_| RemoteError::Untrusted(format!("{} is no host name that a certificate can hold", self.host)))?;
         match timeout(HANDSHAKE_DEADLINE, TlsConnector::from(config).connect(name, tcp)).await {
@@ -163,6 +178,15 @@ impl Connector {
             other => format!("TLS with {host} failed: {other}"),
         })
     }
+}
+
+fn keep_alive(tcp: &TcpStream) -> io::Result<()> {
+    let (idle, between, times) = KEEP_ALIVE;
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, idle)?;
+    sockopt::set_tcp_keepintvl(tcp, between)?;
+    sockopt::set_tcp_keepcnt(tcp, times)?;
+    Ok(())
 }
 
 async fn connect(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
@@ -220,7 +244,7 @@ impl Stream {
     /// True where the peer is this machine, so that a password in clear does not leave it.
     pub fn is_loopback(&self) -> bool {
         match self {
-            Stream::Plain(tcp) => tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
+            Stream::Plain(tcp) => tcp.tcp().peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
             Stream::Tls(_) => false,
         }
     }
@@ -235,7 +259,7 @@ impl Stream {
             Stream::Plain(tcp) => tcp,
             Stream::Tls(tls) => tls.get_ref().0,
         };
-        tcp.local_addr().ok().map(|address| address.ip().to_canonical())
+        tcp.tcp().local_addr().ok().map(|address| address.ip().to_canonical())
     }
 
     /// Refuses to send a password readable to others: TLS, this machine, or the user's own word for it.
@@ -291,13 +315,19 @@ impl AsyncWrite for Stream {
 #[derive(Clone, Debug)]
 pub struct Trace {
     file: Arc<Mutex<File>>,
+    path: Arc<Path>,
 }
 
 impl Trace {
     /// Opens the file to append to.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        Ok(Self { file: Arc::new(Mutex::new(file)) })
+        Ok(Self { file: Arc::new(Mutex::new(file)), path: path.into() })
+    }
+
+    /// Where it is written.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes one line: who spoke (`account C:` or `S:`), and the bytes with controls escaped.
@@ -325,6 +355,17 @@ mod tests {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let error = Connector::new("127.0.0.1", port, Trust::default()).tcp().await.unwrap_err();
         assert!(matches!(&error, RemoteError::Offline(text) if text.contains(&format!("127.0.0.1:{port}"))), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn the_system_watches_every_connection_for_a_peer_that_is_gone() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let connector = Connector::new("127.0.0.1", listener.local_addr().unwrap().port(), Trust::default());
+        let stream = connector.tcp().await.unwrap();
+        let (tcp, minute) = (stream.tcp(), Duration::from_secs(60));
+        assert!(sockopt::socket_keepalive(tcp).unwrap());
+        let (idle, between) = (sockopt::tcp_keepidle(tcp).unwrap(), sockopt::tcp_keepintvl(tcp).unwrap());
+        assert!(idle + between * sockopt::tcp_keepcnt(tcp).unwrap() <= minute);
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ use super::status::Status;
 use super::triage::{Pending, Verb};
 use crate::config::{Config, Ui};
 use crate::mail::{AccountId, Address, DisplayText, Identity, Listing, Mailbox, MailboxId, MessageId, OutItem, Role, Scope};
-use crate::worker::LinkState;
+use crate::worker::{Health, LinkState};
 
 /// How long a chord waits before which-key shows by itself.
 const WHICH_KEY: Duration = Duration::from_millis(250);
@@ -46,6 +46,8 @@ pub struct Account {
     pub name: String,
     pub address: String,
     pub link: Option<LinkState>,
+    /// As it was when the accounts were last looked at.
+    pub health: Option<Health>,
 }
 
 /// The pane that keys go to.
@@ -161,7 +163,7 @@ impl Model {
         let accounts: Vec<Account> = config
             .accounts
             .iter()
-            .map(|account| Account { id: None, name: account.name.clone(), address: account.address.clone(), link: None })
+            .map(|account| Account { id: None, name: account.name.clone(), address: account.address.clone(), link: None, health: None })
             .collect();
         let mut status = Status::default();
         for finding in config.findings.iter().chain(&key_findings) {

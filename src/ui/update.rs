@@ -321,7 +321,10 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
             model.need.waits = true;
             model.overlays.push(Overlay::Tasks(tasks::Tasks::default()));
         }
-        A::Accounts => model.overlays.push(Overlay::Accounts(accounts::Accounts::default())),
+        A::Accounts => {
+            out.effects.push(Effect::Ask(Request::Health));
+            model.overlays.push(Overlay::Accounts(accounts::Accounts::default()));
+        }
         A::Messages => model.overlays.push(Overlay::Messages(messages::Messages::default())),
         A::Help => {
             let help = help::Help::new(model);

@@ -31,6 +31,8 @@ const OWNER_GONE: Duration = Duration::from_millis(100);
 const KEEP_ALIVE: Duration = Duration::from_secs(240);
 /// What a step under way may take when the program ends; then its connection is cut.
 const LAST_STEP: Duration = Duration::from_millis(1_500);
+/// A connection that may be dead since the machine slept has this long to show that it is not.
+const PROBE: Duration = Duration::from_secs(15);
 /// Attempts of link B before the account is served by link A alone.
 const B_ATTEMPTS: u32 = 3;
 
@@ -238,7 +240,10 @@ impl<C: Connect> Supervisor<C> {
             let mut inner = core.lock();
             inner.is_online = true;
             inner.down = None;
+            inner.abilities = Some(remote.abilities());
         }
+        // it is new
+        core.take_suspicion(Link::A);
         if self.wants_b {
             core.expect_b(true);
         }
@@ -290,6 +295,8 @@ impl<C: Connect> Supervisor<C> {
         while attempts < B_ATTEMPTS && !*stop.borrow() {
             match self.clone().attempt_b(&mut stop).await {
                 End::Stopped | End::Cut => return,
+                // what the server refuses is not tried again by itself; link A learns of it when it has to sign in
+                End::Failed(StepError::Remote(RemoteError::BadLogin(_) | RemoteError::NoSecret(_))) => return,
                 End::Failed(_) if core.take_success_b() => {
                     attempts = 0;
                     back_off.reset();
@@ -355,7 +362,8 @@ impl<C: Connect> Supervisor<C> {
                 (Step::Wait, Link::B) => self.wait_b(remote, &mut stop).await,
                 (step, _) => {
                     let (begun, is_local) = (Instant::now(), step.is_local());
-                    let result = stoppable(step::run(core, remote, link, step), &mut stop).await;
+                    let patience = (!is_local && core.take_suspicion(link)).then_some(PROBE);
+                    let result = stoppable(within(patience, step::run(core, remote, link, step)), &mut stop).await;
                     core.poke_other(link);
                     match result {
                         None => return End::Cut,
@@ -379,7 +387,8 @@ impl<C: Connect> Supervisor<C> {
     }
 
     async fn tell_round_trip(&self, push: bool, took: Duration) {
-        let state = LinkState::Online { push, round_trip_ms: u32::try_from(took.as_millis()).ok() };
+        let measured = self.connect.traffic().round_trip_ms;
+        let state = LinkState::Online { push, round_trip_ms: measured.or(u32::try_from(took.as_millis()).ok()) };
         self.core.common.out.send(WorkerEvent::Link { account: self.core.account, state }).await;
     }
 
@@ -459,6 +468,13 @@ impl<C: Connect> Supervisor<C> {
                 _ => Ok(()),
             };
         }
+        if core.take_suspicion(Link::B) {
+            let home = core.lock().state.home().map(|home| home.wire_name.clone());
+            let Some(home) = home else { return Ok(()) };
+            let look =
+                async { remote.open(&home).await.map(|_| ()).or_else(|error| if error.is_fatal() { Err(error.into()) } else { Ok(()) }) };
+            return within(Some(PROBE), look).await;
+        }
         let next = core.lock().state.next_time().map(|at| core.common.clock.instant(at));
         let keep_alive = Instant::now() + KEEP_ALIVE;
         tokio::select! {
@@ -473,6 +489,13 @@ impl<C: Connect> Supervisor<C> {
         }
         Ok(())
     }
+}
+
+/// Runs a step; with patience for so long only.
+async fn within(patience: Option<Duration>, run: impl Future<Output = Result<(), StepError>>) -> Result<(), StepError> {
+    let Some(patience) = patience else { return run.await };
+    let silent = || Err(RemoteError::Offline("the server did not answer after the machine slept".into()).into());
+    timeout(patience, run).await.unwrap_or_else(|_| silent())
 }
 
 /// Runs a step; when the program ends meanwhile, the step has a moment to finish. None: it did not.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::Health;
 use super::account::Supervisor;
 use super::core::{Common, Core};
 use super::pop3::{Fetcher, Fetching};
@@ -37,6 +38,22 @@ impl Running {
             pop3.set_secret(secret);
         }
         self.retry.notify_one();
+    }
+
+    /// How it does, but for what waits in the store.
+    pub fn health(&self) -> Health {
+        let core = &self.core;
+        let inner = core.lock();
+        Health {
+            account: core.account,
+            since: inner.since,
+            answered: inner.answered,
+            failed: inner.failed.clone(),
+            abilities: inner.abilities.filter(|_| self.imap.is_some()).map(Abilities::told).unwrap_or_default(),
+            traffic: self.imap.as_ref().map(|imap| imap.traffic()).unwrap_or_default(),
+            waiting: 0,
+            trace: core.common.trace.as_ref().map(|trace| trace.path().to_owned()),
+        }
     }
 
     /// Nothing could start now.

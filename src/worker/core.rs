@@ -16,6 +16,7 @@ use super::plan::{Link, Progress, State, Step, Wanted, plan};
 use super::readers::Readers;
 use crate::config::{self, Incoming, Keep};
 use crate::mail::{AccountId, Key, Mailbox, MailboxId, MessageId, Role};
+use crate::remote::Abilities;
 use crate::remote::net::Trace;
 use crate::store::{Location, StoreError, Writer};
 
@@ -79,6 +80,17 @@ pub struct Inner {
     pub is_online: bool,
     /// Why no link is up; None while one is, or the first attempt runs.
     pub down: Option<String>,
+    /// When that came to be, Unix seconds.
+    pub since: i64,
+    /// When the server last answered a step, Unix seconds.
+    pub answered: Option<i64>,
+    /// The newest failure of a connection, and when.
+    pub failed: Option<(i64, String)>,
+    /// Told at the sign-in.
+    pub abilities: Option<Abilities>,
+    /// The machine slept: the connection of the link may be dead, and its next answer is not waited for as long as others.
+    suspect_a: bool,
+    suspect_b: bool,
     /// The server refused the sign-in: only Retry and Credentials try again.
     pub is_refused: bool,
     /// Local rows whose bytes another account is bringing.
@@ -152,7 +164,16 @@ impl Core {
 
     /// Tells the state of the connection.
     pub async fn tell_link(&self, state: LinkState) {
-        self.lock().link = state.word();
+        let now = self.common.clock.wall();
+        {
+            let mut inner = self.lock();
+            if std::mem::replace(&mut inner.link, state.word()) != state.word() {
+                inner.since = now;
+            }
+            if let LinkState::SignIn { refused: Some(why) } | LinkState::BackOff { why, .. } = &state {
+                inner.failed = Some((now, why.clone()));
+            }
+        }
         self.common.out.link(self.account, &self.name, state).await;
     }
 
@@ -309,7 +330,9 @@ impl Core {
 
     /// A step ended well on this connection.
     pub fn note_success(&self, link: Link) {
+        let now = self.common.clock.wall();
         let mut inner = self.lock();
+        inner.answered = Some(now);
         match link {
             Link::A => inner.a_succeeded = true,
             Link::B => inner.b_succeeded = true,
@@ -405,6 +428,30 @@ impl Core {
                 progress.look_again();
             }
         });
+    }
+
+    /// The machine slept: looks whether the server is still there.
+    pub fn suspect(&self) {
+        if self.is_local || !self.lock().is_online {
+            return;
+        }
+        self.poke(|inner| {
+            inner.suspect_a = true;
+            inner.suspect_b = inner.state.has_b;
+            let home = inner.state.home().map(|home| home.id);
+            if let Some(progress) = home.and_then(|home| inner.state.mailbox_mut(home)) {
+                progress.look_now();
+            }
+        });
+    }
+
+    /// Whether the connection of this link is suspected since the last call.
+    pub fn take_suspicion(&self, link: Link) -> bool {
+        let mut inner = self.lock();
+        match link {
+            Link::A => std::mem::take(&mut inner.suspect_a),
+            Link::B => std::mem::take(&mut inner.suspect_b),
+        }
     }
 
     /// Someone waits for this body; earlier waits are answered too, but later.

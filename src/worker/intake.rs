@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::accounts::{self, Running};
+use super::clock::SleepWatch;
 use super::core::Common;
 use super::drafts::Drafts;
 use super::jobs::Jobs;
 use super::listing::{Asked, Lister};
 use super::outbox::Desk;
 use super::plan::Wanted;
-use super::{AppliedKind, JobState, OpenTarget, Request, WorkerEvent, files};
+use super::{AppliedKind, Health, JobState, OpenTarget, Request, WorkerEvent, files};
 use crate::config::{self, Config};
 use crate::mail::page::View;
 use crate::mail::{AccountId, Change, Draft, DraftId, MessageId, OutItem};
@@ -93,6 +94,8 @@ impl Intake {
         self.start_accounts(accounts).await;
         self.spawn(self.drafts.clone().recover());
         let mut told = None;
+        let mut watch = SleepWatch::new(&self.common.clock);
+        let mut looks = tokio::time::interval(SleepWatch::LOOK);
         loop {
             let request = tokio::select! {
                 biased;
@@ -109,6 +112,12 @@ impl Intake {
                 Some((draft, item)) = self.queued.1.recv() => {
                     self.desk.queued(draft, item).await;
                     self.common.rested.notify_one();
+                    continue;
+                }
+                _ = looks.tick() => {
+                    if watch.look(&self.common.clock) {
+                        self.woke();
+                    }
                     continue;
                 }
                 () = self.common.out.listed().notified() => {
@@ -187,10 +196,7 @@ impl Intake {
                 let wanted = self.running.iter().filter(|(id, _)| account.is_none_or(|account| account == **id));
                 wanted.for_each(|(_, running)| {
                     running.core.sync();
-                    // whoever waits for a back-off is woken; nobody later, and nobody with a refused password
-                    if !running.core.lock().is_refused {
-                        running.retry.notify_waiters();
-                    }
+                    self.wake(running);
                 });
                 self.desk.retry(account);
             }
@@ -211,6 +217,7 @@ impl Intake {
                 }
                 self.tell_waits();
             }
+            Request::Health => self.tell_health(),
             Request::Cancel(job) => self.jobs.cancel(job),
             Request::Credentials { account, secret } => {
                 self.desk.set_secret(account, &secret);
@@ -235,6 +242,33 @@ impl Intake {
             Request::DropOutgoing { id } => self.desk.drop_outgoing(id).await,
             Request::Shutdown => {}
         }
+    }
+
+    /// The machine slept: dead connections are noticed, and whoever waits to connect tries now.
+    fn woke(&self) {
+        tracing::info!("the machine slept, or its clock was set");
+        for running in self.running.values() {
+            running.core.suspect();
+            self.wake(running);
+        }
+    }
+
+    /// Whoever waits for a back-off is woken; nobody later, and nobody with a refused password.
+    fn wake(&self, running: &Running) {
+        if !running.core.lock().is_refused {
+            running.retry.notify_waiters();
+        }
+    }
+
+    fn tell_health(&self) {
+        let (readers, out) = (self.common.readers.clone(), self.common.out.clone());
+        let mut all: Vec<Health> = self.running.values().map(Running::health).collect();
+        self.spawn(async move {
+            for waiting in readers.with(|reader| reader.waiting(None)).await.unwrap_or_default() {
+                all.iter_mut().filter(|health| health.account == waiting.account).for_each(|health| health.waiting += 1);
+            }
+            out.send(WorkerEvent::Health(all)).await;
+        });
     }
 
     async fn store_failed(&self, what: &str, error: &StoreError) {

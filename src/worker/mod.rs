@@ -39,7 +39,7 @@ use std::sync::Arc;
 pub use self::account::Supervisor;
 pub use self::accounts::probe;
 pub use self::beside::{link_of, poke};
-pub use self::clock::{BackOff, Clock, Wall};
+pub use self::clock::{BackOff, Clock, SleepWatch, Wall};
 pub use self::drafts::check_file;
 pub use self::jobs::Jobs;
 pub use self::once::{Summary, SyncOptions, send_once, sync_once};
@@ -52,6 +52,7 @@ pub use self::run::{Handle, Options, start};
 
 use crate::config::{Account, Secret};
 use crate::mail::page::View;
+use crate::mail::server::{Ability, Traffic};
 use crate::mail::{
     AccountId, Attachment, Change, Contact, Draft, DraftId, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row, Start,
     Wait, Waits,
@@ -120,6 +121,8 @@ pub enum Request {
     ForgetMishaps {
         ids: Vec<i64>,
     },
+    /// How do the accounts do? Answered by [`WorkerEvent::Health`].
+    Health,
     Cancel(JobId),
     /// The user typed the secret that an account asked for.
     Credentials {
@@ -239,6 +242,8 @@ pub enum WorkerEvent {
         account: AccountId,
         state: LinkState,
     },
+    /// One for each account that runs.
+    Health(Vec<Health>),
     Job(Job),
     Saved {
         files: Vec<PathBuf>,
@@ -346,6 +351,25 @@ pub enum LinkState {
         why: String,
         retry_at: i64,
     },
+}
+
+/// How an account does, beside its [`LinkState`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub account: AccountId,
+    /// Unix seconds at which the link came to its state.
+    pub since: i64,
+    /// When the server last answered, Unix seconds.
+    pub answered: Option<i64>,
+    /// The newest failure and when it was; it may be over.
+    pub failed: Option<(i64, String)>,
+    /// What the server can do; empty before the first sign-in.
+    pub abilities: Vec<Ability>,
+    pub traffic: Traffic,
+    /// Changes that the server is still to get.
+    pub waiting: usize,
+    /// Where the dialogue is written.
+    pub trace: Option<PathBuf>,
 }
 
 /// Long work, for the status row and the tasks view.

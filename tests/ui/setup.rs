@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use postrider::config::{Config, Credentials, Incoming};
 use postrider::mail::JobId;
+use postrider::mail::server::{Ability, Traffic};
 use postrider::ui::event::{Effect, Event, Leave, Now};
 use postrider::ui::input::{Input, Key};
 use postrider::ui::keymap::parse_keys;
@@ -12,7 +13,7 @@ use postrider::ui::model::{Model, Start};
 use postrider::ui::theme::{Mode, Theme};
 use postrider::ui::update::update;
 use postrider::ui::view::view;
-use postrider::worker::{Job, JobState, LinkState, Request, WorkerEvent};
+use postrider::worker::{Health, Job, JobState, LinkState, Request, WorkerEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -142,6 +143,45 @@ fn a_refused_sign_in_is_a_badge_and_the_password_is_typed_in_accounts() {
     assert!(asked);
     app.keys("r");
     assert!(app.requests.iter().any(|request| matches!(request, Request::Retry { .. })));
+}
+
+#[test]
+fn accounts_tell_since_when_how_quick_what_is_lacking_and_what_waits() {
+    for size in [(120, 40), (80, 24), (40, 20)] {
+        let mut app = App::new(size, vec![mail("Priya", "one")]);
+        let account = app.mailbox("Inbox").account;
+        let online = LinkState::Online { push: true, round_trip_ms: Some(41) };
+        app.event(Event::Worker(WorkerEvent::Link { account, state: online.clone() }));
+        app.keys("g A");
+        let asked = |app: &App| app.requests.iter().filter(|request| matches!(request, Request::Health)).count();
+        assert_eq!(asked(&app), 1);
+        let ability = |name, has, means| Ability { name, has, means };
+        let health = Health {
+            account,
+            since: crate::app::NOW - 7200,
+            answered: Some(crate::app::NOW - 120),
+            failed: Some((crate::app::NOW - 7300, "the server closed \x1b]0;x\x07 the connection".into())),
+            abilities: vec![ability("IDLE", true, "new mail shows at once"), ability("MOVE", false, "messages are copied, then deleted")],
+            traffic: Traffic { octets_in: 1_200_000, octets_out: 34_000, round_trip_ms: Some(41) },
+            waiting: 12,
+            trace: None,
+        };
+        app.event(Event::Worker(WorkerEvent::Health(vec![health])));
+        let screen = app.screen();
+        let words = screen.split_whitespace().filter(|word| !word.contains('│')).collect::<Vec<_>>().join(" ");
+        for told in ["2 h ago", "2 min ago", "Answers in 41 ms", "1.2 MB in", "12 changes wait", "no MOVE: messages are"] {
+            assert!(words.contains(told), "{told} at {size:?}\n{screen}");
+        }
+        app.keys("ctrl-d ctrl-d");
+        let screen = app.screen();
+        assert!(screen.contains("Uses IDLE") && screen.contains("closed ␛") && !screen.contains('\x1b'), "{size:?}\n{screen}");
+        // a link that changes while one looks is looked at again
+        app.event(Event::Worker(WorkerEvent::Link { account, state: LinkState::Connecting }));
+        assert_eq!(asked(&app), 2);
+        app.keys("q");
+        app.event(Event::Worker(WorkerEvent::Link { account, state: online }));
+        assert_eq!(asked(&app), 2, "nobody looks");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::ui::model::{Model, Out};
 use crate::ui::outbox;
 use crate::ui::overlay::form::{Form, State};
 use crate::ui::overlay::{self, Overlay};
-use crate::worker::{AppliedKind, JobState, WorkerEvent};
+use crate::worker::{AppliedKind, JobState, Request, WorkerEvent};
 
 /// Takes one thing that the worker told.
 pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
@@ -46,12 +46,24 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         WorkerEvent::Applied { label, done, asked, kind } => applied(model, &label, done, asked, kind, out),
         WorkerEvent::NothingToUndo { redo } => model.status.say(if redo { "Nothing to redo" } else { "Nothing to undo" }, out.now),
         WorkerEvent::Link { account, state } => match model.accounts.iter_mut().find(|known| known.id == Some(account)) {
-            Some(known) => known.link = Some(state),
+            Some(known) => {
+                known.link = Some(state);
+                if model.overlays.iter().any(|overlay| matches!(overlay, Overlay::Accounts(_))) {
+                    out.effects.push(Effect::Ask(Request::Health));
+                }
+            }
             None => {
                 model.early_links.push((account, state));
                 model.need.mailboxes = true;
             }
         },
+        WorkerEvent::Health(all) => {
+            for health in all {
+                if let Some(known) = model.accounts.iter_mut().find(|known| known.id == Some(health.account)) {
+                    known.health = Some(health);
+                }
+            }
+        }
         WorkerEvent::Job(job) => {
             match &job.state {
                 JobState::Failed(why) => model.status.failed(format!("{}: {why}", job.label), out.now),

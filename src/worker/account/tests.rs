@@ -571,3 +571,85 @@ async fn a_copy_for_sent_that_the_server_does_not_take_is_kept_and_never_sends_a
         assert_eq!(own.outbox().unwrap(), []);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_sleep_a_server_that_says_nothing_is_given_up_soon_on_either_link() {
+    for (wants_b, verb) in [(false, "headers_in"), (true, "open")] {
+        let fake = Fake::new(3, 3);
+        let mut process = Process::new();
+        let account = process.run("first", &fake, wants_b).await;
+        account.until_rest().await;
+        let before = fake.script().attempts.len();
+        fake.hold(verb);
+        account.core.suspect();
+        let begun = Instant::now();
+        if !wants_b {
+            let LinkState::BackOff { why, .. } = process.until_link("back-off").await else { unreachable!() };
+            assert!(why.contains("slept"), "{why}");
+        }
+        fake.until_attempts(before + 1).await;
+        assert!(begun.elapsed() <= Duration::from_secs(20), "{wants_b}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_sleep_a_server_that_answers_keeps_its_connections() {
+    let fake = Fake::new(3, 3);
+    let process = Process::new();
+    let account = process.run("first", &fake, true).await;
+    account.until_rest().await;
+    let (looks, opens) = (fake.count("1 headers_in INBOX"), fake.count("2 open INBOX"));
+    account.core.suspect();
+    fake.until("1 headers_in INBOX", looks + 1).await;
+    fake.until("2 open INBOX", opens + 1).await;
+    account.until_rest().await;
+    assert_eq!(fake.script().attempts.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_refused_to_the_second_link_is_not_repeated_and_the_first_goes_on() {
+    let fake = Fake::new(3, 3);
+    fake.script().refuse = [None, Some(RemoteError::BadLogin("no".into()))].into();
+    let mut process = Process::new();
+    let account = process.run("first", &fake, true).await;
+    fake.until_attempts(2).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(fake.script().attempts.len(), 2);
+    let id = account.open(&process, 2).await;
+    process.until(|event| rendered(event, id)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_can_not_be_read_is_told_and_stops_no_other() {
+    let fake = Fake::new(3, 3);
+    for _ in 0..5 {
+        fake.script().faults.push_back(("newest", Fault::Error(RemoteError::Rejected("broken".into()))));
+    }
+    let mut process = Process::new();
+    let account = process.run("first", &fake, false).await;
+    let (what, next) = process
+        .until(|event| match event {
+            WorkerEvent::Failed { what, next, .. } => Some((what.clone(), next.clone())),
+            _ => None,
+        })
+        .await;
+    assert!(what.contains("first/Inbox") && next.contains("The other mailboxes go on"), "{what} {next}");
+    let lists = account.mailbox("Lists");
+    while process.rows(lists).len() < 3 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_tells_since_when_what_failed_and_when_the_server_answered() {
+    let fake = Fake::new(3, 3);
+    fake.script().refuse = [Some(offline())].into();
+    let mut process = Process::new();
+    let account = process.run("first", &fake, false).await;
+    process.until_link("online").await;
+    account.until_rest().await;
+    let inner = account.core.lock();
+    assert_eq!((inner.since, inner.answered), (1_800_000_000, Some(1_800_000_000)));
+    assert_eq!(inner.failed, Some((1_800_000_000, "no route".to_owned())));
+    assert!(inner.abilities.is_some_and(|can| can.told().iter().all(|ability| ability.has)));
+}
