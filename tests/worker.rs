@@ -2,6 +2,8 @@
 
 #[path = "worker/drafts.rs"]
 mod drafts;
+#[path = "worker/hostile.rs"]
+mod hostile;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! The real binary in a pseudo-terminal: what a person sees and what the mail store holds afterwards.
 
 #[cfg(feature = "servers")]
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[cfg(feature = "servers")]
 #[allow(dead_code)]
 #[path = "../support/second_client.rs"]
 mod second_client;
@@ -20,6 +23,8 @@ mod kill;
 mod kill_sending;
 mod kill_typing;
 mod maildir;
+#[cfg(feature = "servers")]
+mod network;
 mod picture;
 mod sending;
 mod terminal;
