@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::attempt::quoted;
 use super::{Sending, own, start, tell};
 use crate::config::{self, Secret};
+use crate::mail::outgoing::Fate;
 use crate::mail::{AccountId, DraftId, OutItem, OutboxId, Stage};
 use crate::mime;
 use crate::store::TakenBack;
@@ -147,7 +148,8 @@ impl Desk {
     pub async fn unsend(&mut self, id: OutboxId) {
         self.done.retain(|done| *done != Done::Sending(id));
         let item = self.item(id).await;
-        if item.as_ref().is_some_and(|item| item.stage == Stage::Filed) {
+        let is_refused = |item: &OutItem| item.recipients.iter().any(|one| matches!(one.fate, Fate::Refused(_)));
+        if item.as_ref().is_some_and(|item| item.stage == Stage::Filed && is_refused(item)) {
             return self.write_again(id).await;
         }
         let what = format!("{} can't be taken back", item.as_ref().map_or("It".to_owned(), |item| quoted(&item.subject)));
