@@ -80,7 +80,7 @@ fn once(session: &Session, composer: Option<Start>, demo: Option<&Path>) -> Resu
         let nowhere_else = config.accounts.iter_mut().filter(|account| matches!(account.outgoing, Outgoing::None));
         nowhere_else.for_each(|account| account.outgoing = Outgoing::Deliver(demo::deliveries(root)));
     }
-    let writer = session.writer()?;
+    let writer = session.open_store()?;
     let reader = writer.reader()?;
     let mut worker = worker::start(&config, writer.clone(), net::options(session)?)
         .map_err(|error| Failure::new(IO, format!("the system gives us no threads: {error}")))?;

@@ -8,7 +8,7 @@ use super::out::say;
 use crate::clock::Clock;
 use crate::config::{self, Account, Config};
 use crate::events::EventLog;
-use crate::mail::{AccountId, Mailbox, Role, Scope, nearest};
+use crate::mail::{AccountId, DisplayText, Mailbox, Role, Scope, nearest};
 use crate::paths::{Paths, private_folder};
 use crate::store::{self, Reader, Writer};
 
@@ -85,8 +85,17 @@ impl Session {
         Ok(Reader::open(&self.store_paths())?)
     }
 
-    /// The store for writing, made where it is missing.
+    /// The store for writing, made where it is missing; what had to be mended is said.
     pub fn writer(&self) -> Result<Writer, Failure> {
+        let writer = self.open_store()?;
+        for notice in writer.notices() {
+            say(&DisplayText::new(&notice).into_string());
+        }
+        Ok(writer)
+    }
+
+    /// The same for who says it elsewhere.
+    pub fn open_store(&self) -> Result<Writer, Failure> {
         private_folder(&self.paths.data)
             .map_err(|error| Failure::new(CANT_CREATE, format!("{} can't be made: {error}", self.paths.data.display())))?;
         Ok(store::open(&self.store_paths())?)

@@ -26,6 +26,7 @@ impl FlagBits {
     pub const DRAFT: Self = Self(8);
     pub const DELETED: Self = Self(16);
     pub const FORWARDED: Self = Self(32);
+    pub const ALL: Self = Self(63);
 
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

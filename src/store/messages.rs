@@ -217,7 +217,9 @@ impl Work<'_> {
             None => self.thread_for(&links, id)?.0,
         };
         let received = message.received;
-        self.insert_row(id, content, thread, received, &Placed::known(mailbox, message.key, message.flags))?;
+        let row = Placed::known(mailbox, message.key.clone(), message.flags.clone());
+        let row = self.with_salvaged(mailbox, links.own, &message, row)?;
+        self.insert_row(id, content, thread, received, &row)?;
         Ok(id)
     }
 

@@ -12,6 +12,8 @@ pub(super) const MAIL: &[&str] = &[
     include_str!("schema/mail_003.sql"),
     include_str!("schema/mail_004.sql"),
     include_str!("schema/mail_005.sql"),
+    include_str!("schema/mail_006.sql"),
+    include_str!("schema/mail_007.sql"),
 ];
 /// Versions of user.db, from 1.
 pub(super) const USER: &[&str] = &[

@@ -20,11 +20,13 @@ mod migrate;
 mod open;
 mod outbox;
 mod own;
+mod poison;
 mod pop3;
 mod push;
 mod reader;
 mod refusals;
 mod rows;
+mod salvage;
 mod search;
 mod threads;
 mod undo;
@@ -50,6 +52,7 @@ pub use local::{Orphan, Written};
 pub use open::open;
 pub use outbox::{Fates, OutMessage, OutboxNew, RefusedTo, SentCopy, TakenBack, queue_only};
 pub use own::Own;
+pub use poison::{InHand, Poison, What};
 pub use pop3::Popped;
 pub use reader::Reader;
 pub use writer::Writer;
@@ -100,10 +103,26 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
-    /// The file itself is damaged, as opposed to busy, full or refused.
-    pub fn is_damage(&self) -> bool {
+    /// SQLite itself says so: a value that does not fit may be a mistake of ours.
+    pub(super) fn is_certain_damage(&self) -> bool {
+        use rusqlite::Error::{SqlInputError, SqliteFailure};
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        matches!(self, Self::Sql { source, .. } if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+        let Self::Sql { source, .. } = self else { return false };
+        match source {
+            // the search index tells of its own pages in words only
+            SqliteFailure(_, Some(words)) if words.contains("fts5") => true,
+            SqliteFailure(error, _) | SqlInputError { error, .. } => matches!(error.code, DatabaseCorrupt | NotADatabase),
+            _ => false,
+        }
+    }
+
+    /// The file itself is damaged, as opposed to busy, full or refused: pages that make no sense, or values that can't be
+    /// in their column.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+        let Self::Sql { source, .. } = self else { return false };
+        self.is_certain_damage()
+            || matches!(source, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..))
     }
 }
 

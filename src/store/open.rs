@@ -2,7 +2,7 @@
 //! reads more than a few pages: the long checks run behind the first paint.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,29 +10,34 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::migrate::{self, MAIL, USER};
+use super::salvage::{self, Salvaged};
 use super::work::{Ids, Memory};
 use super::writer::{Engine, Writer};
 use super::{Paths, Result, StoreError};
 
 /// How long one process waits for another's transaction.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
+/// Changes that were lost are told one by one up to this many.
+const NAMED: usize = 20;
 
 /// Opens or creates both databases (0700 folder, 0600 files), migrates, starts the writer thread.
 pub fn open(paths: &Paths) -> Result<Writer> {
     let mut notices = Vec::new();
     restore_missing(&paths.user_db, &mut notices)?;
     for file in [&paths.user_db, &paths.mail_db] {
+        clear_place(file, &mut notices)?;
         create_private(file)?;
     }
     let lock_path = beside(&paths.mail_db, "lock");
     let mut lock = lock_shared(&lock_path)?;
     let user = open_user(&paths.user_db, &mut notices)?;
+    note_emptied(paths, &user, &mut notices)?;
     let mail = match open_mail(&paths.mail_db) {
-        Err(error) if error.is_damage() => {
+        Err(error) if is_ruin(&error) => {
             drop(lock);
-            rebuild(paths, &lock_path, &user, &mut notices)?;
+            let mail = rebuild(paths, &lock_path, &user, &mut notices)?;
             lock = lock_shared(&lock_path)?;
-            open_mail(&paths.mail_db)?
+            mail
         }
         other => other?,
     };
@@ -43,10 +48,13 @@ pub fn open(paths: &Paths) -> Result<Writer> {
 
 /// `user.db` alone, for a process that only adds to it.
 pub(super) fn own_alone(paths: &Paths) -> Result<Connection> {
-    create_private(&paths.user_db)?;
-    let mut notices = Vec::new();
-    let user = open_user(&paths.user_db, &mut notices)?;
-    notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    let file = &paths.user_db;
+    let unmended = || StoreError::Other(format!("{} is damaged or gone; `postrider sync` mends it, then try again", file.display()));
+    if !file.exists() && beside(file, "backup").exists() {
+        return Err(unmended());
+    }
+    create_private(file)?;
+    let user = user_as_it_is(file).map_err(|error| if is_ruin(&error) { unmended() } else { error })?;
     // the log is on the disk when the transaction is; copying it into the database can wait for a longer life
     user.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // but not for ever: who opens the file next reads the log first
@@ -65,6 +73,28 @@ pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
 fn io(context: &str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let context = format!("{context} {}", path.display());
     move |source| StoreError::Io { context, source }
+}
+
+/// Something that is no file is moved out of the way.
+fn clear_place(file: &Path, notices: &mut Vec<String>) -> Result<()> {
+    for path in [file.to_owned(), log_of(file, "-wal"), log_of(file, "-shm")] {
+        if path.is_dir() {
+            let aside = move_aside(&path)?;
+            notices.push(format!("{} was a folder, not a file; it was moved to {}", path.display(), aside.display()));
+        }
+    }
+    Ok(())
+}
+
+/// An empty mail.db beside a user.db that was in use was no empty one before.
+fn note_emptied(paths: &Paths, user: &Connection, notices: &mut Vec<String>) -> Result<()> {
+    let is_empty = fs::metadata(&paths.mail_db).is_ok_and(|file| file.len() == 0);
+    if is_empty && next_id(user)?.is_some_and(|next| next > 1) {
+        // a log that belongs to what was there would be read as this one's
+        let _ = fs::remove_file(log_of(&paths.mail_db, "-wal"));
+        notices.push(format!("{} was empty; mail is fetched again", paths.mail_db.display()));
+    }
+    Ok(())
 }
 
 fn create_private(file: &Path) -> Result<()> {
@@ -101,46 +131,108 @@ fn set_up(db: &mut Connection, steps: &[&str], file: &Path, synchronous: &str) -
     let version = migrate::check(db, steps, &name)?;
     if version == 0 {
         // 8 KiB pages hold a row with its header whole and cut the tree's depth
-        db.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
+        db.execute_batch("PRAGMA page_size = 8192")?;
     }
-    db.execute_batch(&format!("PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"))?;
-    migrate::migrate(db, steps, &name)
+    // a copy that was restored is in another mode
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    // a page of a damaged file is looked at before it is believed
+    db.execute_batch(&format!(
+        "PRAGMA cell_size_check = ON; PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
+    ))?;
+    migrate::migrate(db, steps, &name)?;
+    // the file can be written, so one that says of itself that it can't be is damaged
+    if mode != "wal" || db.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(corrupt());
+    }
+    Ok(())
 }
 
+/// A file whose schema is not what its version says fails here, at once.
+const PROBES: [&str; 6] = [
+    super::reader::SUMMARY,
+    super::reader::BODY,
+    "SELECT 1 FROM sent",
+    "SELECT 1 FROM undo",
+    "SELECT 1 FROM reference",
+    "SELECT 1 FROM address",
+];
+/// What every start reads.
+const READ: [&str; 5] =
+    ["max(id) FROM message", "max(id) FROM account", "max(id) FROM mailbox", "max(id) FROM salvaged", "count(*) FROM meta"];
+
 fn open_mail(file: &Path) -> Result<Connection> {
-    if beside(file, "damaged").exists() {
-        let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None);
-        return Err(source.into());
+    if is_marked(file) {
+        return Err(corrupt());
     }
     let mut db = connect(file)?;
     set_up(&mut db, MAIL, file, "NORMAL")?;
+    PROBES.iter().try_for_each(|sql| db.prepare(sql).map(drop))?;
+    READ.iter().try_for_each(|what| db.query_row(&format!("SELECT {what}"), [], |row| row.get::<_, Option<i64>>(0)).map(drop))?;
     Ok(db)
 }
 
-/// Opens user.db; a damaged one is moved aside and the last backup takes its place.
-fn open_user(file: &Path, notices: &mut Vec<String>) -> Result<Connection> {
-    let attempt = || -> Result<Connection> {
-        let mut db = connect(file)?;
-        set_up(&mut db, USER, file, "FULL")?;
-        db.query_row("SELECT count(*) FROM meta", [], |row| row.get::<_, i64>(0))?;
-        Ok(db)
-    };
-    match attempt() {
-        Err(error) if error.is_damage() => {
-            let aside = move_aside(file)?;
-            let backup = beside(file, "backup");
-            let restored = backup.exists();
-            if restored {
-                restore(&backup, file)?;
-            } else {
-                create_private(file)?;
-            }
-            let then = if restored { "the copy made at the last start was opened" } else { "there was no copy, so it starts empty" };
-            notices.push(format!("{} is damaged; it was moved to {} and {then}", file.display(), aside.display()));
-            attempt()
-        }
-        other => other,
+fn corrupt() -> StoreError {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None).into()
+}
+
+/// Nothing can be done with the file as it is. Our own statements are right, so at the opening one that fails tells of
+/// the file; a full disk or another program's lock does not.
+fn is_ruin(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode::{ConstraintViolation, TypeMismatch, Unknown};
+    let StoreError::Sql { source, .. } = error else { return false };
+    if let rusqlite::Error::SqlInputError { .. } = source {
+        return true;
     }
+    let is_short = source.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ);
+    let is_odd = matches!(source.sqlite_error_code(), Some(ConstraintViolation | TypeMismatch | Unknown));
+    error.is_damage() || is_short || is_odd
+}
+
+/// Opens user.db; a damaged one is moved aside and the last backup takes its place, or, where that is damaged too, a new one.
+fn open_user(file: &Path, notices: &mut Vec<String>) -> Result<Connection> {
+    // first its backup takes its place, then a new one
+    for _ in 0..2 {
+        match user_as_it_is(file) {
+            Err(error) if is_ruin(&error) => give_way(file, notices)?,
+            other => return other,
+        }
+    }
+    user_as_it_is(file)
+}
+
+fn user_as_it_is(file: &Path) -> Result<Connection> {
+    let is_emptied = fs::metadata(file).is_ok_and(|file| file.len() == 0) && beside(file, "backup").exists();
+    if is_marked(file) || is_emptied {
+        return Err(corrupt());
+    }
+    let mut db = connect(file)?;
+    set_up(&mut db, USER, file, "FULL")?;
+    for table in ["meta", "local", "draft", "file", "contact", "outbox", "pop3"] {
+        db.query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(())).optional()?;
+    }
+    Ok(db)
+}
+
+/// Moves a damaged user.db aside; its backup, or where there is no good one a new file, takes its place.
+fn give_way(file: &Path, notices: &mut Vec<String>) -> Result<()> {
+    let aside = move_aside(file)?;
+    let _ = fs::remove_file(beside(file, "damaged"));
+    let backup = beside(file, "backup");
+    let then = match backup.exists().then(|| restore(&backup, file)) {
+        Some(Ok(())) => "the copy made at the last start was opened; what was to be sent is not sent by itself".to_owned(),
+        Some(Err(error)) if is_ruin(&error) => {
+            let backup_aside = move_aside(&backup)?;
+            create_private(file)?;
+            format!("its copy is damaged too (now {}), so it starts empty", backup_aside.display())
+        }
+        Some(Err(error)) => return Err(error),
+        None => {
+            create_private(file)?;
+            "there was no copy, so it starts empty".to_owned()
+        }
+    };
+    notices.push(format!("{} is damaged; it was moved to {} and {then}", file.display(), aside.display()));
+    Ok(())
 }
 
 /// Puts a copy of the backup in place, in which nothing is to be sent by itself: it may have been sent since.
@@ -148,9 +240,22 @@ fn restore(backup: &Path, file: &Path) -> Result<()> {
     let fresh = beside(file, "restoring");
     fs::copy(backup, &fresh).map_err(io("can't restore", file))?;
     let db = Connection::open(&fresh)?;
+    is_sound(&db)?;
     super::outbox::doubt(&db)?;
     drop(db);
     fs::rename(&fresh, file).map_err(io("can't restore", file))
+}
+
+/// Reads the whole file; an error if it is damaged, or if a text that must be JSON is not.
+fn is_sound(db: &Connection) -> Result<()> {
+    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let mut is_sound = verdict == "ok";
+    for (table, column) in [("draft", "value"), ("outbox", "envelope")] {
+        let is_here: bool = db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?1)", [table], |row| row.get(0))?;
+        let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE NOT json_valid({column}))");
+        is_sound &= !is_here || db.query_row(&sql, [], |row| row.get(0))?;
+    }
+    if is_sound { Ok(()) } else { Err(corrupt()) }
 }
 
 /// A user.db that is gone while its copy is there (taken away, or a start ended while a damaged one gave way): the copy is opened.
@@ -159,9 +264,22 @@ fn restore_missing(file: &Path, notices: &mut Vec<String>) -> Result<()> {
     if file.exists() || !backup.exists() {
         return Ok(());
     }
-    restore(&backup, file)?;
-    notices.push(format!("{} was gone; the copy made at the last start was opened", file.display()));
+    match restore(&backup, file) {
+        Ok(()) => notices.push(format!("{} was gone; the copy made at the last start was opened", file.display())),
+        Err(error) if is_ruin(&error) => {
+            let aside = move_aside(&backup)?;
+            notices.push(format!("{} was gone, and its copy is damaged (now {}); it starts empty", file.display(), aside.display()));
+        }
+        Err(error) => return Err(error),
+    }
     Ok(())
+}
+
+/// `mail.db`, `-wal` -> `mail.db-wal`.
+fn log_of(file: &Path, log: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(log);
+    PathBuf::from(name)
 }
 
 /// Moves a file with its log to a free name beside it.
@@ -170,54 +288,63 @@ fn move_aside(file: &Path) -> Result<PathBuf> {
     let aside = free.unwrap_or_else(|| beside(file, "damaged-0"));
     fs::rename(file, &aside).map_err(io("can't move aside", file))?;
     for log in ["-wal", "-shm"] {
-        let with = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(log);
-            PathBuf::from(name)
-        };
         // there may be none
-        let _ = fs::rename(with(file), with(&aside));
+        let _ = fs::rename(log_of(file, log), log_of(&aside, log));
     }
     Ok(aside)
 }
 
-/// Moves a damaged mail.db aside, if no other process uses it: all of it comes again from the servers.
-fn rebuild(paths: &Paths, lock_path: &Path, user: &Connection, notices: &mut Vec<String>) -> Result<()> {
+/// Moves a damaged mail.db aside, if no other process uses it, and makes a new one: all of it comes again from the
+/// servers, and what no server had yet is read from the damaged one as far as it can be.
+fn rebuild(paths: &Paths, lock_path: &Path, user: &Connection, notices: &mut Vec<String>) -> Result<Connection> {
     let file = &paths.mail_db;
     let alone = OpenOptions::new().append(true).create(true).mode(0o600).open(lock_path).map_err(io("can't open", lock_path))?;
     if alone.try_lock().is_err() {
         let text = format!("{} is damaged and another postrider still uses it; end that one, then start again", file.display());
         return Err(StoreError::Other(text));
     }
-    let waiting = count_waiting(file);
     let aside = move_aside(file)?;
-    // without the marker the fresh file is taken as good
     let _ = fs::remove_file(beside(file, "damaged"));
     create_private(file)?;
-    let unpushed = match waiting {
-        Some(0) => "no change was waiting for a server".to_owned(),
-        Some(1) => "1 change that no server had yet is lost".to_owned(),
-        Some(n) => format!("{n} changes that no server had yet are lost"),
-        None => "changes that no server had yet could not be read".to_owned(),
-    };
-    notices.push(format!("{} was damaged; it was moved to {} and mail is fetched again; {unpushed}", file.display(), aside.display()));
+    let mut mail = open_mail(file)?;
+    let salvaged = connect(&aside).and_then(|damaged| salvage::salvage(&damaged, &mut mail));
+    let shown = (file.display(), aside.display());
+    notices.push(format!("{} was damaged; it was moved to {} and mail is fetched again", shown.0, shown.1));
+    notices.extend(tell(&salvaged.unwrap_or_else(|_| Salvaged { is_partial: true, ..Salvaged::default() })));
     let kept: i64 = user.query_row("SELECT count(*) FROM local", [], |row| row.get(0))?;
     if kept > 0 {
         notices.push(format!("{kept} messages that no server has yet are kept in {}", paths.user_db.display()));
     }
-    Ok(())
+    Ok(mail)
 }
 
-/// How many changes wait in a damaged file, if that much can be read.
-fn count_waiting(file: &Path) -> Option<i64> {
-    let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-    db.query_row("SELECT count(*) FROM message WHERE dirty = 1", [], |row| row.get(0)).ok()
+/// What became of the changes that no server had.
+fn tell(salvaged: &Salvaged) -> Vec<String> {
+    let mut told = Vec::new();
+    match salvaged.kept {
+        0 => {}
+        1 => told.push("1 change that no server had yet was read from it and is made when its message is here again".to_owned()),
+        n => told.push(format!("{n} changes that no server had yet were read from it and are made when their messages are here again")),
+    }
+    let named = salvaged.named.iter().take(NAMED).map(|label| format!("this was not done and is not done by itself now: {label}"));
+    told.extend(named);
+    if let Some(more) = salvaged.named.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        told.push(format!("and {more} more that were not done"));
+    }
+    if salvaged.is_partial {
+        told.push("parts of it could not be read: changes that no server had yet may be lost".to_owned());
+    }
+    told
+}
+
+fn next_id(user: &Connection) -> Result<Option<i64>> {
+    Ok(user.query_row("SELECT value FROM meta WHERE name = 'next_message_id'", [], |row| row.get(0)).optional()?)
 }
 
 /// A user.db from a backup may have given out fewer ids than mail.db has.
 fn guard_ids(user: &Connection, mail: &Connection) -> Result<()> {
     let highest: Option<i64> = mail.query_row("SELECT max(id) FROM message", [], |row| row.get(0))?;
-    let next: Option<i64> = user.query_row("SELECT value FROM meta WHERE name = 'next_message_id'", [], |row| row.get(0)).optional()?;
+    let next = next_id(user)?;
     let least = highest.unwrap_or_default() + 1;
     if next.is_none_or(|next| next < least) {
         let sql = "INSERT INTO meta (name, value) VALUES ('next_message_id', ?1) \
@@ -239,12 +366,25 @@ pub(super) fn mark_unclean(mail: &Connection) -> Result<bool> {
 pub(super) fn keep_house(engine: &Engine, paths: &Paths, was_unclean: bool) -> Result<()> {
     back_up(&engine.user, &paths.user_db)?;
     if was_unclean {
-        let file = paths.mail_db.clone();
-        // its own connection and thread: the writer does not wait
-        let check = std::thread::Builder::new().name("store-check".into()).spawn(move || check_mail(&file));
-        check.map_err(|source| StoreError::Io { context: "the check of mail.db did not start".into(), source })?;
+        start_check(paths.clone(), false, |_| {})?;
     }
     Ok(())
+}
+
+/// Checks both databases on a thread and connections of its own: nobody waits. `is_sure`: one of them is damaged, and where
+/// no check says which, it is mail.db, which can be made anew. `tell` hears a sentence for each that is.
+pub(super) fn start_check(paths: Paths, is_sure: bool, tell: impl Fn(String) + Send + 'static) -> Result<()> {
+    let work = move || {
+        let mut damaged: Vec<&Path> =
+            [&paths.user_db, &paths.mail_db].into_iter().map(PathBuf::as_path).filter(|file| check(file)).collect();
+        if damaged.is_empty() && is_sure {
+            mark_damaged(&paths.mail_db, number_of(&paths.mail_db));
+            damaged.push(&paths.mail_db);
+        }
+        damaged.iter().for_each(|file| tell(format!("{} is damaged; the next start mends it, so start again soon", file.display())));
+    };
+    let started = std::thread::Builder::new().name("store-check".into()).spawn(work);
+    started.map(drop).map_err(|source| StoreError::Io { context: "the check of the store did not start".into(), source })
 }
 
 /// A program that ended before it was ever idle leaves at least a first copy.
@@ -254,9 +394,11 @@ pub(super) fn has_backup(paths: &Paths) -> bool {
 
 /// Copies a sound user.db beside itself.
 fn back_up(user: &Connection, file: &Path) -> Result<()> {
-    let verdict: String = user.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Err(StoreError::Other(format!("{} is damaged: {verdict}", file.display())));
+    if let Err(error) = is_sound(user) {
+        if error.is_damage() {
+            mark_damaged(file, number_of(file));
+        }
+        return Err(error);
     }
     let fresh = beside(file, &format!("backup-{}", std::process::id()));
     let _ = fs::remove_file(&fresh);
@@ -267,18 +409,30 @@ fn back_up(user: &Connection, file: &Path) -> Result<()> {
     fs::rename(&fresh, &backup).map_err(io("can't write", &backup))
 }
 
-/// Leaves a marker where mail.db is damaged, so that the next start rebuilds it.
-pub(super) fn check_mail(file: &Path) {
-    let verdict = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .and_then(|db| db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)));
-    let is_damaged = match verdict {
-        Ok(verdict) => verdict != "ok",
-        Err(error) => StoreError::from(error).is_damage(),
-    };
+/// Leaves a marker where a database is damaged, so that the next start mends it; true if it is.
+pub(super) fn check(file: &Path) -> bool {
+    let which = number_of(file);
+    let verdict = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(StoreError::from);
+    let is_damaged = verdict.and_then(|db| is_sound(&db)).is_err_and(|error| error.is_damage());
     if is_damaged {
-        tracing::error!(file = %file.display(), "mail.db is damaged; the next start rebuilds it");
-        if let Err(error) = File::create(beside(file, "damaged")) {
-            tracing::error!(%error, "marker for the damaged mail.db");
-        }
+        mark_damaged(file, which);
     }
+    is_damaged
+}
+
+/// What a file is called by the system: a marker is of one file, not of what took its place meanwhile.
+fn number_of(file: &Path) -> Option<u64> {
+    fs::metadata(file).ok().map(|file| file.ino())
+}
+
+fn mark_damaged(file: &Path, which: Option<u64>) {
+    tracing::error!(file = %file.display(), "damaged; the next start mends it");
+    let number = which.map(|number| number.to_string()).unwrap_or_default();
+    if let Err(error) = fs::write(beside(file, "damaged"), number) {
+        tracing::error!(%error, "marker for the damaged file");
+    }
+}
+
+fn is_marked(file: &Path) -> bool {
+    fs::read_to_string(beside(file, "damaged")).is_ok_and(|number| number_of(file).is_some_and(|ours| number.trim() == ours.to_string()))
 }

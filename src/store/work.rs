@@ -34,6 +34,8 @@ pub(super) struct Memory {
     users: Arc<AtomicUsize>,
     /// Pages that the merging of the search index lags behind its writing.
     pub owed: usize,
+    /// Rows of `salvaged` wait for their messages.
+    pub has_salvaged: bool,
     pub lately: Lately,
     /// When the last push of a row ended.
     touched: HashMap<MessageId, u64>,

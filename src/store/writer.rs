@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::holder::Run;
 use super::messages::Adding;
@@ -98,6 +98,9 @@ struct Shared {
     /// Jobs of the user's that wait.
     users: Arc<AtomicUsize>,
     notices: Mutex<Vec<String>>,
+    noticed: Notify,
+    /// A check of the files was begun, because something in them made no sense.
+    is_suspected: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
     run: Arc<Run>,
     wall: Wall,
@@ -202,9 +205,23 @@ fn part_job<T: Send + 'static>(
             }
             Err(error) => Err(error),
         };
+        look_into(&shared, &answer);
         // whoever asked may have gone; the work is done all the same
         let _ = tell.send(answer);
     })
+}
+
+/// Where an answer tells that a file is damaged, both are checked, once: the next start mends what is.
+fn look_into<T>(shared: &Arc<Shared>, answer: &Result<T>) {
+    let Err(error) = answer else { return };
+    if !error.is_damage() || shared.is_suspected.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let here = Arc::clone(shared);
+    note(open::start_check(shared.paths.clone(), error.is_certain_damage(), move |notice| {
+        lock(&here.notices).push(notice);
+        here.noticed.notify_one();
+    }));
 }
 
 fn failed_inside() -> StoreError {
@@ -217,6 +234,7 @@ impl Writer {
         let (clock, users) = (Arc::new(AtomicU64::new(1)), Arc::default());
         let wall = Wall::default();
         engine.memory = Memory::new(Arc::clone(&clock), Arc::clone(&users), wall.clone());
+        engine.memory.has_salvaged = engine.mail.query_row("SELECT EXISTS (SELECT 1 FROM salvaged)", [], |row| row.get(0)).unwrap_or(true);
         let folder = paths.user_db.parent().map(std::path::PathBuf::from).unwrap_or_default();
         let this_run = Arc::new(Run::new(folder, engine.session));
         let shared = Arc::new(Shared {
@@ -226,6 +244,8 @@ impl Writer {
             clock,
             users,
             notices: Mutex::new(notices),
+            noticed: Notify::new(),
+            is_suspected: AtomicBool::new(false),
             thread: Mutex::default(),
             run: this_run,
             wall,
@@ -241,9 +261,11 @@ impl Writer {
 
     fn push_job<T: Send + 'static>(&self, is_user: bool, run: impl FnOnce(&mut Engine) -> Result<T> + Send + 'static) -> Pending<T> {
         let (tell, answer) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
         let job: Job = Box::new(move |engine: &mut Engine| {
             let result = catch_unwind(AssertUnwindSafe(|| run(engine)));
             let result = result.unwrap_or_else(|_| Err(failed_inside()));
+            look_into(&shared, &result);
             // whoever asked may have gone; the work is done all the same
             let _ = tell.send(result);
         });
@@ -311,9 +333,19 @@ impl Writer {
         Arc::clone(&self.shared.run)
     }
 
-    /// What opening had to repair or give up, in sentences for the user; each is told once.
+    /// What opening had to repair or give up, and damage found since, in sentences for the user; each is told once.
     pub fn notices(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.shared.notices))
+    }
+
+    /// Waits for more [`Writer::notices`].
+    pub async fn noticed(&self) {
+        self.shared.noticed.notified().await;
+    }
+
+    /// A read failed: where that tells of a damaged file, it is checked and mended at the next start.
+    pub fn look_into<T>(&self, answer: &Result<T>) {
+        look_into(&self.shared, answer);
     }
 
     /// A new read-only connection.

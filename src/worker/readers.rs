@@ -37,6 +37,7 @@ impl Readers {
             None => self.writer.reader()?,
         };
         let answer = query(&reader);
+        self.writer.look_into(&answer);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(reader);

@@ -1,6 +1,7 @@
 //! Tests of the store through its public face, on real files in a temporary folder.
 
 mod contacts;
+mod damage;
 mod drafts;
 mod files;
 mod fixture;
@@ -13,4 +14,5 @@ mod server;
 mod sync;
 mod triage;
 mod undo;
+mod upgrades;
 mod waiting;
