@@ -19,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod events;
+pub mod fault;
 pub mod mail;
 pub mod mime;
 pub mod paths;

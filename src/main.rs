@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use postrider::cli::args::{Cli, Command, Global, LogLevel};
 use postrider::cli::compose;
-use postrider::cli::exit::{CANT_CREATE, CONFIG, Failure, USAGE};
+use postrider::cli::exit::{CANT_CREATE, CONFIG, Failure, UNAVAILABLE, USAGE};
 use postrider::cli::out::say;
 use postrider::cli::session::Session;
 use postrider::clock::Clock;
@@ -33,6 +33,26 @@ fn main() -> ExitCode {
     }
 }
 
+/// Files, sockets and databases that may be open at a time.
+const FILES: u64 = 64;
+
+/// As many files as the system gives; fewer than are needed is said, before anything fails half-way.
+fn enough_files() -> Result<(), Failure> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= FILES) {
+        return Ok(());
+    }
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    match getrlimit(Resource::Nofile).current {
+        Some(few) if few < FILES => {
+            let message = format!("only {few} files may be open here, and {FILES} are needed; raise the limit (ulimit -n) and start again");
+            Err(Failure::new(UNAVAILABLE, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A dump would hold passwords and mail.
 fn no_core_dumps() {
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
@@ -43,7 +63,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if let Some(outcome) = cli.command.as_ref().and_then(postrider::cli::run_from_tables) {
         return outcome;
     }
+    enough_files()?;
     let variable = |name| std::env::var(name).ok();
+    postrider::fault::set(variable("POSTRIDER_FAULT"));
     let clock =
         Clock::new(variable("POSTRIDER_NOW").as_deref(), variable("POSTRIDER_SEED").as_deref()).map_err(|why| Failure::new(USAGE, why))?;
     let paths = Paths::from_environment().map_err(|why| Failure::new(CONFIG, why))?;

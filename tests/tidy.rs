@@ -10,12 +10,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("paths", &[]),
     ("events", &[]),
+    ("fault", &[]),
     ("mime", &["mail"]),
     ("config", &["mail"]),
-    ("store", &["mail"]),
+    ("store", &["mail", "fault"]),
     ("remote", &["mail", "config"]),
-    ("worker", &["mail", "mime", "store", "remote", "config", "events", "clock"]),
-    ("ui", &["mail", "config", "store", "worker", "events", "clock"]),
+    ("worker", &["mail", "mime", "store", "remote", "config", "events", "clock", "fault"]),
+    ("ui", &["mail", "config", "store", "worker", "events", "clock", "fault"]),
     ("demo", &["mail", "config", "store", "clock"]),
     ("cli", &["mail", "mime", "config", "store", "remote", "worker", "events", "clock", "paths", "demo", "ui"]),
 ];
@@ -254,6 +255,77 @@ fn links_in_the_pages_lead_somewhere() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Every test that docs/reliability.md names is a function of the tests.
+#[test]
+fn the_tests_that_the_pages_name_exist() {
+    let mut files = Vec::new();
+    collect(&root().join("src"), &mut files);
+    collect(&root().join("tests"), &mut files);
+    let code: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let page = std::fs::read_to_string(root().join("docs/reliability.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.ends_with(" |"));
+    let cells = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let named: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let missing: Vec<&&str> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty() && named.len() > 30, "{} named, not there: {missing:#?}", named.len());
+}
+
+/// The packages of Cargo.lock but ourselves.
+fn locked() -> Vec<toml::Table> {
+    let lock: toml::Table = std::fs::read_to_string(root().join("Cargo.lock")).unwrap().parse().unwrap();
+    let packages = lock["package"].as_array().unwrap().iter().map(|package| package.as_table().unwrap().clone());
+    packages.filter(|package| package["name"].as_str() != Some("postrider")).collect()
+}
+
+#[test]
+fn every_crate_is_pinned_by_its_checksum() {
+    let packages = locked();
+    let is_pinned = |package: &&toml::Table| {
+        let source = package.get("source").and_then(toml::Value::as_str);
+        let sum = package.get("checksum").and_then(toml::Value::as_str).unwrap_or_default();
+        source == Some("registry+https://github.com/rust-lang/crates.io-index") && sum.len() == 64
+    };
+    let loose: Vec<_> = packages.iter().filter(|package| !is_pinned(package)).map(|package| package["name"].to_string()).collect();
+    assert!(loose.is_empty() && packages.len() > 50, "{} crates, loose: {loose:?}", packages.len());
+}
+
+/// Licences that a program under MIT or Apache-2.0 may be built from.
+const LICENCES: [&str; 14] = [
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unlicense",
+    "WTFPL",
+    "CC0-1.0",
+    "Unicode-3.0",
+    "Unicode-DFS-2016",
+    "MPL-2.0",
+    "CDLA-Permissive-2.0",
+];
+
+#[test]
+fn every_crate_has_a_licence_that_allows_it() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo).args(["metadata", "--locked", "--format-version", "1"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let is_fine = |licence: &str| {
+        // one of those offered is enough; of those asked for together every one must be
+        let any = licence.replace('/', " OR ");
+        any.split(" OR ").any(|one| {
+            one.split(" AND ").all(|word| LICENCES.contains(&word.trim_matches(['(', ')', ' ']).split(" WITH ").next().unwrap()))
+        })
+    };
+    let packages = all["packages"].as_array().unwrap();
+    let wrong = packages.iter().filter(|package| !package["license"].as_str().is_some_and(is_fine));
+    let wrong: Vec<String> = wrong.map(|package| format!("{} {}", package["name"], package["license"])).collect();
+    assert!(wrong.is_empty() && packages.len() > 50, "{wrong:#?}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ use super::theme::{self, Mode, Theme};
 use crate::clock::Clock;
 use crate::config;
 use crate::events::EventLog;
+use crate::fault;
 use crate::mail::{DisplayText, DraftId};
 use crate::worker::{Request, WorkerEvent};
 use outbound::{Outbound, Reports};
@@ -203,7 +204,7 @@ impl<P: Program> Session<P> {
             read = self.tty.read(buffer) => Woken::Bytes(read),
             written = self.tty.write(&self.unwritten), if !self.unwritten.is_empty() => Woken::Written(written),
             event = self.events.recv(), if self.events_open => Woken::Worker(event),
-            room = self.outbound.room(), if self.outbound.is_waiting() => Woken::Room(room),
+            room = self.outbound.room(), if !self.outbound.is_gone() => Woken::Room(room),
             () = sleep_until(deadline), if deadline.is_some() => Woken::Time,
         }
     }
@@ -218,6 +219,7 @@ impl<P: Program> Session<P> {
         match woken {
             Woken::Bytes(Ok(0) | Err(_)) | Woken::Written(Ok(0) | Err(_)) => return Ok(false),
             Woken::Bytes(Ok(n)) => {
+                fault::at("ui", buffer.get(..n).unwrap_or_default());
                 let inputs = self.decoder.feed(buffer.get(..n).unwrap_or_default(), Instant::now());
                 self.inputs(inputs);
             }
@@ -359,6 +361,7 @@ impl<P: Program> Session<P> {
             return;
         }
         self.update(failed("Not done", "the background work has stopped", "Leave and start again; what was saved before is kept."));
+        self.draw_at = Some(Instant::now());
     }
 
     /// One frame of the newest state, as far as the terminal takes it.

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use super::LinkState;
 use super::clock::Clock;
+use super::hand::Hand;
 use super::jobs::{self, Jobs};
 use super::long::Long;
 use super::out::Out;
@@ -44,6 +45,7 @@ pub struct Common {
     pub readers: Readers,
     pub out: Out,
     pub pages: Pages,
+    pub hand: Hand,
     pub jobs: Jobs,
     pub clock: Clock,
     /// Told when a link comes to rest.

@@ -18,6 +18,7 @@ use super::outbox::Desk;
 use super::plan::Wanted;
 use super::{AppliedKind, Health, JobState, OpenTarget, Request, WorkerEvent, files};
 use crate::config::{self, Config};
+use crate::fault;
 use crate::mail::page::View;
 use crate::mail::{AccountId, Change, Draft, DraftId, MessageId, OutItem};
 use crate::store::{Applied, Location, StoreError, StoredBody};
@@ -91,6 +92,8 @@ impl Intake {
 
     /// Serves until Shutdown, or until nobody can ask any more.
     pub async fn run(mut self, accounts: Vec<config::Account>, mut requests: mpsc::Receiver<Request>) {
+        self.tell_notices().await;
+        self.common.hand.begin(&self.common, accounts::folder(&self.common.writer), false).await;
         self.start_accounts(accounts).await;
         self.spawn(self.drafts.clone().recover());
         let mut told = None;
@@ -120,6 +123,10 @@ impl Intake {
                     }
                     continue;
                 }
+                () = self.common.writer.noticed() => {
+                    self.tell_notices().await;
+                    continue;
+                }
                 () = self.common.out.listed().notified() => {
                     let drafts = self.drafts.clone();
                     self.spawn(async move { drafts.file_left().await });
@@ -134,6 +141,14 @@ impl Intake {
             self.common.rested.notify_one();
         }
         self.end().await;
+    }
+
+    /// What the store repaired or gave up.
+    async fn tell_notices(&self) {
+        // the first of them is to be read last: it stays on the screen
+        for notice in self.common.writer.notices().into_iter().rev() {
+            self.common.out.failed("The mail store", notice, "").await;
+        }
     }
 
     async fn start_accounts(&mut self, accounts: Vec<config::Account>) {
@@ -178,6 +193,7 @@ impl Intake {
     }
 
     async fn handle(&mut self, request: Request) {
+        fault::at("intake", b"");
         match request {
             Request::List(listing) => {
                 self.lister_rests.store(false, Ordering::SeqCst);
@@ -193,6 +209,7 @@ impl Intake {
             Request::Pipe { id, part, command } => self.pipe(id, part, command),
             Request::Open { id, target } => self.open(id, target),
             Request::Sync { account } => {
+                self.common.hand.pardon(&self.common).await;
                 let wanted = self.running.iter().filter(|(id, _)| account.is_none_or(|account| account == **id));
                 wanted.for_each(|(_, running)| {
                     running.core.sync();

@@ -75,6 +75,7 @@ pub fn sync_once(
 }
 
 async fn all(config: &Config, common: &Common, only: Option<&str>) -> Result<Summary, String> {
+    common.hand.begin(common, accounts::folder(&common.writer), true).await;
     let names = config.accounts.iter().map(|account| account.name.clone()).collect();
     let ids = common.writer.set_accounts(names).await.map_err(|error| error.to_string())?;
     let wanted = config.accounts.iter().zip(ids).filter(|(account, _)| only.is_none_or(|only| only == account.name));

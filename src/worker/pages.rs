@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::WorkerEvent;
+use super::hand::{self, Hand};
 use super::out::Out;
 use crate::mail::page::{Line, Part, Span, View};
-use crate::mail::{DisplayText, MessageId, Page};
-use crate::mime;
+use crate::mail::{DisplayText, MailboxId, MessageId, Page};
+use crate::store::{InHand, What};
+use crate::{fault, mime};
 
 /// Pages kept.
 const KEPT: usize = 16;
@@ -22,12 +24,13 @@ const PLAIN_BYTES: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct Pages {
     out: Out,
+    hand: Hand,
     kept: Arc<Mutex<VecDeque<Arc<Page>>>>,
 }
 
 impl Pages {
-    pub fn new(out: Out) -> Self {
-        Self { out, kept: Arc::default() }
+    pub fn new(out: Out, hand: Hand) -> Self {
+        Self { out, hand, kept: Arc::default() }
     }
 
     /// The page, if it is still here.
@@ -44,9 +47,14 @@ impl Pages {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|page| page.id != id);
     }
 
+    /// Drops everything that is kept.
+    pub fn forget_all(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Renders, keeps and tells.
     pub async fn render(&self, id: MessageId, view: View, bytes: Vec<u8>, whole: bool, parts: Vec<Part>) {
-        let page = Arc::new(draw(id, view, Arc::new(bytes), whole, parts).await);
+        let page = Arc::new(draw(&self.hand, id, view, Arc::new(bytes), whole, parts).await);
         if page.whole || !whole {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.push_front(page.clone());
@@ -60,9 +68,23 @@ impl Pages {
     }
 }
 
-async fn draw(id: MessageId, view: View, bytes: Arc<Vec<u8>>, whole: bool, parts: Vec<Part>) -> Page {
+async fn draw(hand: &Hand, id: MessageId, view: View, bytes: Arc<Vec<u8>>, whole: bool, parts: Vec<Part>) -> Page {
     let theirs = bytes.clone();
-    let work = tokio::task::spawn_blocking(move || mime::page(id, &theirs, whole, &parts, view));
+    let held = match hand.take(InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }) {
+        Ok(held) => held,
+        Err(at) => {
+            let day = hand::day(at);
+            let why =
+                format!("Laying out this message ended postrider on {day}; its plain source is shown. Checking for mail tries it again.");
+            return plain(id, view, &bytes, &why);
+        }
+    };
+    let work = tokio::task::spawn_blocking(move || {
+        // also where nobody waits for it any more
+        let _held = held;
+        fault::at("page", &theirs);
+        mime::page(id, &theirs, whole, &parts, view)
+    });
     match tokio::time::timeout(LIMIT, work).await {
         Ok(Ok(page)) => page,
         Ok(Err(_)) => plain(id, view, &bytes, "This message could not be laid out; its plain source is shown."),

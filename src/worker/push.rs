@@ -472,15 +472,15 @@ async fn arrivals<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: 
         (Some(validity), Some(uid_next)) => {
             let opened = remote.open(to_wire).await?;
             if opened.uid_validity != Some(validity) {
-                return by_message_id(remote, one, to_wire).await;
+                return by_message_id(core, remote, one, (to, to_wire)).await;
             }
             let window = Window { low: uid_next, high: u32::MAX };
             keys.extend(unknown(core, remote, to, to_wire, window).await?);
         }
         _ if sync.synced.is_some() => keys.extend(unknown(core, remote, to, to_wire, Window::ALL).await?),
-        _ => return by_message_id(remote, one, to_wire).await,
+        _ => return by_message_id(core, remote, one, (to, to_wire)).await,
     }
-    parse(remote.headers(to_wire, &keys).await?).await
+    parse(core, to, remote.headers(to_wire, &keys).await?).await
 }
 
 async fn unknown<R: Remote>(core: &Core, remote: &mut R, to: MailboxId, to_wire: &str, window: Window) -> Result<Vec<Key>> {
@@ -491,12 +491,17 @@ async fn unknown<R: Remote>(core: &Core, remote: &mut R, to: MailboxId, to_wire:
     Ok(merged.missing)
 }
 
-async fn by_message_id<R: Remote>(remote: &mut R, one: &Unresolved, to_wire: &str) -> Result<Vec<NewMessage>> {
+async fn by_message_id<R: Remote>(
+    core: &Core,
+    remote: &mut R,
+    one: &Unresolved,
+    (to, to_wire): (MailboxId, &str),
+) -> Result<Vec<NewMessage>> {
     let mut keys = Vec::new();
     for id in one.rfc_message_ids.iter().flatten() {
         keys.extend(remote.find(to_wire, id).await?);
     }
     keys.sort();
     keys.dedup();
-    parse(remote.headers(to_wire, &keys).await?).await
+    parse(core, to, remote.headers(to_wire, &keys).await?).await
 }

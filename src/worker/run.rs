@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::clock::{Clock, Wall};
 use super::core::Common;
+use super::hand::Hand;
 use super::intake::Intake;
 use super::jobs::Jobs;
 use super::out::Out;
@@ -101,9 +102,11 @@ pub fn start(config: &Config, writer: Writer, options: Options) -> std::io::Resu
 pub(super) fn common(writer: Writer, options: Options, events: mpsc::Sender<WorkerEvent>, stop: watch::Receiver<bool>) -> Common {
     let out = Out::new(events, options.log);
     writer.set_wall(options.now.clone());
+    let hand = Hand::new(writer.clone());
     Common {
         readers: Readers::new(writer.clone()),
-        pages: Pages::new(out.clone()),
+        pages: Pages::new(out.clone(), hand.clone()),
+        hand,
         jobs: Jobs::new(out.clone()),
         clock: Clock::new(options.now),
         rested: std::sync::Arc::new(Notify::new()),

@@ -1,21 +1,23 @@
 //! Runs one step on a connection and writes down in the memory how far it came. The rules of rows are the
 //! store's; here only the order matters: ask, parse on the blocking pool, commit, tell.
 
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::core::Core;
+use super::hand::{self, Hand};
 use super::long::{self, Long};
 use super::out::Said;
 use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
 use super::push;
 use crate::config::Keep;
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMessage, Window};
-use crate::mail::{Key, MailboxId};
-use crate::mime;
+use crate::mail::{Envelope, Key, MailboxId};
 use crate::remote::{Remote, RemoteError};
-use crate::store::{StoreError, Validity};
+use crate::store::{InHand, StoreError, Validity, What};
+use crate::{fault, mime};
 
 /// Rows written in one transaction: a large one writes the pages of its indexes once. It gives way to the user.
 const BATCH: usize = 2_000;
@@ -52,7 +54,11 @@ pub async fn run<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
     if let Some(mailbox) = mailbox {
         core.note_open(link, mailbox);
     }
-    let result = perform(core, remote, link, step).await;
+    let held = in_hand(core, &step).map(|of| core.common.hand.take(of)).transpose();
+    let result = match held {
+        Ok(_held) => perform(core, remote, link, step).await,
+        Err(at) => Err(RemoteError::Rejected(format!("it ended postrider on {}. {}", hand::day(at), hand::AGAIN)).into()),
+    };
     long::stop_cancelled(core).await;
     match (result, mailbox) {
         (Err(StepError::Remote(error)), Some(mailbox)) if !error.is_fatal() => {
@@ -77,7 +83,24 @@ pub async fn run<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
     }
 }
 
+/// How a step that reads what the server says is known where it ended the process.
+fn in_hand(core: &Core, step: &Step) -> Option<InHand> {
+    let key = match step {
+        Step::Newest { .. } => "newest",
+        Step::Top { .. } => "top",
+        Step::Fetch { .. } => "fetch",
+        Step::Headers { .. } => "headers",
+        Step::Flags { .. } => "flags",
+        Step::List => return Some(InHand { what: What::Step, mailbox: MailboxId(0), key: format!("list-{}", core.account.0) }),
+        _ => return None,
+    };
+    Some(InHand { what: What::Step, mailbox: step.mailbox().unwrap_or(MailboxId(0)), key: key.to_owned() })
+}
+
 async fn perform<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step) -> Result<()> {
+    if let Some(of) = in_hand(core, &step) {
+        fault::at("step", format!("{} {}", core.name, of.key).as_bytes());
+    }
     match step {
         Step::Resolve => push::resolve(core, remote).await,
         Step::Push => push::push(core, remote).await,
@@ -128,15 +151,29 @@ async fn put_off(core: &Core, mailbox: MailboxId, error: &RemoteError) {
     }
 }
 
-/// Parses headers on the blocking pool.
-pub async fn parse(messages: Vec<RemoteMessage>) -> Result<Vec<NewMessage>> {
-    let work = tokio::task::spawn_blocking(move || messages.into_iter().map(parse_one).collect());
+/// Parses headers on the blocking pool. A message whose headers can't be read is a row all the same.
+pub async fn parse(core: &Core, mailbox: MailboxId, messages: Vec<RemoteMessage>) -> Result<Vec<NewMessage>> {
+    let hand = core.common.hand.clone();
+    let work = tokio::task::spawn_blocking(move || messages.into_iter().map(|message| parse_one(&hand, mailbox, message)).collect());
     work.await.map_err(|_| StoreError::Other("reading headers failed unexpectedly".into()).into())
 }
 
-fn parse_one(message: RemoteMessage) -> NewMessage {
+fn parse_one(hand: &Hand, mailbox: MailboxId, message: RemoteMessage) -> NewMessage {
     let RemoteMessage { key, flags, received, size, header, identity } = message;
-    NewMessage { key, flags, received, size, envelope: mime::envelope(&header), identity }
+    let envelope = match hand.take(InHand { what: What::Headers, mailbox, key: InHand::key_of(&key) }) {
+        Ok(_held) => catch_unwind(|| {
+            fault::at("headers", &header);
+            mime::envelope(&header)
+        })
+        .unwrap_or_else(|_| unread("reading its headers failed; the source can be shown")),
+        Err(at) => unread(&format!("reading its headers ended postrider on {}; checking for mail tries again", hand::day(at))),
+    };
+    NewMessage { key, flags, received, size, envelope, identity }
+}
+
+/// What stands in a list for headers that are not read.
+fn unread(why: &str) -> Envelope {
+    Envelope { subject: format!("({why})"), ..Envelope::default() }
 }
 
 /// Commits headers in batches and tells of each.
@@ -220,7 +257,7 @@ async fn newest<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> R
     let lowest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).min();
     let highest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
     let is_all = u64::from(opened.exists) <= messages.len() as u64;
-    let page = parse(messages).await?;
+    let page = parse(core, mailbox, messages).await?;
     let count = page.len() as u64;
     add(core, mailbox, page).await?;
     let known = known(core, mailbox).await?.unwrap_or(count);
@@ -273,7 +310,7 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Resu
         let new = remote.headers_in(&name, Window { low: uid_next, high: u32::MAX }).await.inspect_err(|_| hint(core, mailbox))?;
         let highest = new.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
         found = !new.is_empty();
-        add(core, mailbox, parse(new).await?).await?;
+        add(core, mailbox, parse(core, mailbox, new).await?).await?;
         if let Some(highest) = highest {
             with_progress(core, mailbox, |progress| progress.uid_next = progress.uid_next.max(highest.saturating_add(1)));
         }
@@ -341,7 +378,7 @@ async fn list<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
 async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
     let name = wire(core, mailbox)?;
     let messages = remote.headers(&name, &keys).await?;
-    add(core, mailbox, parse(messages).await?).await?;
+    add(core, mailbox, parse(core, mailbox, messages).await?).await?;
     let asked: std::collections::HashSet<Key> = keys.into_iter().take(FETCH).collect();
     with_progress(core, mailbox, |progress| {
         // they are the first, so that a long list is not gone through for every few of it
@@ -363,7 +400,7 @@ async fn headers<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, win
     let begun = Instant::now();
     let messages = remote.headers_in(&name, window).await?;
     let (count, took) = (messages.len(), begun.elapsed());
-    add(core, mailbox, parse(messages).await?).await?;
+    add(core, mailbox, parse(core, mailbox, messages).await?).await?;
     core.common.writer.set_headers_from(mailbox, window.low).await?;
     with_progress(core, mailbox, |progress| {
         // the mailbox may have been renumbered by the other link meanwhile
@@ -481,9 +518,9 @@ async fn ask_bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, 
 }
 
 async fn keep(core: &Core, mailbox: MailboxId, bodies: Vec<Body>) -> Result<()> {
-    let is_local = core.is_local;
+    let (is_local, hand) = (core.is_local, core.common.hand.clone());
     let work = tokio::task::spawn_blocking(move || {
-        let texts: Vec<String> = bodies.iter().map(|body| mime::search_text(&body.bytes)).collect();
+        let texts: Vec<String> = bodies.iter().map(|body| text_of(&hand, mailbox, body)).collect();
         let mut bodies = bodies;
         if is_local {
             bodies.iter_mut().for_each(|body| body.bytes = Vec::new());
@@ -493,6 +530,18 @@ async fn keep(core: &Core, mailbox: MailboxId, bodies: Vec<Body>) -> Result<()> 
     let (bodies, texts) = work.await.map_err(|_| StoreError::Other("reading a body failed unexpectedly".into()))?;
     core.common.writer.add_bodies(mailbox, bodies, texts).await?;
     Ok(())
+}
+
+/// What search finds in a body; nothing where it can't be read.
+fn text_of(hand: &Hand, mailbox: MailboxId, body: &Body) -> String {
+    let held = hand.take(InHand { what: What::Text, mailbox, key: InHand::key_of(&body.key) });
+    let read = held.map(|_held| {
+        catch_unwind(|| {
+            fault::at("text", &body.bytes);
+            mime::search_text(&body.bytes)
+        })
+    });
+    read.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// Where the connection is lost they wait for the next one; else they hear why.

@@ -14,6 +14,8 @@ mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "servers")]
+mod beside;
 mod compose;
 mod demo;
 #[cfg(feature = "servers")]
@@ -26,6 +28,7 @@ mod maildir;
 #[cfg(feature = "servers")]
 mod network;
 mod picture;
+mod poison;
 mod sending;
 mod terminal;
 #[cfg(feature = "servers")]

@@ -89,6 +89,8 @@ pub struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
     writer: Option<Box<dyn Write + Send>>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
+    /// The line's settings before the program had it.
+    settings: String,
     events: PathBuf,
     /// Bytes of the events file already consumed by `wait_event`.
     seen: usize,
@@ -102,11 +104,17 @@ impl Terminal {
 
     /// The same with more environment.
     pub fn start_with(home: &Home, arguments: &[&str], columns: u16, rows: u16, more: &[(&str, &str)]) -> Self {
+        Self::start_under(home, &[], arguments, (columns, rows), more)
+    }
+
+    /// The same below another program, which is given the reader and its arguments to run.
+    pub fn start_under(home: &Home, above: &[&str], arguments: &[&str], (columns, rows): (u16, u16), more: &[(&str, &str)]) -> Self {
         let pair =
             native_pty_system().openpty(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a pseudo-terminal");
         let run = std::fs::read_dir(home.path()).map_or(0, Iterator::count);
         let events = home.path().join(format!("events-{run}-{}.jsonl", std::process::id()));
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_postrider"));
+        let reader = env!("CARGO_BIN_EXE_postrider");
+        let mut command = CommandBuilder::new(above.first().unwrap_or(&reader));
         command.env_clear();
         for (name, value) in home.environment() {
             command.env(name, value);
@@ -114,10 +122,13 @@ impl Terminal {
         for (name, value) in more {
             command.env(name, value);
         }
+        command.args(above.iter().skip(1));
+        command.args(above.first().map(|_| reader));
         command.arg("--events");
         command.arg(&events);
         command.args(arguments);
         command.cwd(home.path());
+        let settings = format!("{:?}", pair.master.get_termios());
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("the terminal's output");
@@ -142,7 +153,7 @@ impl Terminal {
                 drawn.1.notify_all();
             }
         });
-        Self { child, master: Some(pair.master), writer: Some(writer), shown, events, seen: 0 }
+        Self { child, master: Some(pair.master), writer: Some(writer), shown, settings, events, seen: 0 }
     }
 
     /// Types these bytes at once.
@@ -229,6 +240,38 @@ impl Terminal {
     pub fn settle_after(&mut self, mark: usize, what: &str) {
         let (_, end) = self.find_event(mark, "settled", &|_| true, what);
         self.seen = self.seen.max(end);
+    }
+
+    /// The line is set as it was before the program had it.
+    pub fn is_given_back(&self) -> bool {
+        let master = self.master.as_ref().expect("an open terminal");
+        format!("{:?}", master.get_termios()) == self.settings
+    }
+
+    /// After its end: until everything that it wrote is on the screen.
+    pub fn wait_shown_all(&self) {
+        let end = Instant::now() + PATIENCE;
+        let mut shown = self.shown.0.lock().expect("the screen");
+        while !shown.closed {
+            assert!(Instant::now() < end, "the terminal is not closed");
+            shown = self.shown.1.wait_timeout(shown, Duration::from_millis(50)).expect("the screen").0;
+        }
+    }
+
+    /// Whether the program comes to a first quiet moment; else it has ended.
+    pub fn lives(&mut self) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if std::fs::read_to_string(&self.events).is_ok_and(|text| text.contains("\"event\":\"settled\"")) {
+                return true;
+            }
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return false;
+            }
+            let shown = self.shown.0.lock().expect("the screen");
+            drop(self.shown.1.wait_timeout(shown, Duration::from_millis(5)).expect("the screen"));
+        }
+        panic!("neither quiet nor dead\n{}", self.text());
     }
 
     /// Waits until the program is quiet for the first time.

@@ -68,7 +68,8 @@ impl Client {
         let (_, stop) = watch::channel(false);
         let common = Common {
             readers: Readers::new(writer.clone()),
-            pages: Pages::new(out.clone()),
+            pages: Pages::new(out.clone(), Default::default()),
+            hand: Default::default(),
             jobs: Jobs::new(out.clone()),
             clock: clock(),
             rested: Arc::new(Notify::new()),

@@ -82,10 +82,12 @@ fn view(writer: &Writer) -> Result<View> {
         let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
         for one in reader.summaries(&ids)? {
             let from = one.from.iter().map(|from| format!("{} <{}>", from.name, from.address)).collect();
-            let before = all.insert((mailbox.name.clone(), one.subject), (from, one.flags, one.received, one.size));
-            if before.is_some() {
-                return Err(StoreError::Other(format!("twice in {}", mailbox.name)));
+            let mut place = (mailbox.name.clone(), one.subject);
+            // a flipped bit in one subject may make it another's
+            while all.contains_key(&place) {
+                place.1.push('\'');
             }
+            all.insert(place, (from, one.flags, one.received, one.size));
         }
         let (total, unread) = reader.count(&Listing::mailbox(mailbox.id, false))?;
         if (u64::from(mailbox.total), u64::from(mailbox.unread)) != (total, unread) {
@@ -426,8 +428,8 @@ fn any_damage_of_user_db_ends_in_its_copy_or_a_new_one_and_nothing_is_sent_from_
             empty += 1;
             assert!(is_copy_too && drafts.is_empty() && outbox.is_empty(), "{context}");
         } else if (drafts.len(), outbox.len()) != (2, 2) {
-            // a flipped bit in a number is a number like any other
-            assert!(what == Damage::Flips, "{context}: lost without a word");
+            // a flipped bit in a number is a number like any other, and SQLite reads what is cut off a long text as zeros
+            assert!(matches!(what, Damage::Flips | Damage::Cut | Damage::ZeroPage), "{context}: lost without a word");
             unnoticed.push(seed);
         }
         let is_aside =

@@ -54,9 +54,18 @@ impl Outbound {
         !self.waiting.is_empty()
     }
 
-    /// Waits until the channel has room and sends what waits; false if nobody is there any more. Can be
+    /// It was said that nobody is there any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.said_gone
+    }
+
+    /// Waits until the channel has room for what waits, and sends it; false if nobody is there any more. Can be
     /// dropped at any time: a request leaves the queue only with a permit in hand.
     pub(super) async fn room(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            self.channel.closed().await;
+            return false;
+        }
         let open = match self.channel.reserve().await {
             Ok(permit) => {
                 if let Some(request) = self.waiting.pop_front() {

@@ -47,7 +47,8 @@ impl Process {
         let out = Out::new(events, EventLog::default());
         let common = Common {
             readers: Readers::new(writer.clone()),
-            pages: Pages::new(out.clone()),
+            pages: Pages::new(out.clone(), Default::default()),
+            hand: Default::default(),
             jobs: Jobs::new(out.clone()),
             clock: Clock::new(Arc::new(|| 1_800_000_000)),
             rested: Arc::default(),
