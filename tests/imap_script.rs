@@ -11,7 +11,7 @@ mod scripted;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider::config::{Credentials, Keep, Secret, Security, Server};
+use postrider::config::{Credentials, DEFAULT_KEEP_SIZE, Keep, Secret, Security, Server};
 use postrider::mail::server::Window;
 use postrider::mail::{FlagBits, Flags, Key, Keywords, Uid};
 use postrider::remote::imap::Account;
@@ -38,6 +38,7 @@ fn account_with(port: u16, security: Security, credentials: Credentials) -> Acco
         ca_file: None,
         client_cert: None,
         keep: Keep::Headers,
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     Account::new("test", server).with_deadlines(deadlines)
 }
@@ -486,6 +487,7 @@ async fn certificates_are_refused_in_words_and_good_ones_taken() {
             ca_file: Some(ca_file.clone()),
             client_cert: None,
             keep: Keep::Headers,
+            keep_size: DEFAULT_KEEP_SIZE,
         };
         match (Account::new("test", server).connect(None).await, expect) {
             (Err(RemoteError::Untrusted(text)), Some(expect)) => assert!(text.contains(expect) && text.contains("localhost"), "{text}"),

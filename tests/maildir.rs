@@ -490,3 +490,27 @@ async fn a_keyword_waits_for_another_programs_lock_but_not_for_a_dead_one() {
     assert!(!b.path("dovecot-keywords.lock").exists());
     assert_eq!(b.remote.flags(".", Window::ALL).await.unwrap()[0].1, words("work"));
 }
+
+#[tokio::test]
+async fn folders_are_made_renamed_with_what_is_below_and_deleted_only_while_empty() {
+    let mut b = Mail::with(&[]).await;
+    for folder in [".Work", ".Work.Plans", ".Workshop"] {
+        b.remote.create(folder).await.unwrap();
+        b.remote.create(folder).await.expect("again");
+    }
+    fs::write(b.path(".Work.Plans/cur/1700000001.a:2,"), message("a")).unwrap();
+    b.remote.rename_mailbox(".Work", ".Done").await.unwrap();
+    let wires = |list: Vec<postrider::remote::RemoteMailbox>| {
+        list.into_iter().map(|one| one.wire_name).filter(|wire| wire != ".Archive").collect::<Vec<_>>()
+    };
+    assert_eq!(wires(b.remote.mailboxes().await.unwrap()), [".", ".Done", ".Done.Plans", ".Workshop"]);
+    assert!(matches!(b.remote.rename_mailbox(".Done", ".Workshop").await, Err(RemoteError::Rejected(_))));
+    assert!(matches!(b.remote.delete_mailbox(".Done.Plans").await, Err(RemoteError::Rejected(why)) if why.contains("1 message")));
+    assert!(b.path(".Done.Plans/cur/1700000001.a:2,").exists());
+    b.remote.delete_mailbox(".Workshop").await.unwrap();
+    assert!(matches!(b.remote.delete_mailbox(".Workshop").await, Err(RemoteError::Gone(_))));
+    for inbox in [b.remote.delete_mailbox(".").await, b.remote.rename_mailbox(".", ".x").await] {
+        assert!(matches!(inbox, Err(RemoteError::Rejected(_))));
+    }
+    assert_eq!(wires(b.remote.mailboxes().await.unwrap()), [".", ".Done", ".Done.Plans"]);
+}

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use postrider::config::{Account, Credentials, Incoming, Keep, Leave, Outgoing, Pop3, Secret, Security, Server};
+use postrider::config::{Account, Credentials, DEFAULT_KEEP_SIZE, Incoming, Keep, Leave, Outgoing, Pop3, Secret, Security, Server};
 use postrider::events::EventLog;
 use postrider::remote::RemoteError;
 use postrider::remote::pop3::Deadlines;
@@ -141,6 +141,7 @@ fn server_at(port: u16, password: &str) -> Server {
         ca_file: None,
         client_cert: None,
         keep: Keep::RecentDays(90),
+        keep_size: DEFAULT_KEEP_SIZE,
     }
 }
 

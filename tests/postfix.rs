@@ -9,7 +9,7 @@ mod forms;
 #[path = "postfix/submission.rs"]
 mod submission;
 
-use postrider::config::{Credentials, Keep, Secret, Security, Server, Smtp};
+use postrider::config::{Credentials, DEFAULT_KEEP_SIZE, Keep, Secret, Security, Server, Smtp};
 use postrider::mail::outgoing::{Dsn, Fate, Recipient, SmtpEnvelope};
 use postrider::remote::smtp::Account;
 use postrider::remote::submit::{Fates, Handover, Submission, Submit, SubmitError};
@@ -27,6 +27,7 @@ fn smtp(mta: &Mta, user: &str, security: Security) -> Smtp {
         ca_file: Some(mta.ca_file()),
         client_cert: None,
         keep: Keep::Headers,
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     Smtp { server, helo: None, bind: None, dsn: Dsn::default() }
 }

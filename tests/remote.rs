@@ -13,7 +13,7 @@ mod verbs;
 #[path = "remote/waiting.rs"]
 mod waiting;
 
-use postrider::config::{Credentials, Keep, Secret, Security, Server};
+use postrider::config::{Credentials, DEFAULT_KEEP_SIZE, Keep, Secret, Security, Server};
 use postrider::remote::imap::Account;
 use servers::dovecot::{Dovecot, HOST, PASSWORD};
 
@@ -29,6 +29,7 @@ fn server(dovecot: &Dovecot, user: &str, security: Security) -> Server {
         ca_file: Some(dovecot.ca_file()),
         client_cert: None,
         keep: Keep::Headers,
+        keep_size: DEFAULT_KEEP_SIZE,
     }
 }
 

@@ -16,7 +16,7 @@ mod security;
 
 use std::time::Duration;
 
-use postrider::config::{Credentials, Keep, Secret, Security, Server, Smtp};
+use postrider::config::{Credentials, DEFAULT_KEEP_SIZE, Keep, Secret, Security, Server, Smtp};
 use postrider::mail::outgoing::{Dsn, Fate, Recipient, SmtpEnvelope};
 use postrider::remote::smtp::Account;
 use postrider::remote::smtp::wire::Deadlines;
@@ -36,6 +36,7 @@ fn smtp(port: u16, security: Security) -> Smtp {
         ca_file: None,
         client_cert: None,
         keep: Keep::Headers,
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     Smtp { server, helo: None, bind: None, dsn: Dsn::default() }
 }

@@ -9,6 +9,8 @@ mod client;
 mod drafts;
 #[path = "world/history.rs"]
 mod history;
+#[path = "world/offline.rs"]
+mod offline;
 #[path = "world/server.rs"]
 mod server;
 
@@ -55,6 +57,11 @@ fn what_the_user_wants_survives_cuts_and_crashes() {
 #[test]
 fn nothing_is_lost_or_doubled_whatever_another_client_does() {
     run_all(|seed| history(Mode::Wild, seed), 500);
+}
+
+#[test]
+fn two_hundred_changes_made_offline_arrive_or_their_conflict_is_told() {
+    run_all(offline::offline, 12);
 }
 
 #[test]

@@ -114,6 +114,11 @@ impl Names {
         Ok(Self { accounts: reader.accounts()?, mailboxes: reader.mailboxes()? })
     }
 
+    /// The account of a name.
+    pub fn find_account(&self, name: &str) -> Option<AccountId> {
+        self.accounts.iter().find(|(_, known)| known == name).map(|(id, _)| *id)
+    }
+
     /// The account's name.
     pub fn account(&self, id: AccountId) -> &str {
         self.accounts.iter().find(|(known, _)| *known == id).map_or("", |(_, name)| name)

@@ -10,7 +10,9 @@ use super::out::say;
 use super::session::Session;
 use super::words;
 use crate::config::keys::leave;
-use crate::config::{Account, Credentials, Incoming, Keep, Leave, Outgoing, Pop3, Security, Server, Smtp, is_loopback, write};
+use crate::config::{
+    Account, Credentials, DEFAULT_KEEP_SIZE, Incoming, Keep, Leave, Outgoing, Pop3, Security, Server, Smtp, is_loopback, write,
+};
 
 /// `postrider setup`.
 pub fn run(session: &Session, args: &Setup) -> Outcome {
@@ -120,6 +122,7 @@ fn server(args: &Setup, host: &str, word: Option<SecurityWord>, port: Option<u16
         ca_file: args.ca_file.as_ref().map(absolute),
         client_cert: None,
         keep: Keep::RecentDays(90),
+        keep_size: DEFAULT_KEEP_SIZE,
     })
 }
 
@@ -158,6 +161,7 @@ fn outgoing(args: &Setup, incoming: &Incoming) -> Result<Outgoing, Failure> {
         ca_file: args.ca_file.as_ref().map(absolute),
         client_cert: None,
         keep: Keep::RecentDays(90),
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     Ok(Outgoing::Smtp(Box::new(Smtp { server, helo: None, bind: None, dsn: Default::default() })))
 }

@@ -9,14 +9,15 @@ use super::net;
 use super::out;
 use super::session::{Names, Session};
 use crate::mail::Stage;
-use crate::store::Own;
+use crate::store::{Own, Reader, StoreError};
 
 /// `postrider status`.
 pub fn run(session: &Session, json: Json) -> Outcome {
     let config = session.config()?;
     let reader = session.reader()?;
     let names = reader.as_ref().map(Names::load).transpose()?;
-    let waiting = reader.as_ref().map(|reader| reader.waiting(None)).transpose()?.unwrap_or_default();
+    let count = |reader: &Reader| Ok::<_, StoreError>(reader.waiting(None)?.len() + reader.count_waiting_mailboxes()?);
+    let waiting = reader.as_ref().map(count).transpose()?.unwrap_or_default();
     let own = Own::open(&session.store_paths())?;
     let drafts = own.as_ref().map_or(Ok(0), Own::draft_count)?;
     let outbox = own.as_ref().map_or(Ok(Vec::new()), Own::outbox)?.into_iter().filter(|item| item.stage != Stage::Filed).count();
@@ -27,7 +28,9 @@ pub fn run(session: &Session, json: Json) -> Outcome {
         .filter(|account| chosen(&account.name))
         .map(|account| {
             let (link, owner) = net::link(session, &account.name);
-            json!({"name": account.name, "link": link, "owner": owner})
+            let id = names.as_ref().and_then(|names| names.find_account(&account.name));
+            let kept = id.zip(reader.as_ref()).map(|(id, reader)| reader.kept(id)).and_then(Result::ok).unwrap_or_default();
+            json!({"name": account.name, "link": link, "owner": owner, "kept": kept})
         })
         .collect();
     let mailboxes: Vec<Value> = names
@@ -46,10 +49,10 @@ pub fn run(session: &Session, json: Json) -> Outcome {
         })
         .collect();
     if json.json {
-        let fields = json!({"accounts": accounts, "mailboxes": mailboxes, "waiting": waiting.len(), "drafts": drafts, "outbox": outbox});
+        let fields = json!({"accounts": accounts, "mailboxes": mailboxes, "waiting": waiting, "drafts": drafts, "outbox": outbox});
         out::json(fields)?;
     } else {
-        out::print(text(&accounts, &mailboxes, waiting.len(), outbox).as_bytes())?;
+        out::print(text(&accounts, &mailboxes, waiting, outbox).as_bytes())?;
     }
     Ok(0)
 }

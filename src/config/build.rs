@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::DEFAULT_KEEP_SIZE;
 use super::check::{Checked, Value, position};
-use super::keys::{leave, recent_days, rest_millis};
+use super::keys::{leave, octets, recent_days, rest_millis};
 use super::{
     Account, AfterTriage, Colors, Config, Credentials, Dates, Density, Finding, Icons, Incoming, Keep, KeyBinding, LayoutChoice, Leave,
     MarkRead, Pop3, Preset, Secret, Security, Server, ThemeChoice, Ui,
@@ -294,6 +295,7 @@ impl Build<'_> {
             ca_file: self.path(&key("ca_file")),
             client_cert: self.client_cert(&table),
             keep: self.keep(&key("keep")),
+            keep_size: self.text(&key("keep_size")).as_deref().and_then(octets).unwrap_or(DEFAULT_KEEP_SIZE),
         })
     }
 

@@ -130,13 +130,22 @@ const SERVER: &[Key] = &[
     other("client_key", Kind::Path, "", "\"me.key\"", "The key (PEM) of client_cert."),
 ];
 
-const KEEP: &[Key] = &[other(
-    "keep",
-    Kind::Form { words: &["headers", "all", "recent:90d"], hint: "\"headers\", \"all\" or \"recent:90d\"", accepts: is_keep },
-    "\"recent:90d\"",
-    "\"recent:90d\"",
-    "Bodies kept for reading offline: \"headers\" (none), \"recent:AGE\" (d, w, m or y), or \"all\".",
-)];
+const KEEP: &[Key] = &[
+    other(
+        "keep",
+        Kind::Form { words: &["headers", "all", "recent:90d"], hint: "\"headers\", \"all\" or \"recent:90d\"", accepts: is_keep },
+        "\"recent:90d\"",
+        "\"recent:90d\"",
+        "Bodies kept for reading offline: \"headers\" (none), \"recent:AGE\" (d, w, m or y), or \"all\".",
+    ),
+    other(
+        "keep_size",
+        Kind::Form { words: &["2GB", "500MB"], hint: "a size as \"2GB\" or \"500MB\"", accepts: is_octets },
+        "\"2GB\"",
+        "\"2GB\"",
+        "The most that kept bodies may take; beyond it the oldest go (kB, MB, GB), but none that is starred.",
+    ),
+];
 
 const LEAVE: &[Key] = &[
     other(
@@ -392,6 +401,18 @@ pub fn recent_days(value: &str) -> Option<u32> {
 /// `rest:1500`: the milliseconds.
 pub fn rest_millis(value: &str) -> Option<u64> {
     value.strip_prefix("rest:")?.parse().ok().filter(|millis| *millis <= 3_600_000)
+}
+
+/// `500MB`: the octets.
+pub fn octets(value: &str) -> Option<u64> {
+    let (number, unit) = [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000)]
+        .into_iter()
+        .find_map(|(word, unit)| Some((value.strip_suffix(word)?.trim_end(), unit)))?;
+    number.parse::<u64>().ok().filter(|number| *number > 0).and_then(|number| number.checked_mul(unit))
+}
+
+fn is_octets(value: &str) -> bool {
+    octets(value).is_some()
 }
 
 fn is_keep(value: &str) -> bool {

@@ -147,7 +147,12 @@ pub struct Server {
     /// PEM certificate and key for TLS client authentication.
     pub client_cert: Option<(PathBuf, PathBuf)>,
     pub keep: Keep,
+    /// Octets of bodies kept, at most.
+    pub keep_size: u64,
 }
+
+/// 2 GB: some hundred thousand messages without what is attached to them.
+pub const DEFAULT_KEEP_SIZE: u64 = 2_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
-use super::{Account, Credentials, Incoming, Keep, Leave, Outgoing, Pop3, Security, Server, Smtp};
+use super::{Account, Credentials, DEFAULT_KEEP_SIZE, Incoming, Keep, Leave, Outgoing, Pop3, Security, Server, Smtp};
 
 /// Adds `account` at the end of the file at `path`, which is made (0600, its folder 0700) where it is missing.
 pub fn add_account(path: &Path, account: &Account) -> anyhow::Result<()> {
@@ -87,6 +87,7 @@ fn account_table(account: &Account) -> Table {
 fn pop3_table(pop3: &Pop3, address: &str) -> Table {
     let mut table = server_table(&pop3.server, address);
     table.remove("keep");
+    table.remove("keep_size");
     match pop3.leave {
         Leave::Always => {}
         Leave::Days(days) => drop(table.insert("leave", value(format!("days:{days}")))),
@@ -104,6 +105,7 @@ fn smtp_table(smtp: &Smtp, account: &Account) -> Table {
     let incoming = account.incoming.server();
     let mut table = server_table(&smtp.server, incoming.map_or(&account.address, |server| &server.username));
     table.remove("keep");
+    table.remove("keep_size");
     if incoming.is_some_and(|server| server.credentials == smtp.server.credentials) {
         for key in ["password", "password_command", "token_command"] {
             table.remove(key);
@@ -153,6 +155,9 @@ fn server_table(server: &Server, address: &str) -> Table {
         Keep::Headers => drop(table.insert("keep", value("headers"))),
         Keep::All => drop(table.insert("keep", value("all"))),
     }
+    if server.keep_size != DEFAULT_KEEP_SIZE {
+        table.insert("keep_size", value(format!("{}kB", server.keep_size / 1_000)));
+    }
     table
 }
 
@@ -198,6 +203,7 @@ mod tests {
                 ca_file: Some("/ca.pem".into()),
                 client_cert: None,
                 keep: Keep::All,
+                keep_size: DEFAULT_KEEP_SIZE,
             }),
             mailboxes: [("archive".to_owned(), "Old/All".to_owned())].into(),
         }

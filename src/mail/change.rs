@@ -2,7 +2,7 @@
 //! accounts. `store.apply(change)` saves it as wanted state and returns the inverse, itself a [`Change`].
 
 use super::flags::Flags;
-use super::ids::{MailboxId, MessageId};
+use super::ids::{AccountId, MailboxId, MessageId};
 
 /// One change; applying it is the same online, offline and in undo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,32 @@ pub enum Change {
     Restore { rows: Vec<Restored> },
     /// Several as one: saved together and taken back in one step (archiving, where every account has its own target).
     Together(Vec<Change>),
+    /// Makes, renames, deletes or subscribes a mailbox; `rows` go back along with it where that takes back a deletion.
+    Mailbox { wish: MailboxWish, rows: Vec<Restored> },
+}
+
+/// What a user wants of a mailbox. Names are UTF-8 with "/" between levels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailboxWish {
+    /// `id`: the number it had before, where a deletion is taken back.
+    Create {
+        account: AccountId,
+        name: String,
+        id: Option<MailboxId>,
+    },
+    /// With everything below it.
+    Rename {
+        id: MailboxId,
+        to: String,
+    },
+    /// What is in it goes to the trash first; it leaves its server once it is empty there.
+    Delete {
+        id: MailboxId,
+    },
+    Subscribe {
+        id: MailboxId,
+        on: bool,
+    },
 }
 
 /// Where a message is wanted and with which flags; `mailbox` None = wanted gone.
@@ -40,11 +66,16 @@ pub struct Restored {
 }
 
 impl Change {
+    /// It would do nothing.
+    pub fn is_empty(&self) -> bool {
+        !matches!(self, Change::Mailbox { .. }) && self.ids().is_empty()
+    }
+
     /// The ids it speaks of, in order.
     pub fn ids(&self) -> Vec<MessageId> {
         match self {
             Change::Flags { ids, .. } | Change::Move { ids, .. } | Change::Copy { ids, .. } | Change::Delete { ids } => ids.clone(),
-            Change::Restore { rows } => rows.iter().map(|row| row.id).collect(),
+            Change::Restore { rows } | Change::Mailbox { rows, .. } => rows.iter().map(|row| row.id).collect(),
             Change::Together(changes) => changes.iter().flat_map(Change::ids).collect(),
         }
     }

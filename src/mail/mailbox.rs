@@ -29,6 +29,28 @@ pub const ROLES: &[(Role, &str, &[&str])] = &[
     (Role::Flagged, "flagged", &["[gmail]/starred"]),
 ];
 
+/// What the inbox is called here, whatever its server calls it.
+pub const INBOX: &str = "Inbox";
+
+/// A name that a user may give: levels that people can read and no server takes for something else. `Err`: why not.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    let level = |level: &str| match () {
+        () if level.is_empty() => Err("a level of the name is empty"),
+        () if level != level.trim() => Err("a level of the name begins or ends with a blank"),
+        () if matches!(level, "." | "..") => Err("\".\" and \"..\" are no names"),
+        () if level.chars().any(|c| matches!(c, '*' | '%' | '\\' | '"')) => Err("servers take * % \\ and \" for something else"),
+        () => Ok(()),
+    };
+    match () {
+        () if name.len() > 200 => Err("the name is too long"),
+        () if crate::mail::DisplayText::new(name).as_str() != name => Err("the name holds characters that can't be seen"),
+        () if name.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(INBOX) && first != INBOX) => {
+            Err("the inbox is written \"Inbox\"")
+        }
+        () => name.split('/').try_for_each(level),
+    }
+}
+
 impl Role {
     pub fn from_number(number: i64) -> Option<Self> {
         ROLES.iter().map(|(role, ..)| *role).find(|role| *role as i64 == number)
@@ -73,5 +95,23 @@ impl Mailbox {
     /// How many levels deep, 0 at the top.
     pub fn depth(&self) -> usize {
         self.name.matches('/').count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_server_or_a_screen_would_read_otherwise_are_not_taken() {
+        for good in ["Work", "Lists/rust", "Entwürfe", "日本語", "v1.2", "a & b", "Inbox/below"] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["", "a//b", "/a", "a/", " a", "a /b", ".", "a/..", "a*", "%", "a\\b", "a\"", "a\r\nb", "a\u{202e}b", "\u{7f}", "inbox/x"]
+        {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        assert!(check_name(&"x".repeat(201)).is_err());
     }
 }

@@ -25,7 +25,7 @@ pub mod waiting;
 pub mod when;
 
 pub use address::Address;
-pub use change::{Change, Placement, Restored};
+pub use change::{Change, MailboxWish, Placement, Restored};
 pub use draft::{Attachment, Contact, Draft, DraftId, FileId, Identity, Start};
 pub use envelope::{Envelope, Summary};
 pub use flags::{FlagBits, Flags, Keywords};
@@ -37,4 +37,4 @@ pub use outgoing::{OutItem, OutboxId, SmtpEnvelope, Stage};
 pub use page::Page;
 pub use query::Query;
 pub use text::{DisplayText, HeaderValue, SafeFileName};
-pub use waiting::{Mishap, Wait, WaitingGroup, Waits};
+pub use waiting::{MailboxWait, Mishap, Wait, WaitingGroup, Waits};

@@ -20,6 +20,17 @@ pub enum Wait {
     Put(MailboxId),
     /// Asked, and taken back since: only the answer is awaited.
     Answer,
+    /// One mailbox itself.
+    Mailbox(MailboxId, MailboxWait),
+}
+
+/// What a mailbox waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MailboxWait {
+    Create,
+    Rename,
+    Delete,
+    Subscribe(bool),
 }
 
 /// Rows of one account that wait for the same.
@@ -32,7 +43,8 @@ pub struct WaitingGroup {
     pub count: usize,
     /// Unix seconds of the oldest; None where it is not known.
     pub since: Option<i64>,
-    /// Subject of the only one, as its sender wrote it: clean it before showing.
+    /// Subject of the only one, as its sender wrote it, or the name that a mailbox has on the server: clean it before
+    /// showing.
     pub subject: Option<String>,
     /// What the server said when it did not take one of them; it is asked again by itself. Clean it before showing.
     pub refused: Option<String>,
@@ -80,6 +92,11 @@ impl WaitingGroup {
             (Wait::Delete, _) => format!("Delete {which} for ever"),
             (Wait::Put(_), _) => format!("Put {which} into {to}"),
             (Wait::Answer, _) => format!("Hear what became of {which}"),
+            (Wait::Mailbox(_, MailboxWait::Create), _) => format!("Make folder {to}"),
+            (Wait::Mailbox(_, MailboxWait::Rename), _) => format!("Rename folder {} to {to}", self.subject.as_deref().unwrap_or_default()),
+            (Wait::Mailbox(_, MailboxWait::Delete), _) => format!("Delete folder {to}"),
+            (Wait::Mailbox(_, MailboxWait::Subscribe(true)), _) => format!("Subscribe folder {to}"),
+            (Wait::Mailbox(_, MailboxWait::Subscribe(false)), _) => format!("Unsubscribe folder {to}"),
         }
     }
 

@@ -14,6 +14,7 @@ mod fetch;
 pub mod frame;
 mod idle;
 mod list;
+mod mailbox;
 mod modify;
 pub mod parse;
 pub mod refusal;
@@ -159,6 +160,22 @@ impl Remote for Session {
 
     async fn create(&mut self, mailbox: &str) -> Result<()> {
         self.create_mailbox(mailbox).await
+    }
+
+    fn delimiter(&self) -> Option<char> {
+        self.delimiter
+    }
+
+    async fn rename_mailbox(&mut self, mailbox: &str, to: &str) -> Result<()> {
+        self.rename(mailbox, to).await
+    }
+
+    async fn delete_mailbox(&mut self, mailbox: &str) -> Result<()> {
+        self.delete_empty(mailbox).await
+    }
+
+    async fn subscribe(&mut self, mailbox: &str, on: bool) -> Result<()> {
+        self.set_subscribed(mailbox, on).await
     }
 
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {

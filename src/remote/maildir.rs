@@ -174,6 +174,20 @@ impl Remote for Connection {
         blocking(move || change::create(&path)).await
     }
 
+    async fn rename_mailbox(&mut self, mailbox: &str, to: &str) -> Result<()> {
+        let (root, old, new) = (self.root.clone(), mailbox.to_owned(), to.to_owned());
+        self.path_of(to)?;
+        self.folder = None;
+        blocking(move || mailboxes::rename(&root, &old, &new)).await
+    }
+
+    async fn delete_mailbox(&mut self, mailbox: &str) -> Result<()> {
+        let path = self.path_of(mailbox)?;
+        let is_root = path == self.root;
+        self.folder = None;
+        blocking(move || mailboxes::delete(&path, is_root)).await
+    }
+
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
         let keys = keys.to_vec();
         self.run(mailbox, move |folder| change::delete(folder, &keys)).await

@@ -157,6 +157,29 @@ pub trait Remote: Send {
         async move { Err(RemoteError::Rejected(refusal)) }
     }
 
+    /// What splits the levels of wire names, where it is known (after [`Self::mailboxes`]).
+    fn delimiter(&self) -> Option<char> {
+        None
+    }
+
+    /// Gives a mailbox, and with it what is below it, another wire name.
+    fn rename_mailbox(&mut self, mailbox: &str, to: &str) -> impl Future<Output = Result<()>> + Send {
+        let refusal = format!("{mailbox} can't be renamed to {to} there");
+        async move { Err(RemoteError::Rejected(refusal)) }
+    }
+
+    /// Deletes an empty mailbox; one that holds messages is Rejected, one that is not there Gone.
+    fn delete_mailbox(&mut self, mailbox: &str) -> impl Future<Output = Result<()>> + Send {
+        let refusal = format!("{mailbox} can't be deleted there");
+        async move { Err(RemoteError::Rejected(refusal)) }
+    }
+
+    /// Whether other programs are to show it.
+    fn subscribe(&mut self, mailbox: &str, on: bool) -> impl Future<Output = Result<()>> + Send {
+        let refusal = format!("{mailbox}: there are no subscriptions there ({on})");
+        async move { Err(RemoteError::Rejected(refusal)) }
+    }
+
     /// Deletes exactly these for ever; messages that are gone are no error. Where the server can't delete
     /// exactly (no UIDPLUS) and others' \Deleted messages are there, they are only marked: Rejected.
     fn delete(&mut self, mailbox: &str, keys: &[Key]) -> impl Future<Output = Result<()>> + Send;

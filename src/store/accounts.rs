@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::Result;
 use super::lookup::{PLACED, PLACED_COLUMNS, read_placed};
+use super::mailboxes::Wanted;
 use super::work::Work;
 use crate::mail::mailbox::ROLES;
 use crate::mail::server::RemoteMailbox;
@@ -73,45 +74,93 @@ impl Work<'_> {
         ids.collect()
     }
 
+    /// The server has these mailboxes. `renamed`: known ones, and under which of the names they are now. `asked_at`: when
+    /// the list was asked for; what was made since may be missing in it.
     pub fn set_mailboxes(
         &mut self,
         account: AccountId,
         list: &[RemoteMailbox],
         overrides: &BTreeMap<String, String>,
+        renamed: &[(MailboxId, String)],
+        asked_at: u64,
     ) -> Result<Vec<Mailbox>> {
         let roles = assign_roles(list, overrides);
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO mailbox (account, name, wire_name, role, selectable, server_total, server_unread) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (account, name) DO UPDATE SET \
-             wire_name = excluded.wire_name, role = excluded.role, selectable = excluded.selectable, \
-             server_total = coalesce(excluded.server_total, server_total), \
-             server_unread = coalesce(excluded.server_unread, server_unread)",
-        )?;
+        self.follow_renames(account, list, renamed)?;
+        let rows = self.wanted_mailboxes(account)?;
+        let by_server: HashMap<&str, &Wanted> = rows.iter().filter_map(|row| Some((row.server.as_deref()?, row))).collect();
+        let by_name: HashMap<&str, &Wanted> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
         for (mailbox, role) in list.iter().zip(roles) {
-            let role = role.map(|role| role as i64);
-            insert.execute((account.0, &mailbox.name, &mailbox.wire_name, role, mailbox.selectable, mailbox.total, mailbox.unread))?;
+            let id = match by_server.get(mailbox.name.as_str()) {
+                Some(row) => row.id,
+                None => self.listed(account, mailbox, by_name.get(mailbox.name.as_str()).copied())?,
+            };
+            self.db
+                .prepare_cached(
+                    "UPDATE mailbox SET wire_name = ?2, role = ?3, selectable = ?4, server_total = coalesce(?5, server_total), \
+                     server_unread = coalesce(?6, server_unread) WHERE id = ?1",
+                )?
+                .execute((id.0, &mailbox.wire_name, role.map(|role| role as i64), mailbox.selectable, mailbox.total, mailbox.unread))?;
         }
         // an account without any mailbox is a fault of the server: keep what is here
         if !list.is_empty() {
             let names: HashSet<&str> = list.iter().map(|mailbox| mailbox.name.as_str()).collect();
-            self.drop_vanished(account, &names)?;
+            self.drop_vanished(account, &names, asked_at)?;
         }
         let mut kept = self.load_mailboxes(account)?;
         sort_mailboxes(&mut kept);
         Ok(kept)
     }
 
+    /// What another program renamed, and what we did without hearing the answer.
+    fn follow_renames(&mut self, account: AccountId, list: &[RemoteMailbox], renamed: &[(MailboxId, String)]) -> Result<()> {
+        let find = |name: &str| list.iter().find(|mailbox| mailbox.name == name);
+        for row in self.wanted_mailboxes(account)? {
+            let is_gone = row.server.as_deref().is_some_and(|server| find(server).is_none());
+            let by_other = renamed.iter().find(|(id, _)| *id == row.id).and_then(|(_, name)| find(name));
+            let now = by_other.or_else(|| row.sent.as_deref().and_then(find)).filter(|_| is_gone);
+            if let Some(now) = now {
+                let asked = row.sent.as_deref().filter(|_| by_other.is_none());
+                self.server_renamed(account, &row, &now.name, &now.wire_name, asked)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of a listed mailbox that is new there: the one that waits to be made under its name, or a new one.
+    fn listed(&mut self, account: AccountId, mailbox: &RemoteMailbox, named: Option<&Wanted>) -> Result<MailboxId> {
+        let name = mailbox.name.as_str();
+        match named {
+            Some(row) if row.server.is_none() => {
+                self.db.execute("UPDATE mailbox SET server_name = name WHERE id = ?1", [row.id.0])?;
+                return Ok(row.id);
+            }
+            // another program was faster: the server has one of the name that ours was to get
+            Some(row) => {
+                let old = row.server.clone().unwrap_or_default();
+                let what = format!("{old} keeps its name: another program made a folder {name}");
+                self.note_mishap(account, &what, "renaming it was cancelled")?;
+                self.db.execute("UPDATE mailbox SET name = server_name, sent_name = NULL WHERE id = ?1", [row.id.0])?;
+            }
+            None => {}
+        }
+        let sql = "INSERT INTO mailbox (account, name, server_name, wire_name, selectable) VALUES (?1, ?2, ?2, ?3, ?4)";
+        self.db.execute(sql, (account.0, name, &mailbox.wire_name, mailbox.selectable))?;
+        Ok(MailboxId(self.db.last_insert_rowid()))
+    }
+
     fn load_mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>> {
-        let mut statement = self.db.prepare_cached(&format!("SELECT {MAILBOX} FROM mailbox b WHERE b.account = ?1"))?;
+        let mut statement = self.db.prepare_cached(&format!("SELECT {MAILBOX} FROM mailbox b WHERE b.account = ?1 AND b.wanted = 1"))?;
         let rows = statement.query_map([account.0], read_mailbox)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn drop_vanished(&mut self, account: AccountId, names: &HashSet<&str>) -> Result<()> {
-        for mailbox in self.load_mailboxes(account)? {
-            if !names.contains(mailbox.name.as_str()) {
-                self.drop_mailbox(mailbox.id)?;
+    fn drop_vanished(&mut self, account: AccountId, names: &HashSet<&str>, asked_at: u64) -> Result<()> {
+        for row in self.wanted_mailboxes(account)? {
+            let is_gone = row.server.as_deref().is_some_and(|server| !names.contains(server));
+            if !is_gone || self.memory.is_met_since(row.id, asked_at) {
+                continue;
             }
+            self.drop_mailbox(row.id)?;
         }
         Ok(())
     }

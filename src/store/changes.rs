@@ -8,7 +8,7 @@ use super::rows::{Placed, State, Wish};
 use super::work::Work;
 use super::{Applied, Result, StoreError};
 use crate::mail::waiting::flag_words;
-use crate::mail::{AccountId, Change, ContentId, Flags, MailboxId, MessageId, Placement, Restored};
+use crate::mail::{AccountId, Change, ContentId, Flags, MailboxId, MailboxWish, MessageId, Placement, Restored};
 
 /// What applying did, before it is written to the undo stack.
 #[derive(Debug, Default)]
@@ -16,15 +16,17 @@ pub(super) struct Outcome {
     pub inverse: Vec<Restored>,
     pub done: usize,
     pub asked: usize,
+    /// What takes back a wish about a mailbox.
+    pub wish: Option<MailboxWish>,
 }
 
 impl Work<'_> {
     pub fn apply(&mut self, change: Change, label: String) -> Result<Applied> {
         let outcome = self.run_change(change)?;
         // without a name it happened by itself (read after a rest): not what `u` takes back
-        if !label.is_empty() && !outcome.inverse.is_empty() {
+        if !label.is_empty() && !outcome.is_empty() {
             self.forget_undone()?;
-            self.remember(&label, &outcome.inverse)?;
+            self.remember(&label, &outcome)?;
         }
         Ok(self.applied(label, outcome))
     }
@@ -32,7 +34,10 @@ impl Work<'_> {
     pub fn applied(&mut self, label: String, outcome: Outcome) -> Applied {
         Applied {
             label,
-            inverse: Change::Restore { rows: outcome.inverse },
+            inverse: match outcome.wish {
+                Some(wish) => Change::Mailbox { wish, rows: outcome.inverse },
+                None => Change::Restore { rows: outcome.inverse },
+            },
             changed: std::mem::take(&mut self.changes).finish(),
             done: outcome.done,
             asked: outcome.asked,
@@ -84,17 +89,29 @@ impl Work<'_> {
                     outcome.note(inverse);
                 }
             }
-            Change::Restore { rows } => {
-                for row in rows {
-                    if let Some(inverse) = self.restore(&row)? {
-                        outcome.note(Some(inverse));
-                    }
-                }
+            Change::Restore { rows } => self.restore_all(&rows, outcome)?,
+            // rows leave a mailbox before it goes, and come back once it is there
+            Change::Mailbox { wish: wish @ MailboxWish::Delete { .. }, rows } => {
+                self.restore_all(&rows, outcome)?;
+                self.wish(wish, outcome)?;
+            }
+            Change::Mailbox { wish, rows } => {
+                self.wish(wish, outcome)?;
+                self.restore_all(&rows, outcome)?;
             }
             Change::Together(changes) => {
                 for change in changes {
                     self.run_rows(change, outcome)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_all(&mut self, rows: &[Restored], outcome: &mut Outcome) -> Result<()> {
+        for row in rows {
+            if let Some(inverse) = self.restore(row)? {
+                outcome.note(Some(inverse));
             }
         }
         Ok(())
@@ -106,7 +123,7 @@ impl Work<'_> {
     }
 
     fn check_target(&self, mailbox: MailboxId) -> Result<()> {
-        let mut statement = self.db.prepare_cached("SELECT selectable FROM mailbox WHERE id = ?1")?;
+        let mut statement = self.db.prepare_cached("SELECT selectable FROM mailbox WHERE id = ?1 AND wanted = 1")?;
         match statement.query_row([mailbox.0], |row| row.get::<_, bool>(0)).optional()? {
             Some(true) => Ok(()),
             Some(false) => Err(StoreError::Other("that mailbox only holds other mailboxes, not messages".into())),
@@ -115,7 +132,7 @@ impl Work<'_> {
     }
 
     /// Makes a row wanted there and so; the inverse, or None where nothing changed.
-    fn want(&mut self, id: MessageId, before: &Placed, to: Placement) -> Result<Option<Restored>> {
+    pub fn want(&mut self, id: MessageId, before: &Placed, to: Placement) -> Result<Option<Restored>> {
         if before.wanted == to {
             return Ok(None);
         }
@@ -297,8 +314,13 @@ pub(super) fn label(row: &Placed, subject: Option<&str>, target: Option<&str>) -
 }
 
 impl Outcome {
+    /// There is nothing to take back.
+    pub fn is_empty(&self) -> bool {
+        self.inverse.is_empty() && self.wish.is_none()
+    }
+
     /// One row is as asked; `inverse` where it had to change for that.
-    fn note(&mut self, inverse: Option<Restored>) {
+    pub fn note(&mut self, inverse: Option<Restored>) {
         self.done += 1;
         self.inverse.extend(inverse);
     }

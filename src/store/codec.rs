@@ -2,7 +2,7 @@
 //! LEB128 varints. Reading never fails: a damaged tail is left out.
 
 use crate::mail::page::Part;
-use crate::mail::{FlagBits, Flags, Keywords, MailboxId, MessageId, Placement, Restored};
+use crate::mail::{AccountId, FlagBits, Flags, Keywords, MailboxId, MailboxWish, MessageId, Placement, Restored};
 
 /// Row ids, which are never negative.
 pub(super) fn write_ids(ids: &[i64]) -> Vec<u8> {
@@ -72,6 +72,30 @@ fn read_row(rest: &mut &[u8]) -> Option<Restored> {
     let (from, to) = (read_placement(rest)?, read_placement(rest)?);
     let copy_of = Some(read_number(rest)?).filter(|&number| number != 0).map(|number| MessageId(number.cast_signed()));
     Some(Restored { id, from, to, copy_of })
+}
+
+/// Fields split by tabs, the name last.
+pub(super) fn write_wish(wish: &MailboxWish) -> String {
+    match wish {
+        MailboxWish::Create { account, name, id } => format!("create\t{account}\t{}\t{name}", id.map_or(0, |id| id.0)),
+        MailboxWish::Rename { id, to } => format!("rename\t{id}\t0\t{to}"),
+        MailboxWish::Delete { id } => format!("delete\t{id}\t0\t"),
+        MailboxWish::Subscribe { id, on } => format!("subscribe\t{id}\t{}\t", i64::from(*on)),
+    }
+}
+
+pub(super) fn read_wish(text: &str) -> Option<MailboxWish> {
+    let mut fields = text.splitn(4, '\t');
+    let word = fields.next()?;
+    let (first, second): (i64, i64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let name = fields.next()?.to_owned();
+    Some(match word {
+        "create" => MailboxWish::Create { account: AccountId(first), name, id: (second != 0).then_some(MailboxId(second)) },
+        "rename" => MailboxWish::Rename { id: MailboxId(first), to: name },
+        "delete" => MailboxWish::Delete { id: MailboxId(first) },
+        "subscribe" => MailboxWish::Subscribe { id: MailboxId(first), on: second != 0 },
+        _ => return None,
+    })
 }
 
 /// Row ids start at 1, so 0 stands for "no mailbox" and "no message".
@@ -150,6 +174,20 @@ mod tests {
             copy_of: Some(MessageId(9)),
         }];
         assert_eq!(read_restored(&write_restored(&rows)), rows);
+    }
+
+    #[test]
+    fn wishes_come_back_as_they_were() {
+        for wish in [
+            MailboxWish::Create { account: AccountId(2), name: "a\tb/ü".into(), id: Some(MailboxId(7)) },
+            MailboxWish::Create { account: AccountId(2), name: "a".into(), id: None },
+            MailboxWish::Rename { id: MailboxId(7), to: "x y".into() },
+            MailboxWish::Delete { id: MailboxId(7) },
+            MailboxWish::Subscribe { id: MailboxId(7), on: true },
+        ] {
+            assert_eq!(read_wish(&write_wish(&wish)), Some(wish));
+        }
+        assert_eq!(read_wish("create\tx"), None);
     }
 
     #[test]

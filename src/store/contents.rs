@@ -21,6 +21,15 @@ const MERGE: usize = 16;
 /// Octets of text after which a page of the index has to be merged, its segments being merged twice at most.
 const OWES: usize = 512;
 
+/// Bodies evicted in one transaction.
+const EVICTED: i64 = 50;
+
+/// The oldest bodies of account ?1 that may go, and their lengths.
+pub(super) const EVICTABLE: &str = "SELECT c.id, length(b.bytes) FROM content c INDEXED BY content_kept JOIN body b ON b.content = c.id \
+     WHERE c.account = ?1 AND c.body > 0 AND NOT EXISTS (SELECT 1 FROM message m WHERE m.content = c.id \
+     AND (m.state <> 1 OR m.dirty = 1 OR m.wanted_bits & 2 <> 0 OR EXISTS (SELECT 1 FROM sent s WHERE s.message = m.id))) \
+     ORDER BY c.received LIMIT ?2";
+
 /// A 64-bit name for the server's content id within an account.
 pub(super) fn identity_hash(account: AccountId, identity: &str) -> i64 {
     id_hash(&format!("{account}/{identity}"))
@@ -135,6 +144,7 @@ impl Work<'_> {
         let new = if body.bytes.is_empty() { 0 } else { 1 + i64::from(body.whole) };
         // a prefix never replaces the whole
         if new > 0 && new >= kept {
+            self.note_kept(content, body.bytes.len())?;
             self.db.prepare_cached("INSERT OR REPLACE INTO body (content, whole, parts, bytes) VALUES (?1, ?2, ?3, ?4)")?.execute((
                 content,
                 body.whole,
@@ -153,6 +163,41 @@ impl Work<'_> {
             self.changes.changed(placed.wanted.mailbox.unwrap_or(mailbox), id);
         }
         Ok(())
+    }
+
+    /// A body takes the place of the one that is here, if any.
+    fn note_kept(&self, content: i64, length: usize) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE account SET kept = kept + ?2 - coalesce((SELECT length(bytes) FROM body WHERE content = ?1), 0) \
+                 WHERE id = (SELECT account FROM content WHERE id = ?1)",
+            )?
+            .execute((content, i64::try_from(length).unwrap_or(i64::MAX)))?;
+        Ok(())
+    }
+
+    /// Drops a few bodies, the oldest first, while an account's take more than `budget` octets; true while they do and there
+    /// is one to drop. What is searched of them stays. Never one that is starred, that waits for its server, or that no server has.
+    pub fn evict(&mut self, account: AccountId, budget: u64) -> Result<bool> {
+        let kept: i64 = self.db.query_row("SELECT kept FROM account WHERE id = ?1", [account.0], |row| row.get(0))?;
+        let mut over = kept - i64::try_from(budget).unwrap_or(i64::MAX);
+        if over <= 0 {
+            return Ok(false);
+        }
+        let mut statement = self.db.prepare_cached(EVICTABLE)?;
+        let oldest = statement.query_map((account.0, EVICTED), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        let oldest: Vec<(i64, i64)> = oldest.collect::<rusqlite::Result<_>>()?;
+        let is_any = !oldest.is_empty();
+        for (content, length) in oldest {
+            if over <= 0 {
+                break;
+            }
+            self.db.prepare_cached("DELETE FROM body WHERE content = ?1")?.execute([content])?;
+            self.db.prepare_cached("UPDATE content SET body = 0 WHERE id = ?1")?.execute([content])?;
+            self.db.prepare_cached("UPDATE account SET kept = kept - ?2 WHERE id = ?1")?.execute((account.0, length))?;
+            over -= length;
+        }
+        Ok(is_any && over > 0)
     }
 
     /// Adds headers not yet indexed (those of an older version), at most `limit`; how many are left, counted up to

@@ -127,7 +127,7 @@ impl Work<'_> {
             }
             Some((_, false)) => Err(StoreError::Other(format!("the mailbox {name} only holds other mailboxes, not messages"))),
             None => {
-                let sql = "INSERT INTO mailbox (account, name, wire_name, role, selectable) VALUES (?1, ?2, ?3, ?4, 1)";
+                let sql = "INSERT INTO mailbox (account, name, server_name, wire_name, role, selectable) VALUES (?1, ?2, ?2, ?3, ?4, 1)";
                 self.db.execute(sql, (account.0, name, wire_name, role as i64))?;
                 Ok(MailboxId(self.db.last_insert_rowid()))
             }

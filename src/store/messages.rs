@@ -375,15 +375,30 @@ impl Work<'_> {
         let mut statement = self.db.prepare_cached(&sql)?;
         let rows = statement.query_map([mailbox.0], |row| Ok((MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?)))?;
         let lost: Vec<(MessageId, Placed)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut void = Vec::new();
         for (id, row) in lost {
             // a push that ended since the mailbox was opened may have put it there behind the sync's back
             if !self.memory.is_touched_since_open(mailbox, id) {
+                if self.memory.was_pushed(id) && row.wanted.mailbox.is_some() {
+                    void.push(self.subject_of(id)?);
+                }
                 self.restore_predecessors(id)?;
                 self.remove(id, &row)?;
             }
         }
+        if let (false, Some(account)) = (void.is_empty(), self.account_of(mailbox)?) {
+            let what = format!("Messages moved to {} did not arrive: another program had them first", self.mailbox_name(mailbox)?);
+            self.note_mishap(account, &what, &some_of(&void))?;
+        }
         self.db.execute("UPDATE mailbox SET synced = ?2 WHERE id = ?1", (mailbox.0, at))?;
         Ok(std::mem::take(&mut self.changes).finish())
+    }
+
+    /// “Subject”.
+    fn subject_of(&self, id: MessageId) -> Result<String> {
+        let mut statement = self.db.prepare_cached("SELECT c.subject FROM message m JOIN content c ON c.id = m.content WHERE m.id = ?1")?;
+        let subject: Option<String> = statement.query_row([id.0], |row| row.get(0)).optional()?.flatten();
+        Ok(format!("“{}”", subject.unwrap_or_else(|| "(no subject)".into())))
     }
 
     /// The new half of a move between accounts never arrived: its source is wanted again where it is.

@@ -14,6 +14,8 @@ pub(super) const MAIL: &[&str] = &[
     include_str!("schema/mail_005.sql"),
     include_str!("schema/mail_006.sql"),
     include_str!("schema/mail_007.sql"),
+    include_str!("schema/mail_008.sql"),
+    include_str!("schema/mail_009.sql"),
 ];
 /// Versions of user.db, from 1.
 pub(super) const USER: &[&str] = &[

@@ -15,6 +15,7 @@ mod holder;
 mod listing;
 mod local;
 mod lookup;
+mod mailboxes;
 mod messages;
 mod migrate;
 mod open;
@@ -49,6 +50,7 @@ use crate::mail::{AccountId, Change, ContentId, Flags, Key, MailboxId, MessageId
 pub use contacts::Seen;
 pub use drafts::{KeptCopy, StoredDraft};
 pub use local::{Orphan, Written};
+pub use mailboxes::{MailboxAsk, MailboxEnd, MailboxPush, Vanished};
 pub use open::open;
 pub use outbox::{Fates, OutMessage, OutboxNew, RefusedTo, SentCopy, TakenBack, queue_only};
 pub use own::Own;

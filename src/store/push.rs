@@ -105,6 +105,11 @@ impl Work<'_> {
     fn ask_for(&self, candidate: Candidate) -> Result<Option<(Ask, Chosen)>> {
         let Candidate { id, row, after, copy_of } = candidate;
         let Some(wish) = row.wish() else { return Ok(None) };
+        if let Wish::Move(to) | Wish::Place(to) = &wish
+            && !self.is_made(*to)?
+        {
+            return Ok(None);
+        }
         let mut source = None;
         let ask = match (wish, row.mailbox) {
             (Wish::Flags { add, remove }, Some(mailbox)) => Ask::Flags { mailbox, add, remove },
@@ -258,6 +263,9 @@ impl Work<'_> {
             return self.end_deleted(id, &before, after);
         }
         self.take_over_double(id, &mut after)?;
+        if let Some(arrived) = after.mailbox.filter(|_| before.mailbox != after.mailbox) {
+            self.memory.meet(arrived);
+        }
         self.save(id, &before, &after)?;
         if before.state == State::Local {
             self.drop_local(id)?;

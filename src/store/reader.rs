@@ -82,7 +82,7 @@ impl Reader {
     /// Mailboxes of all accounts: by account, Inbox first, roles in their order, then by name.
     pub fn mailboxes(&self) -> Result<Vec<Mailbox>> {
         let mut all = Vec::new();
-        let mut statement = self.db.prepare_cached(&format!("SELECT {MAILBOX} FROM mailbox b WHERE b.account = ?1"))?;
+        let mut statement = self.db.prepare_cached(&format!("SELECT {MAILBOX} FROM mailbox b WHERE b.account = ?1 AND b.wanted = 1"))?;
         for (account, _) in self.accounts()? {
             let mut list: Vec<Mailbox> = statement.query_map([account.0], read_mailbox)?.collect::<rusqlite::Result<_>>()?;
             sort_mailboxes(&mut list);
@@ -113,7 +113,7 @@ impl Reader {
             return Ok(None);
         };
         let name = if name.eq_ignore_ascii_case("inbox") { "Inbox" } else { name };
-        let sql = format!("SELECT {MAILBOX} FROM mailbox b WHERE b.account = ?1 AND b.name = ?2");
+        let sql = format!("SELECT {MAILBOX} FROM mailbox b WHERE b.account = ?1 AND b.name = ?2 AND b.wanted = 1");
         Ok(self.db.prepare_cached(&sql)?.query_row((account.0, name), read_mailbox).optional()?)
     }
 
@@ -216,6 +216,12 @@ impl Reader {
             Ok(read_key(row, 1)?.map(|key| (mailbox, key)))
         })?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Octets of bodies kept of an account.
+    pub fn kept(&self, account: AccountId) -> Result<u64> {
+        let mut statement = self.db.prepare_cached("SELECT kept FROM account WHERE id = ?1")?;
+        Ok(statement.query_row([account.0], |row| row.get::<_, i64>(0)).optional()?.unwrap_or_default().unsigned_abs())
     }
 
     /// What the next undo would take back.

@@ -10,7 +10,7 @@ use super::codec;
 use super::rows::State;
 use super::work::Work;
 use super::{Applied, Result};
-use crate::mail::{Change, MessageId, Restored};
+use crate::mail::{Change, MailboxWish, MessageId, Restored};
 
 /// Inverses kept.
 const MAX_UNDO: i64 = 200;
@@ -19,15 +19,26 @@ struct Entry {
     id: i64,
     label: String,
     rows: Vec<Restored>,
+    wish: Option<MailboxWish>,
+}
+
+impl Entry {
+    fn change(self) -> Change {
+        match self.wish {
+            Some(wish) => Change::Mailbox { wish, rows: self.rows },
+            None => Change::Restore { rows: self.rows },
+        }
+    }
 }
 
 impl Work<'_> {
     /// Puts an inverse on the stack and lets the oldest go.
-    pub fn remember(&mut self, label: &str, inverse: &[Restored]) -> Result<()> {
-        self.db.prepare_cached("INSERT INTO undo (session, label, rows) VALUES (?1, ?2, ?3)")?.execute((
+    pub fn remember(&mut self, label: &str, outcome: &Outcome) -> Result<()> {
+        self.db.prepare_cached("INSERT INTO undo (session, label, rows, wish) VALUES (?1, ?2, ?3, ?4)")?.execute((
             self.session,
             label,
-            codec::write_restored(inverse),
+            codec::write_restored(&outcome.inverse),
+            outcome.wish.as_ref().map(codec::write_wish),
         ))?;
         self.forget("id <= (SELECT max(id) FROM undo) - ?1", MAX_UNDO)?;
         let former = "DELETE FROM former WHERE step <= (SELECT max(id) FROM undo) - ?1";
@@ -41,36 +52,40 @@ impl Work<'_> {
     }
 
     pub fn undo(&mut self) -> Result<Option<Applied>> {
-        let sql = "SELECT id, label, rows FROM undo WHERE undone = 0 ORDER BY session = ?1 DESC, id DESC LIMIT 1";
+        let sql = "SELECT id, label, rows, wish FROM undo WHERE undone = 0 ORDER BY session = ?1 DESC, id DESC LIMIT 1";
         let Some(entry) = self.find_entry(sql)? else { return Ok(None) };
-        let outcome = self.run_change(Change::Restore { rows: entry.rows })?;
-        self.mark(entry.id, "(SELECT max(undone) + 1 FROM undo)", &outcome)?;
-        Ok(Some(self.applied(entry.label, outcome)))
+        let (id, label) = (entry.id, entry.label.clone());
+        let outcome = self.run_change(entry.change())?;
+        self.mark(id, "(SELECT max(undone) + 1 FROM undo)", &outcome)?;
+        Ok(Some(self.applied(label, outcome)))
     }
 
     pub fn redo(&mut self) -> Result<Option<Applied>> {
-        let sql = "SELECT id, label, rows FROM undo WHERE undone > 0 AND session = ?1 ORDER BY undone DESC LIMIT 1";
+        let sql = "SELECT id, label, rows, wish FROM undo WHERE undone > 0 AND session = ?1 ORDER BY undone DESC LIMIT 1";
         let Some(entry) = self.find_entry(sql)? else { return Ok(None) };
-        let outcome = self.run_change(Change::Restore { rows: entry.rows })?;
-        self.mark(entry.id, "0", &outcome)?;
-        Ok(Some(self.applied(entry.label, outcome)))
+        let (id, label) = (entry.id, entry.label.clone());
+        let outcome = self.run_change(entry.change())?;
+        self.mark(id, "0", &outcome)?;
+        Ok(Some(self.applied(label, outcome)))
     }
 
     fn find_entry(&self, sql: &str) -> Result<Option<Entry>> {
         let mut statement = self.db.prepare_cached(sql)?;
         let entry = statement.query_row([self.session], |row| {
-            Ok(Entry { id: row.get(0)?, label: row.get(1)?, rows: codec::read_restored(row.get_ref(2)?.as_blob()?) })
+            let wish = row.get::<_, Option<String>>(3)?.and_then(|text| codec::read_wish(&text));
+            Ok(Entry { id: row.get(0)?, label: row.get(1)?, rows: codec::read_restored(row.get_ref(2)?.as_blob()?), wish })
         });
         Ok(entry.optional()?)
     }
 
     /// The entry now holds the way back from here; one that has none is done with.
     fn mark(&mut self, id: i64, undone: &str, outcome: &Outcome) -> Result<()> {
-        if outcome.inverse.is_empty() {
+        if outcome.is_empty() {
             return self.forget("id = ?1", id);
         }
-        let sql = format!("UPDATE undo SET undone = {undone}, session = ?2, rows = ?3 WHERE id = ?1");
-        self.db.prepare_cached(&sql)?.execute((id, self.session, codec::write_restored(&outcome.inverse)))?;
+        let sql = format!("UPDATE undo SET undone = {undone}, session = ?2, rows = ?3, wish = ?4 WHERE id = ?1");
+        let wish = outcome.wish.as_ref().map(codec::write_wish);
+        self.db.prepare_cached(&sql)?.execute((id, self.session, codec::write_restored(&outcome.inverse), wish))?;
         Ok(())
     }
 

@@ -107,12 +107,13 @@ impl Reader {
         let groups = groups.into_iter().map(|((account, wait), (count, since, first, refused))| {
             let target = match wait {
                 Wait::Move(to) | Wait::Copy(to) | Wait::Put(to) => self.target(to)?,
-                Wait::Flags { .. } | Wait::Delete | Wait::Answer => None,
+                Wait::Flags { .. } | Wait::Delete | Wait::Answer | Wait::Mailbox(..) => None,
             };
             let subject = if count == 1 { self.subject(first)? } else { None };
             Ok(WaitingGroup { account, wait, target, count, since, subject, refused })
         });
         let mut groups = groups.collect::<Result<Vec<_>>>()?;
+        groups.extend(self.waiting_mailboxes()?);
         groups.sort_by_key(|group| (group.account, group.since));
         Ok(Waits { groups, mishaps: self.mishaps()? })
     }
@@ -169,6 +170,11 @@ impl Work<'_> {
                 }
             }
         })?;
+        for (_, wait) in groups {
+            if let Wait::Mailbox(id, wait) = wait {
+                self.revoke_wish(*id, *wait, &label)?;
+            }
+        }
         self.apply(Change::Restore { rows: rows.into_values().collect() }, label)
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Memory {
     left: HashSet<(MailboxId, u32)>,
     /// When a mailbox was last opened.
     opened: HashMap<MailboxId, u64>,
+    /// When the server last told, by an answer of its own, that a mailbox is there.
+    met: HashMap<MailboxId, u64>,
     wall: Wall,
 }
 
@@ -144,6 +146,22 @@ impl Memory {
 
     pub fn open(&mut self, mailbox: MailboxId) {
         self.opened.insert(mailbox, self.now());
+    }
+
+    /// A push of the row ended while this program runs.
+    pub fn was_pushed(&self, id: MessageId) -> bool {
+        self.touched.contains_key(&id)
+    }
+
+    /// The mailbox is there, now.
+    pub fn meet(&mut self, mailbox: MailboxId) {
+        let now = self.clock.fetch_add(1, Ordering::SeqCst) + 1;
+        self.met.insert(mailbox, now);
+    }
+
+    /// A list asked for at that time may not know of the mailbox yet.
+    pub fn is_met_since(&self, mailbox: MailboxId, asked_at: u64) -> bool {
+        self.met.get(&mailbox).is_some_and(|at| *at > asked_at)
     }
 
     /// A push of the row ended since its mailbox was opened.

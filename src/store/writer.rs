@@ -386,7 +386,20 @@ impl Writer {
         list: Vec<RemoteMailbox>,
         role_overrides: BTreeMap<String, String>,
     ) -> Pending<Vec<Mailbox>> {
-        self.sync_job(move |work| work.set_mailboxes(account, &list, &role_overrides))
+        self.sync_job(move |work| work.set_mailboxes(account, &list, &role_overrides, &[], u64::MAX))
+    }
+
+    /// The same for a list that was asked for at [`Writer::clock`] `asked_at`; `renamed`: known ones that have another
+    /// name on the server now.
+    pub fn set_listed(
+        &self,
+        account: AccountId,
+        list: Vec<RemoteMailbox>,
+        role_overrides: BTreeMap<String, String>,
+        renamed: Vec<(MailboxId, String)>,
+        asked_at: u64,
+    ) -> Pending<Vec<Mailbox>> {
+        self.sync_job(move |work| work.set_mailboxes(account, &list, &role_overrides, &renamed, asked_at))
     }
 
     /// A mailbox was opened on the server.
@@ -428,6 +441,11 @@ impl Writer {
     /// text (Maildir, where the files keep the bytes).
     pub fn add_bodies(&self, mailbox: MailboxId, bodies: Vec<Body>, texts: Vec<String>) -> Pending<()> {
         self.sync_job(move |work| work.add_bodies(mailbox, &bodies, &texts))
+    }
+
+    /// Drops a few of an account's bodies where they take more than `budget` octets; true: there is more to drop.
+    pub fn evict(&self, account: AccountId, budget: u64) -> Pending<bool> {
+        self.sync_job(move |work| work.evict(account, budget))
     }
 
     /// Adds up to `limit` messages to the search index; how many are left, counted up to 1,000.

@@ -15,6 +15,8 @@ use crate::config::Icons;
 use crate::mail::{AccountId, DisplayText, Mailbox, MailboxId, Scope};
 use crate::worker::LinkState;
 
+pub mod wishes;
+
 /// A line of the pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {

@@ -52,6 +52,11 @@ fn mailboxes(model: &mut Model, store: &impl Source) -> Result<()> {
     let mut mailboxes = store.mailboxes()?;
     mailboxes.retain(|mailbox| order.contains(&mailbox.account));
     mailboxes.sort_by_key(|mailbox| order.iter().position(|id| *id == mailbox.account));
+    let is_gone = |id: &MailboxId| !mailboxes.iter().any(|mailbox| mailbox.id == *id) && model.find_mailbox(*id).is_some();
+    if matches!(model.list.listing.as_ref().map(|listing| &listing.scope), Some(crate::mail::Scope::Mailbox(id)) if is_gone(id)) {
+        // deleted, here or elsewhere: back to where one starts
+        model.list.listing = None;
+    }
     model.mailboxes = mailboxes;
     if model.list.listing.is_none()
         && let Some(first) = start_mailbox(&model.mailboxes)

@@ -338,6 +338,9 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
             model.status.say("Checking for mail", out.now);
             ask(model, Request::Sync { account: None });
         }
+        A::FolderNew | A::FolderRename | A::FolderDelete | A::FolderSubscribe | A::FolderUnsubscribe => {
+            folders::wishes::act(model, action, out);
+        }
         A::Cancel | A::Interrupt if model.composers.current().is_some() => composer::interrupt(model, out),
         A::Cancel => cancel(model, out),
         A::Interrupt => interrupt(model, out),
@@ -411,6 +414,7 @@ pub fn run_with_text(model: &mut Model, action: Action, text: &str, out: &mut Ou
             }
         }
         Action::Compose => composer::begin_with(model, text, out),
+        Action::FolderNew | Action::FolderRename => folders::wishes::act_with(model, action, text, out),
         Action::SendLater => match (model.composers.current().map(|composer| composer.id), when::parse(text, &out.now.wall)) {
             (Some(draft), Ok(at)) => composer::later(model, draft, at, out),
             (Some(_), Err(why)) => model.status.failed(format!("Not sent: {why}"), out.now),

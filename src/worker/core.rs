@@ -27,6 +27,8 @@ pub struct Core {
     pub account: AccountId,
     pub name: String,
     pub keep: Keep,
+    /// Octets of bodies kept, at most.
+    pub keep_size: u64,
     pub role_overrides: BTreeMap<String, String>,
     /// Bodies stay where they are (Maildir), only their text is indexed.
     pub is_local: bool,
@@ -153,6 +155,7 @@ impl Core {
             account,
             name: config.name.clone(),
             keep,
+            keep_size: config.incoming.server().map_or(u64::MAX, |server| server.keep_size),
             role_overrides: config.mailboxes.clone(),
             is_local: matches!(config.incoming, Incoming::Maildir(_) | Incoming::Pop3(_)),
             common: common.clone(),
@@ -195,7 +198,8 @@ impl Core {
         let known = self.common.readers.with(move |reader| {
             let mut known = Vec::new();
             for mailbox in reader.mailboxes()?.into_iter().filter(|mailbox| mailbox.account == account && mailbox.selectable) {
-                if let Some(wire_name) = reader.wire_name(mailbox.id)? {
+                // without one its server has yet to make it
+                if let Some(wire_name) = reader.wire_name(mailbox.id)?.filter(|wire_name| !wire_name.is_empty()) {
                     let sync = reader.sync_state(mailbox.id)?;
                     known.push((mailbox, wire_name, sync));
                 }
@@ -227,10 +231,12 @@ impl Core {
         inner.state.list_due = true;
         inner.state.unresolved = true;
         inner.state.dirty = true;
+        inner.state.mailboxes_due = true;
         inner.state.push_not_before = 0;
         inner.state.refused_again = Some(0);
         inner.state.keep_due = !self.common.headers_only;
         inner.state.index_due = true;
+        inner.state.evict_due = true;
         inner.open_on_a = None;
         inner.open_on_b = None;
         inner.state.b_rests = false;
@@ -391,6 +397,7 @@ impl Core {
     pub fn poke_push(&self) {
         let mut inner = self.lock();
         inner.state.dirty = true;
+        inner.state.mailboxes_due = true;
         if inner.is_online {
             inner.a_busy = true;
         }

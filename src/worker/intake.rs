@@ -312,7 +312,7 @@ impl Intake {
         match applied {
             Ok(applied) => {
                 // as the store: what has no name, or changed nothing, is not taken back
-                if !label.is_empty() && !applied.inverse.ids().is_empty() {
+                if !label.is_empty() && !applied.inverse.is_empty() {
                     self.desk.note_change();
                 }
                 self.applied(applied, AppliedKind::Done).await;

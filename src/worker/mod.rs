@@ -13,6 +13,7 @@ mod clock;
 pub mod core;
 mod drafts;
 mod files;
+mod folders;
 mod hand;
 mod intake;
 mod jobs;

@@ -7,14 +7,22 @@ use crate::remote::utf7;
 /// How a mailbox of this name (UTF-8, "/"-separated) is to be made beside the known ones (wire name first): its full
 /// name and its wire name.
 pub fn made(name: &str, is_local: bool, known: &[(String, Mailbox)]) -> (String, String) {
+    made_with(name, is_local, known, None)
+}
+
+/// The same where the server may have told what splits levels.
+pub fn made_with(name: &str, is_local: bool, known: &[(String, Mailbox)], delimiter: Option<char>) -> (String, String) {
     if is_local {
-        let levels: Vec<String> = name.split('/').map(utf7::encode).collect();
+        // a dot splits levels on the disk
+        let levels: Vec<String> = name.split('/').map(|level| utf7::encode(level).replace('.', "&AC4-")).collect();
         return (name.to_owned(), format!(".{}", levels.join(".")));
     }
     // what splits levels shows where a mailbox has some
-    let delimiter = known.iter().find_map(|(wire, mailbox)| {
-        let (first, _) = mailbox.name.split_once('/')?;
-        wire.chars().nth(utf7::encode(first).chars().count())
+    let delimiter = delimiter.or_else(|| {
+        known.iter().find_map(|(wire, mailbox)| {
+            let (first, _) = mailbox.name.split_once('/')?;
+            wire.chars().nth(utf7::encode(first).chars().count())
+        })
     });
     let delimiter = delimiter.unwrap_or('/').to_string();
     // servers that keep everything below the inbox take nothing beside it
@@ -54,6 +62,7 @@ mod tests {
         for (name, is_local, others, expected) in [
             ("Sent", true, &[][..], ("Sent", ".Sent")),
             ("Post/Gesendet", true, &[], ("Post/Gesendet", ".Post.Gesendet")),
+            ("v1.2", true, &[], ("v1.2", ".v1&AC4-2")),
             ("Sent", false, &[("INBOX", "Inbox")], ("Sent", "Sent")),
             ("Entwürfe", false, &[("INBOX", "Inbox")], ("Entwürfe", "Entw&APw-rfe")),
             ("Sent", false, &[("INBOX", "Inbox"), ("Trash", "Trash")], ("Sent", "Sent")),
@@ -63,5 +72,6 @@ mod tests {
             let (name, wire) = made(name, is_local, &known(others));
             assert_eq!((name.as_str(), wire.as_str()), expected);
         }
+        assert_eq!(made_with("a/b", false, &known(&[("INBOX", "Inbox")]), Some('.')), ("a/b".to_owned(), "a.b".to_owned()));
     }
 }

@@ -43,6 +43,8 @@ pub enum Step {
     /// Find out what became of pushes without an answer.
     Resolve,
     Push,
+    /// A mailbox made, renamed, deleted or subscribed here.
+    Mailboxes,
     /// Bodies that someone waits for, or soon will.
     Bodies {
         mailbox: MailboxId,
@@ -83,6 +85,8 @@ pub enum Step {
     LookForBodies,
     /// Feed the search index.
     Index,
+    /// Drop the oldest bodies where they take more than they may.
+    Evict,
     Wait,
 }
 
@@ -103,7 +107,7 @@ impl Step {
 
     /// It asks nothing of the server, so its success says nothing of the connection.
     pub fn is_local(&self) -> bool {
-        matches!(self, Step::Finish { .. } | Step::LookForBodies | Step::Index | Step::Wait)
+        matches!(self, Step::Finish { .. } | Step::LookForBodies | Step::Index | Step::Evict | Step::Wait)
     }
 }
 
@@ -279,6 +283,10 @@ pub struct State {
     /// The mailbox on screen; None = the inbox.
     pub looked_at: Option<MailboxId>,
     pub list_due: bool,
+    /// Wishes about mailboxes may wait.
+    pub mailboxes_due: bool,
+    /// Some of them were done: the list is to be read again after the last.
+    pub relist: bool,
     /// Inbox first.
     pub mailboxes: Vec<Progress>,
     /// Bodies the keep policy wants, newest first.
@@ -288,6 +296,8 @@ pub struct State {
     /// The user stopped it.
     pub keep_stopped: bool,
     pub index_due: bool,
+    /// Bodies came since the last look at how much they take.
+    pub evict_due: bool,
 }
 
 impl State {
@@ -318,20 +328,21 @@ impl State {
 type Rule = fn(&State) -> Option<Step>;
 
 /// Link A while B is there: nothing that takes long, so that whoever opens a message finds it waiting.
-const FRONT: &[Rule] = &[home_bodies, resolve, push, home_newest, home_top];
+const FRONT: &[Rule] = &[home_bodies, resolve, mailboxes, push, home_newest, home_top];
 
 /// Link A while B is on its way: the same; what can wait for B waits.
-const FIRST: &[Rule] = &[bodies, raw, resolve, push, home_newest, home_top];
+const FIRST: &[Rule] = &[bodies, raw, resolve, mailboxes, push, home_newest, home_top];
 
 /// Link B: everything that takes long.
 const BACK: &[Rule] =
-    &[other_bodies, raw, ahead, list, home_fetch, home_headers, home_flags, home_finish, others, keep, look_for_bodies, index];
+    &[other_bodies, raw, ahead, list, home_fetch, home_headers, home_flags, home_finish, others, keep, look_for_bodies, index, evict];
 
 /// Link A alone.
 const ONLY: &[Rule] = &[
     bodies,
     raw,
     resolve,
+    mailboxes,
     push,
     home_newest,
     home_top,
@@ -345,6 +356,7 @@ const ONLY: &[Rule] = &[
     keep,
     look_for_bodies,
     index,
+    evict,
 ];
 
 /// The next step for a link: the first rule of its table that proposes one.
@@ -365,6 +377,11 @@ fn resolve(state: &State) -> Option<Step> {
 fn push(state: &State) -> Option<Step> {
     let is_due = state.dirty || state.refused_again.is_some_and(|at| at <= state.now);
     (is_due && !state.unresolved && state.push_not_before <= state.now).then_some(Step::Push)
+}
+
+/// After the list of this connection, which tells what became of those whose answer was lost.
+fn mailboxes(state: &State) -> Option<Step> {
+    (state.mailboxes_due && !state.list_due && !state.unresolved && state.push_not_before <= state.now).then_some(Step::Mailboxes)
 }
 
 fn bodies(state: &State) -> Option<Step> {
@@ -516,6 +533,10 @@ fn keep(state: &State) -> Option<Step> {
 
 fn look_for_bodies(state: &State) -> Option<Step> {
     (state.keep_due && !state.keep_stopped && state.keep.is_empty()).then_some(Step::LookForBodies)
+}
+
+fn evict(state: &State) -> Option<Step> {
+    state.evict_due.then_some(Step::Evict)
 }
 
 fn index(state: &State) -> Option<Step> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::core::Core;
+use super::folders;
 use super::hand::{self, Hand};
 use super::long::{self, Long};
-use super::out::Said;
 use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
 use super::push;
 use crate::config::Keep;
@@ -104,17 +104,19 @@ async fn perform<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
     match step {
         Step::Resolve => push::resolve(core, remote).await,
         Step::Push => push::push(core, remote).await,
+        Step::Mailboxes => folders::push(core, remote).await,
         Step::Bodies { mailbox, keys } => bodies(core, remote, mailbox, keys).await,
         Step::Raw => raw(core, remote, link).await,
         Step::Newest { mailbox } => newest(core, remote, mailbox).await,
         Step::Top { mailbox } => top(core, remote, mailbox).await,
-        Step::List => list(core, remote).await,
+        Step::List => folders::list(core, remote, link).await,
         Step::Fetch { mailbox, keys } => fetch(core, remote, mailbox, keys).await,
         Step::Headers { mailbox, window } => headers(core, remote, mailbox, window).await,
         Step::Flags { mailbox, window } => flags(core, remote, mailbox, window).await,
         Step::Finish { mailbox } => finish(core, mailbox).await,
         Step::LookForBodies => look_for_bodies(core).await,
         Step::Index => index(core).await,
+        Step::Evict => evict(core).await,
         Step::Wait => Ok(()),
     }
 }
@@ -364,17 +366,6 @@ async fn compare<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, nam
     Ok(Compared { count, differed })
 }
 
-async fn list<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
-    let list = remote.mailboxes().await?;
-    core.common.writer.set_mailboxes(core.account, list, core.role_overrides.clone()).await?;
-    core.load_mailboxes().await?;
-    core.lock().state.list_due = false;
-    core.common.out.send(super::WorkerEvent::MailboxesChanged { account: core.account }).await;
-    core.common.out.listed().notify_one();
-    core.common.out.say(Said::All { except: 0 });
-    Ok(())
-}
-
 async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
     let name = wire(core, mailbox)?;
     let messages = remote.headers(&name, &keys).await?;
@@ -529,6 +520,7 @@ async fn keep(core: &Core, mailbox: MailboxId, bodies: Vec<Body>) -> Result<()> 
     });
     let (bodies, texts) = work.await.map_err(|_| StoreError::Other("reading a body failed unexpectedly".into()))?;
     core.common.writer.add_bodies(mailbox, bodies, texts).await?;
+    core.lock().state.evict_due = true;
     Ok(())
 }
 
@@ -612,6 +604,12 @@ async fn look_for_bodies(core: &Core) -> Result<()> {
         Keep::All => None,
     };
     let account = core.account;
+    // what would be dropped at once is not fetched
+    if core.common.readers.with(move |reader| reader.kept(account)).await? >= core.keep_size {
+        core.lock().state.keep_due = false;
+        long::end(core, Long::Bodies).await;
+        return Ok(());
+    }
     let found = core.common.readers.with(move |reader| reader.wants_bodies(account, since, KEEP_AHEAD)).await?;
     if found.len() == KEEP_AHEAD && !core.lock().long.contains_key(&Long::Bodies) {
         let all = core.common.readers.with(move |reader| Ok(reader.wants_bodies(account, since, usize::MAX)?.len())).await?;
@@ -628,6 +626,13 @@ async fn look_for_bodies(core: &Core) -> Result<()> {
     if is_done {
         long::end(core, Long::Bodies).await;
     }
+    Ok(())
+}
+
+async fn evict(core: &Core) -> Result<()> {
+    core.lock().state.evict_due = false;
+    let is_more = core.common.writer.evict(core.account, core.keep_size).await?;
+    core.lock().state.evict_due |= is_more;
     Ok(())
 }
 

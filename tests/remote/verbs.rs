@@ -204,3 +204,41 @@ async fn a_new_uid_validity_is_gone_until_it_was_told() {
     assert_ne!(remote.open("INBOX").await.unwrap().uid_validity, before.uid_validity);
     assert_eq!(remote.flags("INBOX", Window::ALL).await.unwrap().len(), 1, "nothing was deleted");
 }
+
+#[tokio::test]
+async fn mailboxes_are_made_renamed_with_what_is_below_and_deleted_only_while_empty() {
+    let dovecot = Dovecot::shared();
+    let mut other = filled(&dovecot, "folders", 0);
+    let mut remote = connected(&dovecot, "folders").await;
+    let mut names = async |remote: &mut Session| {
+        let all = remote.mailboxes().await.unwrap().into_iter();
+        let mut names: Vec<String> = all.map(|one| one.name).filter(|name| name.starts_with("Größe") || name.starts_with("Neu")).collect();
+        names.sort();
+        names
+    };
+    names(&mut remote).await;
+    let delimiter = remote.delimiter().unwrap();
+    let (top, below, new) = ("Gr&APYA3w-e".to_owned(), format!("Gr&APYA3w-e{delimiter}a"), "Neu".to_owned());
+    for wire in [&top, &below] {
+        remote.create(wire).await.unwrap();
+        remote.create(wire).await.expect("again");
+    }
+    assert_eq!(names(&mut remote).await, ["Größe", "Größe/a"]);
+    other.append(&below, "", &message(1, 3));
+    // the one that is open here, too
+    remote.open(&top).await.unwrap();
+    remote.rename_mailbox(&top, &new).await.unwrap();
+    assert_eq!(names(&mut remote).await, ["Neu", "Neu/a"]);
+    assert!(matches!(remote.rename_mailbox(&top, &new).await, Err(RemoteError::Gone(_) | RemoteError::Rejected(_))));
+    let below = format!("Neu{delimiter}a");
+    assert!(matches!(remote.delete_mailbox(&below).await, Err(RemoteError::Rejected(why)) if why.contains("1 messages")));
+    assert_eq!(remote.open(&below).await.unwrap().exists, 1);
+    remote.store_flags(&below, &keys(&[1]), &Flags::bits(FlagBits::SEEN), &Flags::default()).await.unwrap();
+    remote.delete(&below, &keys(&[1])).await.unwrap();
+    remote.delete_mailbox(&below).await.unwrap();
+    assert!(matches!(remote.delete_mailbox(&below).await, Err(RemoteError::Gone(_))));
+    remote.subscribe("INBOX", false).await.unwrap();
+    remote.subscribe("INBOX", true).await.unwrap();
+    remote.delete_mailbox(&new).await.unwrap();
+    assert_eq!(names(&mut remote).await, Vec::<String>::new());
+}

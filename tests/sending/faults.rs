@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider::config::{Credentials, Keep, Secret, Security, Server, Smtp};
+use postrider::config::{Credentials, DEFAULT_KEEP_SIZE, Keep, Secret, Security, Server, Smtp};
 use postrider::mail::Stage;
 use postrider::mail::outgoing::Dsn;
 use postrider::remote::smtp::Account;
@@ -24,6 +24,7 @@ fn account(port: u16) -> Arc<Account> {
         ca_file: None,
         client_cert: None,
         keep: Keep::Headers,
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     let half = Duration::from_millis(400);
     let deadlines = Deadlines { greeting: half, command: half, data: half, block: half, end: half, goodbye: Duration::from_millis(100) };

@@ -3,6 +3,7 @@
 
 mod app;
 mod compose;
+mod folders;
 mod frames;
 mod reading;
 mod search;

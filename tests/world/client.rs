@@ -92,7 +92,7 @@ impl Client {
     }
 
     /// The process dies and starts again.
-    async fn crash(self) -> Self {
+    pub async fn crash(self) -> Self {
         let Self { paths, writer, accounts, readers } = self;
         let worlds = accounts.into_iter().map(|account| account.world).collect();
         drop(readers);

@@ -462,6 +462,40 @@ impl Remote for Connection {
         .await
     }
 
+    async fn create(&mut self, mailbox: &str) -> Result<()> {
+        self.verb(&format!("create {mailbox}"), true, |server| {
+            let uid_validity = 1_000 + server.mailboxes.len() as u32 * 7;
+            let new = Mailbox { uid_validity, uid_next: 1, messages: BTreeMap::new() };
+            server.mailboxes.entry(mailbox.to_owned()).or_insert(new);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn rename_mailbox(&mut self, mailbox: &str, to: &str) -> Result<()> {
+        self.verb(&format!("rename {mailbox} {to}"), true, |server| {
+            if server.mailboxes.contains_key(to) {
+                return Err(RemoteError::Rejected(format!("{to} is there")));
+            }
+            let old = server.mailboxes.remove(mailbox).ok_or_else(|| RemoteError::Gone(format!("no {mailbox}")))?;
+            server.mailboxes.insert(to.to_owned(), old);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_mailbox(&mut self, mailbox: &str) -> Result<()> {
+        self.verb(&format!("delete mailbox {mailbox}"), true, |server| {
+            let count = find(server, mailbox)?.messages.len();
+            if count > 0 {
+                return Err(RemoteError::Rejected(format!("it holds {count} messages")));
+            }
+            server.mailboxes.remove(mailbox);
+            Ok(())
+        })
+        .await
+    }
+
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
         self.ensure(mailbox)?;
         let deleted = self.verb(&format!("delete {mailbox} {keys:?}"), true, |server| remove(server, mailbox, keys)).await;

@@ -35,6 +35,7 @@ impl Session {
         }
         let (lists, counts, done) = answer;
         done.check("the list of mailboxes")?;
+        self.delimiter = lists.iter().find_map(|list| list.delimiter).or(self.delimiter);
         Ok(mailboxes(lists, &counts))
     }
 

@@ -118,18 +118,6 @@ impl Session {
         Ok(uid.map(|uid| Key::Uid(Uid(uid))))
     }
 
-    /// Makes a mailbox and subscribes to it, so that other clients show it too.
-    pub(super) async fn create_mailbox(&mut self, mailbox: &str) -> Result<()> {
-        let create = Command::new("CREATE").literals(self.caps.literals()).mailbox(mailbox)?;
-        let done = self.run_one(create, |_, _| false).await?;
-        if done.code != "ALREADYEXISTS" {
-            done.check("to make the mailbox")?;
-        }
-        let subscribe = Command::new("SUBSCRIBE").literals(self.caps.literals()).mailbox(mailbox)?;
-        // a server without subscriptions is none the worse
-        self.run_one(subscribe, |_, _| false).await.map(drop)
-    }
-
     pub(super) async fn delete_messages(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
         let set = UidSet::from_keys(keys);
         if set.is_empty() {

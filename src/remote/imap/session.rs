@@ -68,6 +68,8 @@ pub struct Session {
     next_tag: u32,
     pub(super) caps: Caps,
     pub(super) selected: Option<Selected>,
+    /// What splits levels of names, once a list told it.
+    pub(super) delimiter: Option<char>,
     /// The open mailbox changed since [`super::idle`] last said so.
     pub(super) changed: bool,
     /// EXPUNGE responses that our own commands cause.
@@ -99,6 +101,7 @@ impl Session {
             next_tag: 0,
             caps: Caps::default(),
             selected: None,
+            delimiter: None,
             changed: false,
             own_expunges: 0,
             idling: None,

@@ -203,6 +203,15 @@ fn rename_free(old: &Path, cur: &Path, name: &str) -> io::Result<String> {
     rename_new(old, &cur.join(&name)).map(|()| name)
 }
 
+/// The same for a folder, which can't be linked: where the system can't promise it, the name is looked at first.
+pub(super) fn rename_new_folder(old: &Path, new: &Path) -> io::Result<()> {
+    match renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if fs::symlink_metadata(new).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(old, new),
+        renamed => Ok(renamed?),
+    }
+}
+
 /// Renames only if the new name is free. Where the system can't promise that, a link does the same in two steps.
 pub(super) fn rename_new(old: &Path, new: &Path) -> io::Result<()> {
     match renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE) {

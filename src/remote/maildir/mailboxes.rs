@@ -66,6 +66,68 @@ pub fn list(root: &Path) -> Result<Vec<RemoteMailbox>> {
     Ok(all)
 }
 
+/// Renames a mailbox and those below it (`.a` and `.a.b`). Cut in between, what is left has its old name: it may be asked
+/// again.
+pub fn rename(root: &Path, old: &str, new: &str) -> Result<()> {
+    if old == ROOT || new == ROOT {
+        return Err(RemoteError::Rejected("the inbox of a Maildir keeps its name".into()));
+    }
+    let separator = if old.starts_with('.') { '.' } else { '/' };
+    let mut moves = vec![(old.to_owned(), new.to_owned())];
+    if separator == '.' {
+        let all = wire_names(root)?.into_iter();
+        moves.extend(all.filter_map(|wire| {
+            wire.strip_prefix(old).filter(|rest| rest.starts_with('.')).map(|rest| (wire.clone(), format!("{new}{rest}")))
+        }));
+    }
+    // what is below first, so that a cut leaves the one that is asked for to be done
+    for (from, to) in moves.into_iter().rev() {
+        let (Some(from), Some(to)) = (path_of(root, &from), path_of(root, &to)) else { continue };
+        match super::change::rename_new_folder(&from, &to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(RemoteError::Rejected("there is a folder of that name already".into()));
+            }
+            Err(error) => return Err(failed("can't rename the folder", &from, &error)),
+        }
+    }
+    Ok(())
+}
+
+/// Deletes a mailbox in which no file is. The folders go one by one, each only while it is empty.
+pub fn delete(path: &Path, is_root: bool) -> Result<()> {
+    if is_root {
+        return Err(RemoteError::Rejected("the inbox of a Maildir can't be deleted".into()));
+    }
+    if !is_mailbox(path) {
+        return Err(RemoteError::Gone(format!("{} is gone", path.display())));
+    }
+    let (total, _) = counts(path).map_err(|error| failed("can't read the folder", path, &error))?;
+    if total > 0 {
+        return Err(RemoteError::Rejected(format!("it holds {total} messages that came meanwhile")));
+    }
+    // without `cur` it is no mailbox any more: that goes last
+    for part in ["tmp", "new", "cur"] {
+        match fs::remove_dir(path.join(part)) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                let _ = super::change::make_folders(path);
+                return Err(RemoteError::Rejected("another program is writing into it".into()));
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("can't delete the folder", path, &error)),
+            _ => {}
+        }
+    }
+    // files of other programs (indexes, uid lists) are theirs; folders below it are mailboxes
+    for file in fs::read_dir(path).into_iter().flatten().filter_map(io::Result::ok) {
+        let is_others = file.file_name().to_string_lossy().starts_with("dovecot") || file.file_name() == "maildirfolder";
+        if is_others && file.file_type().is_ok_and(|kind| kind.is_file()) {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+    let _ = fs::remove_dir(path);
+    Ok(())
+}
+
 /// A name for people that no other mailbox has.
 fn free_name(taken: &BTreeMap<String, RemoteMailbox>, wire_name: &str) -> String {
     let name = display_name(wire_name);

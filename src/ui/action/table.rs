@@ -103,6 +103,7 @@ const COPY: &str = "Copying";
 pub(super) const WRITE: &str = "Writing";
 pub(super) const DRAFT: &str = "In a draft";
 const WORK: &str = "Accounts and tasks";
+const FOLDER: &str = "Folders";
 const PROGRAM: &str = "The program";
 pub(super) const TYPE: &str = "Prompts and pickers";
 
@@ -549,6 +550,48 @@ pub const ACTIONS: &[ActionSpec] = &[
         .gmail(&["N", "R"])
         .mutt(&["$", "G"])
         .emacs(&["ctrl-x g"]),
+    row(FOLDER, A::FolderNew, "folder-new", "new folder", "create make mkdir mailbox", "Make a folder; / divides levels.", C::FOLDERS)
+        .all(&["a"])
+        .takes(Argument::Text),
+    row(
+        FOLDER,
+        A::FolderRename,
+        "folder-rename",
+        "rename folder",
+        "move mailbox name",
+        "Rename the folder, with what is below it.",
+        C::FOLDERS,
+    )
+    .all(&["r"])
+    .takes(Argument::Text),
+    row(
+        FOLDER,
+        A::FolderDelete,
+        "folder-delete",
+        "delete folder",
+        "remove rmdir mailbox",
+        "Delete the folder; what is in it goes to the trash.",
+        C::FOLDERS,
+    )
+    .all(&["d"]),
+    row(
+        FOLDER,
+        A::FolderSubscribe,
+        "folder-subscribe",
+        "subscribe",
+        "show mailbox",
+        "Have other mail programs show the folder.",
+        C::FOLDERS,
+    ),
+    row(
+        FOLDER,
+        A::FolderUnsubscribe,
+        "folder-unsubscribe",
+        "unsubscribe",
+        "hide mailbox",
+        "Have other mail programs not show the folder.",
+        C::FOLDERS,
+    ),
     row(PROGRAM, A::Command, "command", "command", "palette run execute", "Run a command by its name.", C::ALL)
         .all(&[":", "ctrl-p"])
         .gmail(&[":"])

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::line::Line;
 use super::prompt::{expand, split_words};
 use super::{Next, Overlay, clear, messages::wrap, put};
-use crate::config::{Account, Credentials, Icons, Incoming, Keep, Outgoing, Secret, Security, Server};
+use crate::config::{Account, Credentials, DEFAULT_KEEP_SIZE, Icons, Incoming, Keep, Outgoing, Secret, Security, Server};
 use crate::mail::DisplayText;
 use crate::ui::action::Action;
 use crate::ui::event::Effect;
@@ -237,6 +237,7 @@ impl Form {
             ca_file: None,
             client_cert: None,
             keep: Keep::RecentDays(90),
+            keep_size: DEFAULT_KEEP_SIZE,
         };
         Ok((Incoming::Imap(server), secret))
     }

@@ -10,10 +10,11 @@ use ratatui::style::{Modifier, Style};
 use super::line::Line;
 use super::{Next, Overlay, clear, put};
 use crate::config::Secret;
-use crate::mail::{AccountId, DraftId, Listing, MessageId, Query, Scope, when};
+use crate::mail::{AccountId, DraftId, Listing, MailboxId, MessageId, Query, Scope, when};
 use crate::ui::action::Action;
 use crate::ui::composer;
 use crate::ui::event::Effect;
+use crate::ui::folders;
 use crate::ui::format::{cut, width};
 use crate::ui::model::{Model, Out, Outgoing, Place};
 use crate::ui::theme::{Theme, Token};
@@ -44,6 +45,8 @@ pub enum Purpose {
     /// When to send.
     SendLater(DraftId),
     FindInDraft(DraftId),
+    FolderNew(AccountId),
+    FolderRename(MailboxId),
 }
 
 /// The prompt.
@@ -164,6 +167,8 @@ impl Prompt {
                     model.outgoing.push_back(Outgoing::Effect(Effect::Ask(Request::Pipe { id, part, command })));
                 }
             }
+            Purpose::FolderNew(account) => folders::wishes::make(model, account, &text, out),
+            Purpose::FolderRename(id) => folders::wishes::rename(model, id, &text, out),
             Purpose::SendLater(draft) => match when::parse(&text, &out.now.wall) {
                 Ok(at) => composer::later(model, draft, at, out),
                 Err(why) => model.status.failed(format!("Not sent: {why}"), out.now),

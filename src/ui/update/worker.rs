@@ -43,7 +43,11 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             }
         }
         WorkerEvent::Rendered { id, view, page } => model.preview.take(id, view, page),
-        WorkerEvent::Applied { label, done, asked, kind } => applied(model, &label, done, asked, kind, out),
+        WorkerEvent::Applied { label, done, asked, kind } => {
+            // it may have been about a mailbox
+            model.need.mailboxes = true;
+            applied(model, &label, done, asked, kind, out);
+        }
         WorkerEvent::NothingToUndo { redo } => model.status.say(if redo { "Nothing to redo" } else { "Nothing to undo" }, out.now),
         WorkerEvent::Link { account, state } => match model.accounts.iter_mut().find(|known| known.id == Some(account)) {
             Some(known) => {

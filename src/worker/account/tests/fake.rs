@@ -182,7 +182,19 @@ impl Remote for Connection {
 
     async fn mailboxes(&mut self) -> Result<Vec<RemoteMailbox>> {
         self.verb("list", "").await?;
-        Ok(mailboxes())
+        let mut list = mailboxes();
+        // an append makes its mailbox
+        if self.fake.heard().iter().any(|verb| verb.ends_with("append Sent")) {
+            list.push(RemoteMailbox {
+                name: "Sent".into(),
+                wire_name: "Sent".into(),
+                role: None,
+                selectable: true,
+                total: None,
+                unread: None,
+            });
+        }
+        Ok(list)
     }
 
     async fn open(&mut self, mailbox: &str) -> Result<Opened> {

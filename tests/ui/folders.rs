@@ -1,0 +1,59 @@
+//! Folders made, renamed and deleted from the folder pane and by name.
+
+use postrider::mail::MailboxWish;
+use postrider::worker::Request;
+
+use crate::app::{App, mail};
+
+fn wishes(app: &App) -> Vec<MailboxWish> {
+    let wish = |request: &Request| match request {
+        Request::Apply { change: postrider::mail::Change::Mailbox { wish, .. }, .. } => Some(wish.clone()),
+        _ => None,
+    };
+    app.requests.iter().filter_map(wish).collect()
+}
+
+#[test]
+fn a_folder_is_made_shown_at_once_and_undo_takes_it_back() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one")]);
+    app.keys("h a");
+    app.text("Plans/Autumn");
+    app.keys("enter");
+    assert!(app.screen().contains("Made folder Plans/Autumn") && app.screen().contains("Plans/Autumn"), "{}", app.screen());
+    app.keys("w");
+    assert!(app.screen().contains("waiting: Make folder Plans/Autumn"), "{}", app.screen());
+    app.keys("q u");
+    assert!(app.writer.reader().unwrap().find_mailbox("work/Plans/Autumn").unwrap().is_none());
+}
+
+#[test]
+fn a_folder_is_renamed_from_its_name_on() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one")]);
+    app.keys(":");
+    app.text("go-folder Lists/kernel");
+    app.keys("enter");
+    app.keys(":");
+    app.text("folder-rename Lists/linux");
+    app.keys("enter");
+    assert!(app.screen().contains("Renamed folder Lists/kernel to Lists/linux"), "{}", app.screen());
+    assert!(app.writer.reader().unwrap().find_mailbox("work/Lists/linux").unwrap().is_some());
+}
+
+#[test]
+fn a_folder_with_mail_is_deleted_by_a_typed_word_and_an_impossible_name_is_not_taken() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one"), mail("Noor", "two")]);
+    app.keys("e");
+    let archive = app.mailbox("Archive").id;
+    app.keys("g a h d");
+    assert!(app.screen().contains("1 message: they go to the trash"), "{}", app.screen());
+    app.keys("enter");
+    assert_eq!(wishes(&app), []);
+    app.text("delete");
+    app.keys("enter");
+    assert_eq!(wishes(&app), [MailboxWish::Delete { id: archive }]);
+    assert!(app.writer.reader().unwrap().find_mailbox("work/Archive").unwrap().is_none());
+    app.keys(":");
+    app.text("folder-new a//b");
+    app.keys("enter");
+    assert!(app.screen().contains("No folder was made: a level of the name is empty"), "{}", app.screen());
+}
