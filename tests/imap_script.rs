@@ -7,6 +7,8 @@ mod authority;
 mod hangs;
 #[path = "support/scripted.rs"]
 mod scripted;
+#[path = "imap_script/threats.rs"]
+mod threats;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -33,7 +33,7 @@ use tokio::sync::Notify;
 use self::command::Command;
 use self::session::{Deadlines, Session, Validities};
 use super::auth::Secrets;
-use super::net::{Connector, Trace};
+use super::net::{Connector, Dial, Trace};
 use super::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Traffic, Window};
 use crate::config::{Secret, Server};
 use crate::mail::{Flags, Key};
@@ -76,6 +76,13 @@ impl Account {
     #[must_use]
     pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// Connects by this instead of TCP.
+    #[must_use]
+    pub fn through(mut self, dial: Dial) -> Self {
+        self.connector = self.connector.through(dial);
         self
     }
 

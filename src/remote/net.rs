@@ -42,16 +42,26 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration
 pub enum Stream {
     Plain(Metered),
     Tls(Box<TlsStream<Metered>>),
+    /// Octets that don't leave this process.
+    Pipe(Box<dyn Pipe>),
 }
+
+/// A stream that is no socket.
+pub trait Pipe: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Pipe for T {}
+
+/// Makes a pipe for each connection, to a server in this process: dialogues are then cut where a test wants it, on its own clock.
+pub type Dial = Arc<dyn Fn() -> io::Result<Box<dyn Pipe>> + Send + Sync>;
 
 /// Makes streams to one server; keeps the TLS configuration, because loading the system's roots takes
 /// milliseconds.
-#[derive(Debug)]
 pub struct Connector {
     host: String,
     port: u16,
     trust: Trust,
     bind: Option<IpAddr>,
+    dial: Option<Dial>,
     tls: OnceCell<Arc<ClientConfig>>,
     meter: Arc<Meter>,
 }
@@ -65,9 +75,15 @@ pub struct Trust {
     pub client_cert: Option<(std::path::PathBuf, std::path::PathBuf)>,
 }
 
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
 impl Connector {
     pub fn new(host: impl Into<String>, port: u16, trust: Trust) -> Self {
-        Self { host: host.into(), port, trust, bind: None, tls: OnceCell::new(), meter: Arc::default() }
+        Self { host: host.into(), port, trust, bind: None, dial: None, tls: OnceCell::new(), meter: Arc::default() }
     }
 
     /// As a server's table in the configuration says.
@@ -83,8 +99,18 @@ impl Connector {
         self
     }
 
+    /// Connects by this instead of TCP, and without TLS.
+    #[must_use]
+    pub fn through(mut self, dial: Dial) -> Self {
+        self.dial = Some(dial);
+        self
+    }
+
     /// Connects as this kind of security begins: TLS at once, or in clear with TLS made ready for later.
     pub async fn open(&self, security: Security) -> Result<Stream> {
+        if let Some(dial) = &self.dial {
+            return dial().map(Stream::Pipe).map_err(|error| RemoteError::Offline(format!("can't reach {}: {error}", self.host)));
+        }
         match security {
             Security::Tls => self.tls().await,
             Security::Plaintext => self.tcp().await.map(Stream::Plain),
@@ -246,6 +272,7 @@ impl Stream {
         match self {
             Stream::Plain(tcp) => tcp.tcp().peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
             Stream::Tls(_) => false,
+            Stream::Pipe(_) => true,
         }
     }
 
@@ -258,6 +285,7 @@ impl Stream {
         let tcp = match self {
             Stream::Plain(tcp) => tcp,
             Stream::Tls(tls) => tls.get_ref().0,
+            Stream::Pipe(_) => return None,
         };
         tcp.tcp().local_addr().ok().map(|address| address.ip().to_canonical())
     }
@@ -284,6 +312,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
             Stream::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+            Stream::Pipe(pipe) => Pin::new(pipe).poll_read(context, buffer),
         }
     }
 }
@@ -293,6 +322,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
             Stream::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+            Stream::Pipe(pipe) => Pin::new(pipe).poll_write(context, bytes),
         }
     }
 
@@ -300,6 +330,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_flush(context),
             Stream::Tls(tls) => Pin::new(tls).poll_flush(context),
+            Stream::Pipe(pipe) => Pin::new(pipe).poll_flush(context),
         }
     }
 
@@ -307,6 +338,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+            Stream::Pipe(pipe) => Pin::new(pipe).poll_shutdown(context),
         }
     }
 }

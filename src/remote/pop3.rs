@@ -25,7 +25,7 @@ use self::reply::{Answer, Refusal};
 use self::unstuff::{Ends, Unstuff};
 use self::wire::Wire;
 use super::auth::Secrets;
-use super::net::{Connector, Trace};
+use super::net::{Connector, Dial, Trace};
 use super::{RemoteError, Result};
 use crate::config::{Secret, Server};
 
@@ -96,6 +96,13 @@ impl Account {
     /// The server and whose maildrop it is.
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Connects by this instead of TCP.
+    #[must_use]
+    pub fn through(mut self, dial: Dial) -> Self {
+        self.connector = self.connector.through(dial);
+        self
     }
 
     /// The secret that the user typed; used until the server refuses it.

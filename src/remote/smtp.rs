@@ -24,7 +24,7 @@ use self::envelope::Commands;
 use self::reply::{Class, class, words};
 use self::wire::{Deadlines, Unasked, Wire};
 use super::auth::Secrets;
-use super::net::{Connector, Trace};
+use super::net::{Connector, Dial, Trace};
 use super::submit::{Fates, Handover, Submission, Submit, SubmitError};
 use crate::config::{Secret, Smtp};
 use crate::mail::outgoing::{Dsn, Fate};
@@ -70,6 +70,13 @@ impl Account {
     #[must_use]
     pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// Connects by this instead of TCP.
+    #[must_use]
+    pub fn through(mut self, dial: Dial) -> Self {
+        self.connector = self.connector.through(dial);
         self
     }
 

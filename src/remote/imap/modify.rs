@@ -1,6 +1,8 @@
 //! Changing mail on the server: flags, move, copy, append, delete, and finding by Message-ID. By uid only,
 //! in ranges; nobody else's messages are ever expunged.
 
+use std::collections::HashSet;
+
 use super::command::{Command, date_time};
 use super::parse::{Response, SYSTEM_FLAGS};
 use super::refusal::Done;
@@ -157,10 +159,13 @@ impl Session {
     /// Uids that a SEARCH finds, sorted.
     async fn search(&mut self, command: Command) -> Result<Vec<u32>> {
         let mut ranges: Vec<(u32, u32)> = Vec::new();
+        let most = self.most_messages();
         let done = self
             .run_one(command, |response, _| match response {
                 Response::Search(found) => {
-                    ranges.extend(found);
+                    if ranges.len() as u64 <= most {
+                        ranges.extend(found);
+                    }
                     true
                 }
                 _ => false,
@@ -168,7 +173,7 @@ impl Session {
             .await?;
         done.check("the search")?;
         let count: u64 = ranges.iter().map(|(low, high)| u64::from(high - low) + 1).sum();
-        if count > u64::from(u32::MAX) / 64 {
+        if count > most {
             return Err(RemoteError::Protocol("the server found more messages than there can be".into()));
         }
         Ok(UidSet::from_uids(ranges.into_iter().flat_map(|(low, high)| low..=high).collect()).iter().collect())
@@ -198,7 +203,8 @@ impl Transfer {
 }
 
 /// Old and new keys from COPYUID (RFC 4315): pairs by position, only of what was asked for. A server with
-/// UIDPLUS that gives none moved nothing; odd or missing otherwise means that the new keys are unknown.
+/// UIDPLUS that gives none moved nothing; odd or missing otherwise means that the new keys are unknown. So does one
+/// key for several messages.
 fn pairs(codes: &[String], set: &UidSet, uidplus: bool) -> Moved {
     let unknown = || set.iter().map(|uid| (Key::Uid(Uid(uid)), None)).collect();
     if codes.is_empty() {
@@ -216,7 +222,8 @@ fn pairs(codes: &[String], set: &UidSet, uidplus: bool) -> Moved {
         let asked = old.into_iter().zip(new).filter(|(old, _)| set.contains(*old));
         moved.extend(asked.map(|(old, new)| (Key::Uid(Uid(old)), Some(Key::Uid(Uid(new))))));
     }
-    moved
+    let mut seen = HashSet::new();
+    if moved.iter().all(|(_, new)| seen.insert(new)) { moved } else { unknown() }
 }
 
 /// Flags as STORE and APPEND take them; keywords that are no atoms are left out.
@@ -240,7 +247,7 @@ mod tests {
         assert_eq!(pairs(&[], &set, true), []);
         let unknown = [(key(1), None), (key(2), None), (key(3), None)];
         assert_eq!(pairs(&[], &set, false), unknown);
-        for odd in ["7 1:3 5:6", "7 1:4294967295 1:4294967295", "7", "", "7 x y"] {
+        for odd in ["7 1:3 5:6", "7 1:2 5,5", "7 1:4294967295 1:4294967295", "7", "", "7 x y"] {
             assert_eq!(pairs(&[odd.into()], &set, true), unknown, "{odd:?}");
         }
     }

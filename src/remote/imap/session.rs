@@ -49,8 +49,10 @@ impl Default for Deadlines {
 
 /// Fewer octets than this in one reply deadline is as good as silence.
 const PROGRESS: usize = 4096;
-/// Responses to one run beyond what the mailbox explains.
+/// Responses to one run or in one wait, beyond what the mailbox explains.
 const SPARE_RESPONSES: u64 = 100_000;
+/// Octets of all responses to one run, or in one wait; nothing that is asked for comes near.
+const MOST_OCTETS: usize = 128 << 20;
 /// Challenges of one sign-in; more is a game.
 pub const MAX_CHALLENGES: usize = 5;
 const READ: usize = 64 * 1024;
@@ -87,6 +89,9 @@ pub struct Session {
     pub(super) deadlines: Deadlines,
     pub(super) validities: Validities,
     trace: Option<Trace>,
+    /// Responses since the last [`Self::begin`], and their octets.
+    responses: u64,
+    octets: usize,
     /// Responses that could not be understood.
     unreadable: u64,
 }
@@ -112,6 +117,8 @@ impl Session {
             deadlines,
             validities,
             trace,
+            responses: 0,
+            octets: 0,
             unreadable: 0,
         }
     }
@@ -191,6 +198,7 @@ impl Session {
             return Err(RemoteError::Offline("this connection was given up in the middle of a command".into()));
         }
         self.run_until = Instant::now() + self.deadlines.run;
+        (self.responses, self.octets) = (0, 0);
         Ok(())
     }
 
@@ -211,6 +219,11 @@ impl Session {
     /// Octets that came and belong to no response read so far.
     pub(super) fn buffered(&self) -> usize {
         self.framer.buffered()
+    }
+
+    /// More than any honest answer tells of.
+    pub(super) fn most_messages(&self) -> u64 {
+        SPARE_RESPONSES + 4 * self.selected.as_ref().map_or(0, |selected| u64::from(selected.exists))
     }
 
     async fn send<F>(&mut self, command: &Command, out: &mut Vec<u8>, pending: &mut Pending, on: &mut F) -> Result<()>
@@ -257,10 +270,6 @@ impl Session {
         F: FnMut(Response<'_>, bool) -> bool + Send,
     {
         let frame = self.frame(self.deadlines.reply).await?;
-        pending.responses += 1;
-        if pending.responses > SPARE_RESPONSES + 4 * self.selected.as_ref().map_or(0, |selected| u64::from(selected.exists)) {
-            return Err(RemoteError::Protocol("the server answers without end".into()));
-        }
         match response(&frame.bytes) {
             Response::Continue(_) => return Ok(true),
             Response::Status(status) if status.tag.is_some() => {
@@ -319,6 +328,11 @@ impl Session {
             match self.framer.next_frame() {
                 Ok(Some(frame)) => {
                     self.trace_frame(&frame);
+                    self.responses += 1;
+                    self.octets += frame.bytes.len();
+                    if self.responses > self.most_messages() || self.octets > MOST_OCTETS {
+                        return Err(RemoteError::Protocol("the server answers without end".into()));
+                    }
                     return Ok(frame);
                 }
                 Ok(None) => {}
@@ -396,7 +410,6 @@ impl Session {
 #[derive(Debug, Default)]
 struct Pending {
     commands: Vec<(Vec<u8>, Option<Done>)>,
-    responses: u64,
 }
 
 impl Pending {

@@ -64,6 +64,15 @@ impl<'a> Reader<'a> {
         (self.at > start).then(|| self.bytes.get(start..self.at)).flatten()
     }
 
+    /// An atom in which `[` is a character like others (flags).
+    fn word(&mut self) -> Option<&'a [u8]> {
+        self.spaces();
+        let length = self.rest().iter().take_while(|byte| !b"\r\n ()\"".contains(byte)).count();
+        let word = self.rest().get(..length)?;
+        self.at += length;
+        (length > 0).then_some(word)
+    }
+
     /// A number; what follows the digits stays.
     pub fn number(&mut self) -> Option<u64> {
         self.spaces();
@@ -105,7 +114,8 @@ impl<'a> Reader<'a> {
         }
         let mut words = Vec::new();
         while !self.eat(b')') {
-            words.push(String::from_utf8_lossy(&self.astring()?).into_owned());
+            let word = self.string().or_else(|| self.word().map(Cow::Borrowed))?;
+            words.push(String::from_utf8_lossy(&word).into_owned());
         }
         Some(words)
     }
