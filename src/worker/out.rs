@@ -11,7 +11,7 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use super::outbox::Pokes;
 use super::{LinkState, WorkerEvent};
 use crate::events::EventLog;
-use crate::mail::{AccountId, MailboxId, OutboxId, Stage};
+use crate::mail::{AccountId, DisplayText, MailboxId, OutboxId, Stage};
 use crate::store::Changed;
 
 /// Sends events; clones send to the same receiver. A receiver that is gone is no error.
@@ -36,6 +36,8 @@ pub enum Said {
     },
 }
 
+/// Characters of a sentence in the log file.
+const LOGGED: usize = 500;
 /// Changes that may wait for a process; one that is further behind reads everything again.
 const SAID: usize = 256;
 
@@ -154,6 +156,9 @@ impl Out {
     /// Tells the state of an account's connection, and logs it as `link`.
     pub async fn link(&self, account: AccountId, name: &str, state: LinkState) {
         self.log.emit("link", json!({ "account": name, "state": state.word() }));
+        if let Some(why) = state.why() {
+            tracing::warn!(account = name, "{}: {}", state.word(), DisplayText::capped(why, LOGGED));
+        }
         // where mail can be fetched again it can mostly be sent again
         if let Some(poke) = self.pokes.of(account).filter(|_| matches!(state, LinkState::Online { .. })) {
             poke.online();
@@ -167,13 +172,23 @@ impl Out {
     }
 
     pub async fn failed(&self, what: impl Into<String>, why: impl Into<String>, next: impl Into<String>) {
-        self.send(WorkerEvent::Failed { what: what.into(), why: why.into(), next: next.into() }).await;
+        let (what, why) = (what.into(), why.into());
+        tracing::warn!("{}: {}", DisplayText::capped(&what, LOGGED), DisplayText::capped(&why, LOGGED));
+        self.send(WorkerEvent::Failed { what, why, next: next.into() }).await;
     }
 }
 
 impl LinkState {
     /// Every [`Self::word`].
     pub const WORDS: [&str; 5] = ["offline", "connecting", "online", "sign-in", "back-off"];
+
+    /// What went wrong, if something did; may quote the server.
+    fn why(&self) -> Option<&str> {
+        match self {
+            LinkState::BackOff { why, .. } | LinkState::SignIn { refused: Some(why) } => Some(why),
+            LinkState::Offline { .. } | LinkState::Connecting | LinkState::Online { .. } | LinkState::SignIn { refused: None } => None,
+        }
+    }
 
     /// The word of the event log and of `status --json`.
     pub fn word(&self) -> &'static str {
