@@ -58,7 +58,9 @@ impl Work<'_> {
             if self.memory.has_left(mailbox, &message.key) {
                 continue;
             }
-            if let Some(id) = lookup::find_key(self.db, mailbox, &message.key)? {
+            if let Some(id) = lookup::find_key(self.db, mailbox, &message.key)?
+                && !self.is_given_up(id, &message)?
+            {
                 self.see(id, mailbox, &message.flags)?;
                 continue;
             }
@@ -166,6 +168,26 @@ impl Work<'_> {
         let mut statement = self.db.prepare_cached(sql)?;
         let rows = statement.query_map(params, |row| Ok((MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// A row whose key belongs to another message by now (told wrongly, or used again) is lost: what is wanted of it must not be
+    /// done to that one. True where it was.
+    fn is_given_up(&mut self, id: MessageId, message: &NewMessage) -> Result<bool> {
+        let now = Links::of(&message.envelope).own;
+        let mut statement = self.db.prepare_cached("SELECT c.hash FROM message m JOIN content c ON c.id = m.content WHERE m.id = ?1")?;
+        let known: i64 = statement.query_row([id.0], |row| row.get(0))?;
+        // without a Message-ID nothing is said
+        if now == 0 || known == 0 || now == known {
+            return Ok(false);
+        }
+        let Some(before) = self.load(id)?.filter(|row| row.sent.is_none()) else { return Ok(false) };
+        let mut after = before.clone();
+        after.voided();
+        self.drop_successor(id)?;
+        self.db.execute("UPDATE message SET after = NULL WHERE id = ?1", [id.0])?;
+        self.save(id, &before, &after)?;
+        tracing::warn!(id = id.0, "the server gives the uid of this message to another one");
+        Ok(true)
     }
 
     /// A known row shows again: merges its flags, unless an answer is awaited.

@@ -40,6 +40,23 @@ fn rows_that_want_the_same_are_one_push_and_flags_go_first() {
 }
 
 #[test]
+fn what_is_wanted_of_a_message_is_not_done_to_another_that_has_its_uid_now() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b"]);
+    store.move_to(&ids[..1], store.archive);
+    // uid 1 is told for another message, as headers come; "a" itself under a new uid
+    let told = vec![NewMessage { key: key(1), ..message(3, "c") }, NewMessage { key: key(9), ..message(1, "a") }];
+    store.writer.add_messages(store.inbox, told).wait().unwrap();
+    store.writer.set_synced(store.inbox, 1).wait().unwrap();
+    assert!(store.push().is_none(), "nothing is moved");
+    assert_eq!(store.shown(store.inbox).len(), 3);
+    let of = |uid| store.shown(store.inbox).into_iter().find(|id| store.key_of(*id) == Some(key(uid))).unwrap();
+    let subjects: Vec<String> = [1, 2, 9].map(|uid| store.reader.summaries(&[of(uid)]).unwrap()[0].subject.clone()).into();
+    assert_eq!(subjects, ["Subject c", "Subject b", "Subject a"]);
+    store.check();
+}
+
+#[test]
 fn a_push_takes_no_more_rows_than_allowed() {
     let store = Store::new();
     let ids = store.add(store.inbox, &["a", "b", "c"]);
