@@ -3,6 +3,8 @@
 
 #[path = "servers/authority.rs"]
 mod authority;
+#[path = "imap_script/changes.rs"]
+mod changes;
 #[path = "imap_script/hangs.rs"]
 mod hangs;
 #[path = "support/scripted.rs"]

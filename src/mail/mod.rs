@@ -21,6 +21,7 @@ pub mod query;
 pub mod server;
 pub mod text;
 pub mod thread;
+pub mod uids;
 pub mod waiting;
 pub mod when;
 
@@ -37,4 +38,5 @@ pub use outgoing::{OutItem, OutboxId, SmtpEnvelope, Stage};
 pub use page::Page;
 pub use query::Query;
 pub use text::{DisplayText, HeaderValue, SafeFileName};
+pub use uids::Uids;
 pub use waiting::{MailboxWait, Mishap, Wait, WaitingGroup, Waits};

@@ -5,6 +5,7 @@ use super::flags::Flags;
 use super::ids::{Key, UidValidity};
 use super::mailbox::Role;
 use super::page::Part;
+use super::uids::Uids;
 
 /// A mailbox as the remote lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct RemoteMailbox {
     /// Counts the server gave along (LIST-STATUS).
     pub total: Option<u32>,
     pub unread: Option<u32>,
+    /// What opening it would tell, where that came along too.
+    pub state: Option<Opened>,
 }
 
 /// What went over the connections to a server since the start, and how soon it answers.
@@ -49,6 +52,40 @@ pub struct Opened {
     pub uid_next: Option<u32>,
     pub exists: u32,
     pub read_only: bool,
+    /// The number of the last change in it (HIGHESTMODSEQ, RFC 7162); None where the remote does not count changes.
+    pub mod_seq: Option<u64>,
+}
+
+/// What is known of a mailbox, for a remote that can tell what changed since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub uid_validity: UidValidity,
+    /// Larger than every uid known.
+    pub uid_next: u32,
+    /// How many messages of it are known.
+    pub count: u32,
+    /// Every change up to this one is known; None where changes are not counted.
+    pub mod_seq: Option<u64>,
+    /// All of it is to be told, whatever changed.
+    pub all: bool,
+}
+
+/// What changed in a mailbox since a [`Point`]: a complete answer or an error, never a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub opened: Opened,
+    /// Messages that are new or whose flags changed.
+    pub flags: Vec<(Key, Flags)>,
+    /// What is gone, and perhaps uids that never were.
+    pub vanished: Uids,
+    /// Exactly these are there, where the remote was asked for all of them.
+    pub present: Option<Uids>,
+    /// Who has each of these flags, among those present. Of flags that are not named here nothing is said.
+    pub marked: Vec<(Flags, Uids)>,
+    /// Headers of the newest, where they cost no extra trip.
+    pub new: Vec<RemoteMessage>,
+    /// Every change up to this one is in here.
+    pub mod_seq: Option<u64>,
 }
 
 /// Headers of one message, with the flags at that moment.

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! bytes -> frame (bounds) -> value -> parse -> session (tags, deadlines)
-//! session <- signin select list fetch modify idle  (what commands mean)  <- this file: the trait's verbs
+//! session <- signin select list changes fetch modify idle  (what commands mean)  <- this file: the trait's verbs
 //! ```
 //!
 //! The framing and reading are our own because the crates at hand turn a refusal or a hang-up into an empty
 //! success, drop what they can't queue, and abort on deep nesting; imap-proto reads BODYSTRUCTURE only.
 
 pub mod caps;
+mod changes;
 pub mod command;
 mod fetch;
 pub mod frame;
@@ -34,7 +35,10 @@ use self::command::Command;
 use self::session::{Deadlines, Session, Validities};
 use super::auth::Secrets;
 use super::net::{Connector, Dial, Trace};
-use super::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Traffic, Window};
+use super::{
+    Abilities, Body, Changes, Connect, Hint, Moved, Opened, Point, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Traffic,
+    Window,
+};
 use crate::config::{Secret, Server};
 use crate::mail::{Flags, Key};
 
@@ -127,6 +131,10 @@ impl Remote for Session {
 
     async fn newest(&mut self, mailbox: &str, count: u32) -> Result<(Opened, Vec<RemoteMessage>)> {
         self.newest_messages(mailbox, count).await
+    }
+
+    async fn changes(&mut self, mailbox: &str, known: &Point) -> Result<Option<Changes>> {
+        self.changes_since(mailbox, known).await
     }
 
     async fn flags(&mut self, mailbox: &str, window: Window) -> Result<Vec<(Key, Flags)>> {

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 
 use crate::mail::{Flags, Key};
 
-pub use crate::mail::server::{Ability, Body, Moved, Opened, RemoteMailbox, RemoteMessage, Traffic, Window};
+pub use crate::mail::server::{Ability, Body, Changes, Moved, Opened, Point, RemoteMailbox, RemoteMessage, Traffic, Window};
 
 /// What went wrong, by what the caller does about it. `text` is for people and may quote the server
 /// (raw; whoever shows it cleans it).
@@ -114,6 +114,12 @@ pub trait Remote: Send {
 
     /// Opens a mailbox and brings the headers of its newest `count` messages, newest first.
     fn newest(&mut self, mailbox: &str, count: u32) -> impl Future<Output = Result<(Opened, Vec<RemoteMessage>)>> + Send;
+
+    /// What changed in a mailbox since it was as `known`, in one question; opens it where it is not open. None: the remote
+    /// has no way that is cheaper than [`Remote::flags`]. Where `opened` tells another uid_validity, nothing else is told.
+    fn changes(&mut self, _mailbox: &str, _known: &Point) -> impl Future<Output = Result<Option<Changes>>> + Send {
+        async { Ok(None) }
+    }
 
     /// Keys and flags of everything in the window: a complete answer or an error, never a part.
     fn flags(&mut self, mailbox: &str, window: Window) -> impl Future<Output = Result<Vec<(Key, Flags)>>> + Send;

@@ -283,11 +283,17 @@ impl Work<'_> {
 
     /// Keys and flags of a window: merges, drops what is gone, names what is missing here.
     pub fn merge_flags(&mut self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Merged> {
+        if self.memory.is_overtaken(mailbox, asked_at) {
+            return Ok(Merged { is_stale: true, ..Merged::default() });
+        }
+        self.memory.answer(mailbox, asked_at);
+        let mut has_passed_over = false;
         let mut present: HashMap<Key, Flags> = present.into_iter().collect();
         let mut void = Vec::new();
         for (id, before) in self.rows_in(mailbox, window)? {
             let shown = before.key.as_ref().and_then(|key| present.remove(key));
             if before.sent.as_ref().is_some_and(|sent| *sent != Sent::Held) || self.memory.is_newer(id, asked_at) {
+                has_passed_over = true;
                 continue;
             }
             match shown {
@@ -297,22 +303,13 @@ impl Work<'_> {
                     after.seen(&flags);
                     self.save(id, &before, &after)?;
                 }
-                None => {
-                    // who wanted it gone has what he wanted
-                    if before.is_waiting() && before.wanted.mailbox.is_some() {
-                        void.push(self.waiting_label(id, &before)?);
-                    }
-                    self.vanish(id, &before)?;
-                }
+                None => self.vanish_by_others(id, &before, &mut void)?,
             }
         }
-        if let (false, Some(account)) = (void.is_empty(), self.account_of(mailbox)?) {
-            let what = format!("Another program deleted messages of {} that had changes waiting", self.mailbox_name(mailbox)?);
-            self.note_mishap(account, &what, &some_of(&void))?;
-        }
+        self.note_void(mailbox, &void)?;
         let mut missing: Vec<Key> = present.into_keys().filter(|key| !self.memory.has_left(mailbox, key)).collect();
         missing.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(Merged { changed: std::mem::take(&mut self.changes).finish(), missing, void })
+        Ok(Merged { changed: std::mem::take(&mut self.changes).finish(), missing, void, has_passed_over, ..Merged::default() })
     }
 
     /// The known rows of a window; all rows of a mailbox whose keys are no uids.
@@ -331,6 +328,23 @@ impl Work<'_> {
             }
         }
         Ok(rows)
+    }
+
+    /// The same, noting in words what waited.
+    pub fn vanish_by_others(&mut self, id: MessageId, before: &Placed, void: &mut Vec<String>) -> Result<()> {
+        // who wanted it gone has what he wanted
+        if before.is_waiting() && before.wanted.mailbox.is_some() {
+            void.push(self.waiting_label(id, before)?);
+        }
+        self.vanish(id, before)
+    }
+
+    pub fn note_void(&mut self, mailbox: MailboxId, void: &[String]) -> Result<()> {
+        if let (false, Some(account)) = (void.is_empty(), self.account_of(mailbox)?) {
+            let what = format!("Another program deleted messages of {} that had changes waiting", self.mailbox_name(mailbox)?);
+            self.note_mishap(account, &what, &some_of(void))?;
+        }
+        Ok(())
     }
 
     /// The server has it no more, by another's hand: waiting changes of it are void.
@@ -368,6 +382,14 @@ impl Work<'_> {
             "UPDATE mailbox SET uid_validity = coalesce(?2, uid_validity), uid_next = coalesce(?3, uid_next), server_total = ?4 WHERE id = ?1",
             (mailbox.0, opened.uid_validity.map(|v| v.0), opened.uid_next, opened.exists),
         )?;
+        let mod_seq = opened.mod_seq.and_then(|value| i64::try_from(value).ok());
+        let sql = match validity {
+            // a server that counts from a lower number, or no more: what was counted before means nothing
+            Validity::Same => "UPDATE mailbox SET mod_seq = NULL WHERE id = ?1 AND (mod_seq > ?2 OR ?2 IS NULL)",
+            // whatever comes of it from now on is at least as new
+            _ => "UPDATE mailbox SET mod_seq = ?2, whole = NULL, shrunk = NULL WHERE id = ?1",
+        };
+        self.db.execute(sql, (mailbox.0, mod_seq))?;
         Ok(validity)
     }
 
@@ -384,7 +406,7 @@ impl Work<'_> {
             }
             self.save(id, &before, &after)?;
         }
-        self.db.execute("UPDATE mailbox SET headers_from = NULL, synced = NULL WHERE id = ?1", [mailbox.0])?;
+        self.db.execute("UPDATE mailbox SET headers_from = NULL, synced = NULL, mod_seq = NULL WHERE id = ?1", [mailbox.0])?;
         if let (false, Some(account)) = (cancelled.is_empty(), self.account_of(mailbox)?) {
             let what = format!("The server renumbered {}; changes that waited were cancelled", self.mailbox_name(mailbox)?);
             self.note_mishap(account, &what, &some_of(&cancelled))?;
@@ -412,7 +434,8 @@ impl Work<'_> {
             let what = format!("Messages moved to {} did not arrive: another program had them first", self.mailbox_name(mailbox)?);
             self.note_mishap(account, &what, &some_of(&void))?;
         }
-        self.db.execute("UPDATE mailbox SET synced = ?2 WHERE id = ?1", (mailbox.0, at))?;
+        // what a first sync brought was all there was
+        self.db.execute("UPDATE mailbox SET synced = ?2, whole = coalesce(whole, ?2) WHERE id = ?1", (mailbox.0, at))?;
         Ok(std::mem::take(&mut self.changes).finish())
     }
 

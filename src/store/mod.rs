@@ -26,6 +26,7 @@ mod pop3;
 mod push;
 mod reader;
 mod refusals;
+mod resync;
 mod rows;
 mod salvage;
 mod search;
@@ -57,6 +58,7 @@ pub use own::Own;
 pub use poison::{InHand, Poison, What};
 pub use pop3::Popped;
 pub use reader::Reader;
+pub use resync::{Differences, Reached};
 pub use writer::Writer;
 
 /// Where the databases are.
@@ -259,6 +261,12 @@ pub struct SyncState {
     /// Every uid from here up has its headers here (first sync goes downward); 1 = complete.
     pub headers_from: Option<u32>,
     pub synced: Option<i64>,
+    /// Every change the server counted up to here is in the rows (RFC 7162).
+    pub mod_seq: Option<u64>,
+    /// When all of it was last compared, Unix seconds.
+    pub whole: Option<i64>,
+    /// When it was first seen to have lost most of its messages at once.
+    pub shrunk: Option<i64>,
 }
 
 /// What opening a mailbox said about its uids.
@@ -281,6 +289,12 @@ pub struct Merged {
     pub missing: Vec<Key>,
     /// Waiting changes, in words, of messages that another program took away.
     pub void: Vec<String>,
+    /// A later question was answered before: nothing was done, ask again.
+    pub is_stale: bool,
+    /// Of some rows the answer says nothing, because a push of theirs is under way or ended since.
+    pub has_passed_over: bool,
+    /// How far the mailbox is in step was moved on.
+    pub is_reached: bool,
 }
 
 /// A change that no server has yet.

@@ -26,6 +26,8 @@ pub(super) const WANTS_BODIES: &str = "SELECT m.mailbox, m.uid, m.base_name FROM
 
 pub(super) const PLACES: &str = "SELECT id FROM message WHERE content = ?1 AND state = 1";
 
+const SYNC_STATE: &str = "SELECT uid_validity, uid_next, headers_from, synced, mod_seq, whole, shrunk FROM mailbox WHERE id = ?1";
+
 pub(super) const UNDO_LABEL: &str = "SELECT label FROM undo WHERE undone = 0 ORDER BY id DESC LIMIT 1";
 
 /// Where waiting rows are found: dirty ones, and those in flight that are not.
@@ -119,13 +121,16 @@ impl Reader {
 
     /// How far a mailbox is synced.
     pub fn sync_state(&self, id: MailboxId) -> Result<SyncState> {
-        let mut statement = self.db.prepare_cached("SELECT uid_validity, uid_next, headers_from, synced FROM mailbox WHERE id = ?1")?;
+        let mut statement = self.db.prepare_cached(SYNC_STATE)?;
         let state = statement.query_row([id.0], |row| {
             Ok(SyncState {
                 uid_validity: row.get::<_, Option<u32>>(0)?.map(UidValidity),
                 uid_next: row.get(1)?,
                 headers_from: row.get(2)?,
                 synced: row.get(3)?,
+                mod_seq: row.get::<_, Option<i64>>(4)?.and_then(|value| u64::try_from(value).ok()),
+                whole: row.get(5)?,
+                shrunk: row.get(6)?,
             })
         });
         Ok(state.optional()?.unwrap_or_default())

@@ -50,6 +50,8 @@ pub(super) struct Memory {
     opened: HashMap<MailboxId, u64>,
     /// When the server last told, by an answer of its own, that a mailbox is there.
     met: HashMap<MailboxId, u64>,
+    /// When the latest question about a mailbox that has its answer was asked.
+    answered: HashMap<MailboxId, u64>,
     wall: Wall,
 }
 
@@ -127,6 +129,17 @@ impl Memory {
             self.births.get(first).is_some_and(|(_, next)| id.0 >= *next)
         };
         asked_at < self.floor || self.touched.get(&id).is_some_and(|at| *at > asked_at) || born_later()
+    }
+
+    /// The answer to a question of that time is in the rows.
+    pub fn answer(&mut self, mailbox: MailboxId, asked_at: u64) {
+        let latest = self.answered.entry(mailbox).or_default();
+        *latest = asked_at.max(*latest);
+    }
+
+    /// A question asked later was answered earlier, on the other link: this answer may be older.
+    pub fn is_overtaken(&self, mailbox: MailboxId, asked_at: u64) -> bool {
+        self.answered.get(&mailbox).is_some_and(|latest| *latest > asked_at)
     }
 
     pub fn leave(&mut self, mailbox: Option<MailboxId>, key: Option<&Key>) {

@@ -13,8 +13,11 @@ use tokio::sync::{Notify, oneshot};
 
 use super::holder::Run;
 use super::messages::Adding;
+use super::resync::Resync;
 use super::work::{Changes, Ids, Memory, Wall, Work};
-use super::{Applied, Changed, Merged, Paths, Pending, Push, PushEnd, Reader, Result, StoreError, Unresolved, Validity, open};
+use super::{
+    Applied, Changed, Differences, Merged, Paths, Pending, Push, PushEnd, Reached, Reader, Result, StoreError, Unresolved, Validity, open,
+};
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Window};
 use crate::mail::{AccountId, Change, Flags, Key, Mailbox, MailboxId, MessageId};
 
@@ -368,9 +371,9 @@ impl Writer {
         *lock(&self.shared.wall.0) = wall;
     }
 
-    /// The value to hand to [`Writer::merge_flags`] with the answer to a question asked now.
+    /// The value to hand to [`Writer::merge_flags`] with the answer to a question asked now; larger each time.
     pub fn clock(&self) -> u64 {
-        self.shared.clock.load(Ordering::SeqCst)
+        self.shared.clock.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     /// Makes these the accounts shown, in this order; ids of known names stay.
@@ -422,6 +425,26 @@ impl Writer {
     /// Keys and flags of everything in the window, asked for at [`Writer::clock`] `asked_at`.
     pub fn merge_flags(&self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Pending<Merged> {
         self.sync_job(move |work| work.merge_flags(mailbox, window, present, asked_at))
+    }
+
+    /// Applies the differences of a whole mailbox, asked for at [`Writer::clock`] `asked_at`; the headers of uids below `floor`
+    /// are still to come. `reached` counts from the moment that nothing of them is left to be done. Gives way to the user.
+    pub fn resync(&self, mailbox: MailboxId, differences: Differences, floor: u32, asked_at: u64, reached: Reached) -> Pending<Merged> {
+        let mut resync = Resync::new(mailbox, differences, floor, asked_at, reached);
+        self.sync_parts(move |work| work.resync_some(&mut resync))
+    }
+
+    /// What was missing is here now: the mailbox is in step so far.
+    pub fn reach(&self, mailbox: MailboxId, reached: Reached) -> Pending<()> {
+        self.sync_job(move |work| work.reach(mailbox, reached))
+    }
+
+    /// It lost most of its messages at that time (Unix seconds), or it did not after all.
+    pub fn set_shrunk(&self, mailbox: MailboxId, at: Option<i64>) -> Pending<()> {
+        self.sync_job(move |work| {
+            work.db.execute("UPDATE mailbox SET shrunk = ?2 WHERE id = ?1", (mailbox.0, at))?;
+            Ok(())
+        })
     }
 
     /// Every uid from here up has its headers here.

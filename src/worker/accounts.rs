@@ -119,6 +119,7 @@ async fn create_inbox(core: &Core) -> Result<(), StoreError> {
         selectable: true,
         total: None,
         unread: None,
+        state: None,
     };
     core.common.writer.set_mailboxes(account, vec![inbox], core.role_overrides.clone()).await?;
     core.common.out.send(super::WorkerEvent::MailboxesChanged { account }).await;

@@ -78,6 +78,9 @@ pub struct Inner {
     claimed: Vec<Wanted>,
     a_busy: bool,
     b_busy: bool,
+    /// When each link was connected, Unix seconds.
+    a_since: i64,
+    b_since: i64,
     /// What was last told of the connection, as a word; empty before the first.
     pub link: &'static str,
     /// A link is up; else waiting for bodies is in vain.
@@ -131,6 +134,14 @@ impl Inner {
     /// Whoever waited for a body that a lost connection was fetching waits on.
     pub fn unclaim(&mut self) {
         self.state.wanted.extend(self.claimed.drain(..));
+    }
+
+    /// When this link was connected, Unix seconds.
+    pub fn connected(&self, link: Link) -> i64 {
+        match link {
+            Link::A => self.a_since,
+            Link::B => self.b_since,
+        }
     }
 
     fn is_b_at_home(&self) -> bool {
@@ -214,6 +225,10 @@ impl Core {
                 Some(at) => old.swap_remove(at),
                 None => Progress {
                     headers_from: sync.headers_from,
+                    uid_validity: sync.uid_validity,
+                    mod_seq: sync.mod_seq,
+                    whole: sync.whole,
+                    is_shrunk: sync.shrunk.is_some(),
                     uid_next: sync.uid_next.unwrap_or(1),
                     ..Progress::new(mailbox.id, &mailbox.name, &wire_name, is_inbox(&mailbox))
                 },
@@ -239,6 +254,7 @@ impl Core {
         inner.state.evict_due = true;
         inner.open_on_a = None;
         inner.open_on_b = None;
+        inner.a_since = self.common.clock.wall();
         inner.state.b_rests = false;
         inner.unclaim();
     }
@@ -264,6 +280,7 @@ impl Core {
         self.poke(|inner| {
             (inner.state.has_b, inner.state.expects_b, inner.state.b_rests) = (open.is_some(), false, false);
             inner.open_on_b = open.flatten();
+            inner.b_since = self.common.clock.wall();
             inner.unclaim();
         });
         if open.is_none() {

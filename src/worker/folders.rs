@@ -143,6 +143,7 @@ async fn new_name(core: &Core, delimiter: Option<char>, name: &str) -> Result<(S
 pub async fn list<R: Remote>(core: &Core, remote: &mut R, link: Link) -> Result<()> {
     let asked_at = core.common.writer.clock();
     let list = remote.mailboxes().await?;
+    let told: Vec<(String, Opened)> = list.iter().filter_map(|one| Some((one.wire_name.clone(), one.state?))).collect();
     let renamed = find_renamed(core, remote, link, &list).await?;
     core.common.writer.set_listed(core.account, list, core.role_overrides.clone(), renamed, asked_at).await?;
     core.load_mailboxes().await?;
@@ -151,6 +152,7 @@ pub async fn list<R: Remote>(core: &Core, remote: &mut R, link: Link) -> Result<
         inner.state.list_due = false;
         inner.state.mailboxes_due = true;
     }
+    look::skip_unchanged(core, told).await?;
     tell_changed(core).await;
     Ok(())
 }

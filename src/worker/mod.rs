@@ -19,6 +19,7 @@ mod intake;
 mod jobs;
 mod listing;
 mod long;
+mod look;
 mod naming;
 mod once;
 mod out;

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 
 use crate::mail::page::View;
 use crate::mail::server::Window;
-use crate::mail::{Key, MailboxId, MessageId};
+use crate::mail::{Key, MailboxId, MessageId, UidValidity};
+use crate::store::Reached;
 
 /// Messages of the first page: a screenful and a bit.
 pub const PAGE: u32 = 60;
@@ -138,6 +139,21 @@ pub struct Progress {
     pub numbered: bool,
     /// Larger than every uid known.
     pub uid_next: u32,
+    pub uid_validity: Option<UidValidity>,
+    /// Every change that the server counted up to here is in the store; None where it does not count them.
+    pub mod_seq: Option<u64>,
+    /// When all of it was last compared, Unix seconds.
+    pub whole: Option<i64>,
+    /// How far it will be in step once nothing is missing.
+    pub reached: Option<Reached>,
+    /// The last look said nothing of some rows, because of pushes.
+    pub is_passed_over: bool,
+    /// It lost most of its messages at once, which is not believed yet.
+    pub is_shrunk: bool,
+    /// The server's count of changes when it was last opened.
+    pub opened_mod_seq: Option<u64>,
+    /// The same when the comparison under way began.
+    pub walk_mod_seq: Option<u64>,
     /// Every uid from here up has its headers in the store; None before the first page.
     pub headers_from: Option<u32>,
     /// Flags are to be compared below this uid (exclusive; u32::MAX: from the top); None = compared.
@@ -182,6 +198,14 @@ impl Progress {
             is_valid: false,
             numbered: true,
             uid_next: 1,
+            uid_validity: None,
+            mod_seq: None,
+            whole: None,
+            reached: None,
+            is_passed_over: false,
+            is_shrunk: false,
+            opened_mod_seq: None,
+            walk_mod_seq: None,
             headers_from: None,
             walk: None,
             fresh: false,
@@ -223,12 +247,31 @@ impl Progress {
         self.top_due && self.top_not_before > now
     }
 
-    /// Look at all of it again, from the top.
+    /// Look at all of it again: by what the server says changed, else from the top.
     pub fn look_again(&mut self) {
-        if !self.newest_due {
+        if self.mod_seq.is_some() {
+            self.look_now();
+        } else if !self.newest_due {
             self.walk = Some(u32::MAX);
         }
         self.finish_due = true;
+    }
+
+    /// It is in step so far.
+    pub fn note_reached(&mut self, reached: Reached) {
+        self.mod_seq = reached.mod_seq.or(self.mod_seq);
+        self.whole = reached.whole.or(self.whole);
+    }
+
+    /// How far it is in step now, if nothing is missing any more.
+    pub fn take_reached(&mut self) -> Option<Reached> {
+        if self.missing.is_empty() { self.reached.take() } else { None }
+    }
+
+    /// These are on the server and not here.
+    pub fn note_missing(&mut self, keys: Vec<Key>) {
+        let known: std::collections::HashSet<Key> = self.missing.iter().cloned().collect();
+        self.missing.extend(keys.into_iter().filter(|key| !known.contains(key)));
     }
 
     /// The connection is new: nothing seen on the old one counts.
@@ -239,6 +282,7 @@ impl Progress {
         self.walk = None;
         self.walk_at = None;
         self.missing.clear();
+        self.reached = None;
         self.finish_due = true;
         self.failures = 0;
         self.not_before = 0;

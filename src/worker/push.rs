@@ -484,11 +484,15 @@ async fn arrivals<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: 
 }
 
 async fn unknown<R: Remote>(core: &Core, remote: &mut R, to: MailboxId, to_wire: &str, window: Window) -> Result<Vec<Key>> {
-    let asked_at = core.common.writer.clock();
-    let present = remote.flags(to_wire, window).await?;
-    let merged = core.common.writer.merge_flags(to, window, present, asked_at).await?;
-    core.common.out.changed(core.account, merged.changed).await;
-    Ok(merged.missing)
+    loop {
+        let asked_at = core.common.writer.clock();
+        let present = remote.flags(to_wire, window).await?;
+        let merged = core.common.writer.merge_flags(to, window, present, asked_at).await?;
+        if !merged.is_stale {
+            core.common.out.changed(core.account, merged.changed).await;
+            return Ok(merged.missing);
+        }
+    }
 }
 
 async fn by_message_id<R: Remote>(

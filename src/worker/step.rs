@@ -10,13 +10,14 @@ use super::core::Core;
 use super::folders;
 use super::hand::{self, Hand};
 use super::long::{self, Long};
+use super::look::{self, Ask};
 use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
 use super::push;
 use crate::config::Keep;
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMessage, Window};
 use crate::mail::{Envelope, Key, MailboxId};
 use crate::remote::{Remote, RemoteError};
-use crate::store::{InHand, StoreError, Validity, What};
+use crate::store::{InHand, Reached, StoreError, Validity, What};
 use crate::{fault, mime};
 
 /// Rows written in one transaction: a large one writes the pages of its indexes once. It gives way to the user.
@@ -46,7 +47,7 @@ pub enum StepError {
     Store(#[from] StoreError),
 }
 
-type Result<T, E = StepError> = std::result::Result<T, E>;
+pub type Result<T, E = StepError> = std::result::Result<T, E>;
 
 /// Runs one step. Errors that leave the connection usable are dealt with here; what comes out ends it.
 pub async fn run<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step) -> Result<()> {
@@ -107,12 +108,12 @@ async fn perform<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
         Step::Mailboxes => folders::push(core, remote).await,
         Step::Bodies { mailbox, keys } => bodies(core, remote, mailbox, keys).await,
         Step::Raw => raw(core, remote, link).await,
-        Step::Newest { mailbox } => newest(core, remote, mailbox).await,
-        Step::Top { mailbox } => top(core, remote, mailbox).await,
+        Step::Newest { mailbox } => newest(core, remote, link, mailbox).await,
+        Step::Top { mailbox } => top(core, remote, link, mailbox).await,
         Step::List => folders::list(core, remote, link).await,
         Step::Fetch { mailbox, keys } => fetch(core, remote, mailbox, keys).await,
         Step::Headers { mailbox, window } => headers(core, remote, mailbox, window).await,
-        Step::Flags { mailbox, window } => flags(core, remote, mailbox, window).await,
+        Step::Flags { mailbox, window } => flags(core, remote, link, mailbox, window).await,
         Step::Finish { mailbox } => finish(core, mailbox).await,
         Step::LookForBodies => look_for_bodies(core).await,
         Step::Index => index(core).await,
@@ -201,22 +202,35 @@ fn wire(core: &Core, mailbox: MailboxId) -> Result<String> {
     core.wire_name(mailbox).ok_or_else(|| RemoteError::Gone("the mailbox is gone".into()).into())
 }
 
-fn with_progress(core: &Core, mailbox: MailboxId, change: impl FnOnce(&mut Progress)) {
+pub fn with_progress(core: &Core, mailbox: MailboxId, change: impl FnOnce(&mut Progress)) {
     if let Some(progress) = core.lock().state.mailbox_mut(mailbox) {
         change(progress);
     }
 }
 
 /// Records the state of an opened mailbox; true where everything known of its keys became void.
-async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Result<bool> {
+pub async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Result<bool> {
     let validity = core.common.writer.opened(mailbox, opened).await?;
-    with_progress(core, mailbox, |progress| progress.is_valid = true);
-    let Validity::Changed { cancelled } = validity else {
-        with_progress(core, mailbox, |progress| progress.numbered = opened.uid_validity.is_some());
+    with_progress(core, mailbox, |progress| {
+        progress.is_valid = true;
+        progress.exists = u64::from(opened.exists);
+        progress.opened_mod_seq = opened.mod_seq;
+    });
+    let Validity::Changed { cancelled } = &validity else {
+        with_progress(core, mailbox, |progress| {
+            progress.numbered = opened.uid_validity.is_some();
+            progress.uid_validity = opened.uid_validity;
+            progress.mod_seq = match validity {
+                Validity::New => opened.mod_seq,
+                _ => progress.mod_seq.filter(|known| opened.mod_seq.is_some_and(|now| now >= *known)),
+            };
+        });
         return Ok(false);
     };
     with_progress(core, mailbox, |progress| {
         progress.numbered = opened.uid_validity.is_some();
+        (progress.uid_validity, progress.mod_seq, progress.whole) = (opened.uid_validity, opened.mod_seq, None);
+        progress.reached = None;
         progress.headers_from = None;
         progress.uid_next = 1;
         progress.walk = None;
@@ -252,8 +266,22 @@ pub async fn validate<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId
     Ok(!is_void)
 }
 
-async fn newest<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Result<()> {
+async fn newest<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId) -> Result<()> {
     let name = wire(core, mailbox)?;
+    if look::at_once(core, remote, link, mailbox, Ask::Changes).await?.is_some() {
+        let mut inner = core.lock();
+        let Some(progress) = inner.state.mailbox_mut(mailbox) else { return Ok(()) };
+        // void or overtaken: it is to be brought still
+        if progress.headers_from.is_some() {
+            progress.newest_due = false;
+            progress.fresh = true;
+            progress.finish_due = true;
+            if look::is_whole_due(core, progress) {
+                progress.walk = Some(u32::MAX);
+            }
+        }
+        return Ok(());
+    }
     let (opened, messages) = remote.newest(&name, PAGE).await?;
     record_opened(core, mailbox, opened).await?;
     let lowest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).min();
@@ -299,7 +327,7 @@ async fn known(core: &Core, mailbox: MailboxId) -> Result<Option<u64>> {
 }
 
 /// New messages first (one round trip), then what else may have changed near the top.
-async fn top<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Result<()> {
+async fn top<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId) -> Result<()> {
     let name = wire(core, mailbox)?;
     let (numbered, uid_next, floor) = {
         let mut inner = core.lock();
@@ -307,6 +335,11 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Resu
         progress.top_due = false;
         (progress.numbered, progress.uid_next, progress.headers_from.unwrap_or(1))
     };
+    let now = core.common.clock.mono();
+    if let Some(differed) = look::at_once(core, remote, link, mailbox, Ask::Changes).await.inspect_err(|_| hint(core, mailbox))? {
+        with_progress(core, mailbox, |progress| progress.note_top(now, differed));
+        return Ok(());
+    }
     let mut found = false;
     let window = if numbered {
         let new = remote.headers_in(&name, Window { low: uid_next, high: u32::MAX }).await.inspect_err(|_| hint(core, mailbox))?;
@@ -321,12 +354,16 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId) -> Resu
     } else {
         Window::ALL
     };
-    let compared = compare(core, remote, mailbox, &name, window).await.inspect_err(|_| hint(core, mailbox))?;
-    let now = core.common.clock.mono();
+    let compared = compare(core, remote, mailbox, &name, window, Some(link)).await.inspect_err(|_| hint(core, mailbox))?;
     with_progress(core, mailbox, |progress| {
         progress.note_top(now, found || compared.differed);
+        progress.top_due |= compared.is_stale;
         if numbered && window.low > floor {
-            progress.walk_at.get_or_insert(now + WALK_PAUSE);
+            // what changed can't be asked for any more: all of it is looked at, soon or, where that is usual, at leisure
+            match progress.mod_seq.take() {
+                Some(_) => progress.walk = Some(u32::MAX),
+                None => drop(progress.walk_at.get_or_insert(now + WALK_PAUSE)),
+            }
         }
     });
     Ok(())
@@ -342,28 +379,50 @@ struct Compared {
     count: usize,
     /// Something there is not as it was known.
     differed: bool,
+    /// Nothing was done: a later question was answered before.
+    is_stale: bool,
+    /// Of some rows it said nothing.
+    has_passed_over: bool,
 }
 
-/// Asks for keys and flags of a window, merges, and notes what is missing.
-async fn compare<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, name: &str, window: Window) -> Result<Compared> {
+/// Asks for keys and flags of a window, merges, and notes what is missing. `doubts`: the link whose answer is not believed
+/// at once where most of the mailbox is gone.
+async fn compare<R: Remote>(
+    core: &Core,
+    remote: &mut R,
+    mailbox: MailboxId,
+    name: &str,
+    window: Window,
+    doubts: Option<Link>,
+) -> Result<Compared> {
     let asked_at = core.common.writer.clock();
     let present = remote.flags(name, window).await?;
     let count = present.len();
+    if let Some(link) = doubts {
+        let here = core.common.readers.with(move |reader| reader.count_uids_in(mailbox, window)).await?;
+        if look::is_withheld(core, link, mailbox, here.saturating_sub(count as u64), here).await? {
+            return Ok(Compared { count, differed: false, is_stale: false, has_passed_over: true });
+        }
+    }
     let merged = core.common.writer.merge_flags(mailbox, window, present, asked_at).await?;
     let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
     core.common.out.changed(core.account, merged.changed).await;
-    if !merged.void.is_empty() {
-        let what = format!("{}: another program deleted messages with changes that waited", core.name);
-        core.common.out.failed(what, merged.void.join("; "), "These changes came to nothing; w lists them.").await;
-    }
+    tell_void(core, &merged.void).await;
     with_progress(core, mailbox, |progress| {
         if let Some(Key::Uid(highest)) = merged.missing.first() {
             progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));
         }
-        let known: std::collections::HashSet<Key> = progress.missing.iter().cloned().collect();
-        progress.missing.extend(merged.missing.into_iter().filter(|key| !known.contains(key)));
+        progress.note_missing(merged.missing);
     });
-    Ok(Compared { count, differed })
+    Ok(Compared { count, differed, is_stale: merged.is_stale, has_passed_over: merged.has_passed_over })
+}
+
+/// What waited of messages that are gone.
+pub async fn tell_void(core: &Core, void: &[String]) {
+    if !void.is_empty() {
+        let what = format!("{}: another program deleted messages with changes that waited", core.name);
+        core.common.out.failed(what, void.join("; "), "These changes came to nothing; w lists them.").await;
+    }
 }
 
 async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
@@ -371,6 +430,7 @@ async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys:
     let messages = remote.headers(&name, &keys).await?;
     add(core, mailbox, parse(core, mailbox, messages).await?).await?;
     let asked: std::collections::HashSet<Key> = keys.into_iter().take(FETCH).collect();
+    let mut reached = None;
     with_progress(core, mailbox, |progress| {
         // they are the first, so that a long list is not gone through for every few of it
         let first = progress.missing.iter().take_while(|key| asked.contains(key)).count();
@@ -378,8 +438,9 @@ async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys:
         if first < asked.len() {
             progress.missing.retain(|key| !asked.contains(key));
         }
+        reached = progress.take_reached();
     });
-    Ok(())
+    reach(core, mailbox, reached).await
 }
 
 async fn headers<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, window: Window) -> Result<()> {
@@ -428,30 +489,61 @@ fn adapt(span: u32, count: usize, few: usize, many: usize) -> u32 {
     }
 }
 
-async fn flags<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, window: Window) -> Result<()> {
+async fn flags<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, window: Window) -> Result<()> {
     let name = wire(core, mailbox)?;
-    if window.high == u32::MAX {
-        let fresh = core.lock().state.mailbox_mut(mailbox).is_some_and(|progress| std::mem::take(&mut progress.fresh));
-        if !fresh && record_opened(core, mailbox, remote.open(&name).await?).await? {
-            with_progress(core, mailbox, Progress::reconnect);
-            return Ok(());
-        }
-        // from here on a push that lands here starts the look anew
-        with_progress(core, mailbox, |progress| {
-            progress.walk = Some(progress.uid_next);
-            progress.walk_at = None;
-        });
+    if window.high == u32::MAX && begin_walk(core, remote, link, mailbox, &name).await? {
+        return Ok(());
     }
     let asked_for = core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk);
-    let count = compare(core, remote, mailbox, &name, window).await?.count;
+    let compared = compare(core, remote, mailbox, &name, window, None).await?;
+    let mut reached = None;
     with_progress(core, mailbox, |progress| {
-        if progress.walk != asked_for {
+        progress.is_passed_over |= compared.has_passed_over;
+        if progress.walk != asked_for || compared.is_stale {
             return;
         }
         let floor = progress.headers_from.unwrap_or(1).max(1);
         progress.walk = (progress.numbered && window.low > floor).then_some(window.low);
-        progress.flag_span = adapt(progress.flag_span, count, 2_000, 10_000);
+        progress.flag_span = adapt(progress.flag_span, compared.count, 2_000, 10_000);
+        if progress.walk.is_none() && progress.numbered && !progress.is_passed_over {
+            progress.reached = Some(Reached { mod_seq: progress.walk_mod_seq, whole: Some(core.common.clock.wall()) });
+            reached = progress.take_reached();
+        }
     });
+    reach(core, mailbox, reached).await
+}
+
+/// All of a mailbox is to be compared: in one question where that can be, and then true.
+async fn begin_walk<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, name: &str) -> Result<bool> {
+    // from here on a push that lands here starts the look anew
+    let mut begun = None;
+    with_progress(core, mailbox, |progress| {
+        progress.walk = Some(progress.uid_next);
+        (progress.walk_at, begun) = (None, progress.walk);
+    });
+    let again = |_: &StepError| with_progress(core, mailbox, |progress| progress.walk = Some(u32::MAX));
+    if look::at_once(core, remote, link, mailbox, Ask::All).await.inspect_err(again)?.is_some() {
+        with_progress(core, mailbox, |progress| progress.walk = progress.walk.filter(|_| progress.walk != begun));
+        return Ok(true);
+    }
+    let fresh = core.lock().state.mailbox_mut(mailbox).is_some_and(|progress| std::mem::take(&mut progress.fresh));
+    if !fresh && record_opened(core, mailbox, remote.open(name).await.inspect_err(|error| again(&error.clone().into()))?).await? {
+        with_progress(core, mailbox, Progress::reconnect);
+        return Ok(true);
+    }
+    if look::shrinks(core, link, mailbox).await.inspect_err(again)? {
+        with_progress(core, mailbox, |progress| progress.walk = None);
+        return Ok(true);
+    }
+    with_progress(core, mailbox, |progress| (progress.is_passed_over, progress.walk_mod_seq) = (false, progress.opened_mod_seq));
+    Ok(false)
+}
+
+/// What was to be seen before a mailbox counts as in step is here.
+async fn reach(core: &Core, mailbox: MailboxId, reached: Option<Reached>) -> Result<()> {
+    let Some(reached) = reached else { return Ok(()) };
+    core.common.writer.reach(mailbox, reached).await?;
+    with_progress(core, mailbox, |progress| progress.note_reached(reached));
     Ok(())
 }
 

@@ -70,7 +70,7 @@ fn fill(writer: &Writer) {
         vec![remote("Inbox", None), remote("Archive", Some(Role::Archive)), remote("Trash", Some(Role::Trash)), remote("Lists/Rust", None)];
     let boxes = writer.set_mailboxes(accounts[0], list, Default::default()).wait().unwrap();
     let find = |name: &str| boxes.iter().find(|mailbox| mailbox.name == name).unwrap().id;
-    let opened = Opened { uid_validity: Some(UidValidity(7)), uid_next: Some(9), exists: 3, read_only: false };
+    let opened = Opened { uid_validity: Some(UidValidity(7)), uid_next: Some(9), exists: 3, ..Opened::default() };
     writer.opened(find("Inbox"), opened).wait().unwrap();
     let seen = Flags { bits: FlagBits::SEEN, keywords: Keywords::new(["todo"]) };
     let inbox =

@@ -37,7 +37,7 @@ pub struct Process {
 }
 
 fn mailbox(name: &str, role: Role) -> RemoteMailbox {
-    RemoteMailbox { name: name.into(), wire_name: name.into(), role: Some(role), selectable: true, total: None, unread: None }
+    RemoteMailbox { name: name.into(), wire_name: name.into(), role: Some(role), selectable: true, total: None, unread: None, state: None }
 }
 
 impl World {

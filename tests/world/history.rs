@@ -7,7 +7,7 @@ use postrider::mail::{Change, Flags, MailboxId, MessageId, Summary};
 use postrider::store::Paths;
 
 use super::client::{Client, STEPS, ram, server, sync};
-use super::server::{NAMES, NUMBERS, Random, Server, Trouble, World, flag};
+use super::server::{Mailbox, NAMES, NUMBERS, Random, Server, Trouble, World, flag};
 
 /// What a history may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,8 +192,8 @@ fn second_client(random: &mut Random, ledger: &mut Ledger, world: &World) {
             ledger.deleted.insert(message.number);
         }
         (18, _) => {
-            mailbox.uid_validity += 1_000;
             let messages = std::mem::take(&mut mailbox.messages);
+            *mailbox = Mailbox::new(mailbox.uid_validity + 1_000);
             mailbox.uid_next = 1 + random.below(50) as u32;
             messages.into_values().for_each(|message| {
                 *ledger.disturbed.entry(message.number).or_default() += 1;

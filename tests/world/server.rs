@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use postrider::mail::mailbox::Role;
-use postrider::mail::{FlagBits, Flags, Key, Uid, UidValidity};
-use postrider::remote::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window};
+use postrider::mail::{FlagBits, Flags, Key, Uid, UidValidity, Uids};
+use postrider::remote::{
+    Abilities, Body, Changes, Connect, Hint, Moved, Opened, Point, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window,
+};
 use tokio::sync::Notify;
 
 /// xorshift64: the same history for the same seed on every machine.
@@ -41,14 +43,53 @@ pub struct Message {
     pub flags: Flags,
 }
 
+/// How a server tells what changed in a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Only uid by uid.
+    Nothing,
+    /// Flags and what vanished, by counted changes.
+    Counted,
+    /// Flags by counted changes, and all that is there.
+    Flags,
+    /// Who has which flag.
+    Sets,
+}
+
 #[derive(Clone, Debug)]
 pub struct Mailbox {
     pub uid_validity: u32,
     pub uid_next: u32,
     pub messages: BTreeMap<u32, Message>,
+    /// The last change, what each message looked like at the last look and when it last changed, and when what is gone went.
+    mod_seq: u64,
+    seen: BTreeMap<u32, (Flags, u64)>,
+    gone: BTreeMap<u32, u64>,
 }
 
 impl Mailbox {
+    pub fn new(uid_validity: u32) -> Self {
+        Self { uid_validity, uid_next: 1, messages: BTreeMap::new(), mod_seq: 1, seen: BTreeMap::new(), gone: BTreeMap::new() }
+    }
+
+    /// Counts what changed since it was last counted.
+    fn count(&mut self) {
+        let now = self.mod_seq + 1;
+        let left: Vec<u32> = self.seen.keys().filter(|uid| !self.messages.contains_key(uid)).copied().collect();
+        for uid in left {
+            self.seen.remove(&uid);
+            self.gone.insert(uid, now);
+            self.mod_seq = now;
+        }
+        for (uid, message) in &self.messages {
+            if self.seen.get(uid).is_none_or(|(flags, _)| *flags != message.flags) {
+                self.seen.insert(*uid, (message.flags.clone(), now));
+                self.gone.remove(uid);
+                self.mod_seq = now;
+            }
+        }
+    }
+
     pub fn add(&mut self, message: Message) -> u32 {
         let uid = self.uid_next;
         self.uid_next += 1;
@@ -77,6 +118,7 @@ pub struct Server {
     pub mailboxes: BTreeMap<String, Mailbox>,
     pub has_move: bool,
     pub has_copyuid: bool,
+    pub telling: Telling,
     pub trouble: Trouble,
     pub random: Random,
     pub next_number: u64,
@@ -104,13 +146,13 @@ impl Server {
     pub fn new(seed: u64, index: usize, log: Log) -> Self {
         let mut random = Random::new(seed ^ (index as u64) << 40);
         let mailboxes = NAMES.iter().enumerate();
-        let mailboxes =
-            mailboxes.map(|(n, name)| (name.to_string(), Mailbox { uid_validity: 100 + n as u32, uid_next: 1, messages: BTreeMap::new() }));
+        let mailboxes = mailboxes.map(|(n, name)| (name.to_string(), Mailbox::new(100 + n as u32)));
         let mut server = Self {
             index,
             mailboxes: mailboxes.collect(),
             has_move: random.percent(60),
             has_copyuid: random.percent(60),
+            telling: [Telling::Nothing, Telling::Counted, Telling::Flags, Telling::Sets][(seed as usize + index) % 4],
             trouble: Trouble::default(),
             random,
             next_number: index as u64 * NUMBERS + 1,
@@ -279,13 +321,47 @@ fn find<'a>(server: &'a mut Server, mailbox: &str) -> Result<&'a mut Mailbox> {
     server.mailboxes.get_mut(mailbox).ok_or_else(|| RemoteError::Gone(format!("no {mailbox}")))
 }
 
-fn opened(mailbox: &Mailbox) -> Opened {
+fn opened(server_tells: Telling, mailbox: &mut Mailbox) -> Opened {
+    mailbox.count();
+    let counts = matches!(server_tells, Telling::Counted | Telling::Flags);
     Opened {
+        mod_seq: counts.then_some(mailbox.mod_seq),
         uid_validity: Some(UidValidity(mailbox.uid_validity)),
         uid_next: Some(mailbox.uid_next),
         exists: u32::try_from(mailbox.messages.len()).unwrap(),
-        read_only: false,
+        ..Opened::default()
     }
+}
+
+fn changes(telling: Telling, mailbox: &mut Mailbox, known: &Point) -> Changes {
+    let mut told = Changes { opened: opened(telling, mailbox), ..Changes::default() };
+    if told.opened.uid_validity != Some(known.uid_validity) {
+        return told;
+    }
+    told.mod_seq = told.opened.mod_seq;
+    let all = Some(Uids::from_uids(mailbox.messages.keys().copied().collect()));
+    let newest = mailbox.messages.range(known.uid_next..).map(|(uid, message)| remote_message(*uid, message));
+    told.new = newest.collect();
+    match known.mod_seq.filter(|_| !known.all && telling != Telling::Sets) {
+        Some(since) => {
+            let changed = mailbox.seen.iter().filter(|(_, (_, at))| *at > since);
+            told.flags = changed.map(|(uid, (flags, _))| (Key::Uid(Uid(*uid)), flags.clone())).collect();
+            match telling {
+                Telling::Counted => {
+                    told.vanished = Uids::from_uids(mailbox.gone.iter().filter(|(_, at)| **at > since).map(|(uid, _)| *uid).collect())
+                }
+                _ => told.present = all,
+            }
+        }
+        None => {
+            let having =
+                |bit: FlagBits| mailbox.messages.iter().filter(move |(_, message)| message.flags.bits.contains(bit)).map(|(uid, _)| *uid);
+            let sets = [FlagBits::SEEN, FlagBits::FLAGGED, FlagBits::ANSWERED]
+                .map(|bit| (Flags::bits(bit), Uids::from_uids(having(bit).collect())));
+            (told.present, told.marked) = (all, sets.into());
+        }
+    }
+    told
 }
 
 fn copy(server: &mut Server, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
@@ -325,13 +401,15 @@ impl Remote for Connection {
                 "Trash" => Some(Role::Trash),
                 _ => None,
             };
-            let list = server.mailboxes.keys().map(|name| RemoteMailbox {
+            let telling = server.telling;
+            let list = server.mailboxes.iter_mut().map(|(name, mailbox)| RemoteMailbox {
                 name: if name == "INBOX" { "Inbox".into() } else { name.clone() },
                 wire_name: name.clone(),
                 role: role(name),
                 selectable: true,
                 total: None,
                 unread: None,
+                state: Some(opened(telling, mailbox)).filter(|state| state.mod_seq.is_some()),
             });
             Ok(list.collect())
         })
@@ -341,16 +419,36 @@ impl Remote for Connection {
     async fn open(&mut self, mailbox: &str) -> Result<Opened> {
         self.forget(mailbox);
         self.ensure(mailbox)?;
-        self.verb(&format!("open {mailbox}"), false, |server| Ok(opened(find(server, mailbox)?))).await
+        self.verb(&format!("open {mailbox}"), false, |server| {
+            let telling = server.telling;
+            Ok(opened(telling, find(server, mailbox)?))
+        })
+        .await
     }
 
     async fn newest(&mut self, mailbox: &str, count: u32) -> Result<(Opened, Vec<RemoteMessage>)> {
         self.forget(mailbox);
         self.ensure(mailbox)?;
         self.verb(&format!("newest {mailbox}"), false, |server| {
+            let telling = server.telling;
             let mailbox = find(server, mailbox)?;
+            let state = opened(telling, mailbox);
             let page = mailbox.messages.iter().rev().take(count as usize).map(|(uid, message)| remote_message(*uid, message));
-            Ok((opened(mailbox), page.collect()))
+            Ok((state, page.collect()))
+        })
+        .await
+    }
+
+    async fn changes(&mut self, mailbox: &str, known: &Point) -> Result<Option<Changes>> {
+        if self.server.lock().unwrap().telling == Telling::Nothing {
+            return Ok(None);
+        }
+        self.forget(mailbox);
+        self.ensure(mailbox)?;
+        let verb = format!("changes {mailbox} since {:?} all {}", known.mod_seq, known.all);
+        self.verb(&verb, false, |server| {
+            let telling = server.telling;
+            Ok(Some(changes(telling, find(server, mailbox)?, known)))
         })
         .await
     }

@@ -6,19 +6,30 @@ use super::command::NonSync;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caps {
     words: Vec<String>,
+    /// Offered, and then not understood: for this connection it is as if they were not.
+    denied: Vec<&'static str>,
 }
 
 /// Far more than any server has; a liar's list ends here.
 const MAX_WORDS: usize = 1000;
 
 impl Caps {
-    pub fn new(words: impl IntoIterator<Item = String>) -> Self {
-        Self { words: words.into_iter().map(|word| word.to_ascii_uppercase()).take(MAX_WORDS).collect() }
-    }
-
     /// From the argument of a `[CAPABILITY …]` code.
     pub fn from_text(text: &str) -> Self {
-        Self::new(text.split_ascii_whitespace().map(str::to_owned))
+        let mut caps = Self::default();
+        caps.learn(text.split_ascii_whitespace().map(str::to_owned));
+        caps
+    }
+
+    /// The server tells them (again); what it turned out not to have stays away.
+    pub fn learn(&mut self, words: impl IntoIterator<Item = String>) {
+        self.words = words.into_iter().map(|word| word.to_ascii_uppercase()).take(MAX_WORDS).collect();
+    }
+
+    /// The server does not understand what it offers.
+    pub fn deny(&mut self, word: &'static str) {
+        tracing::info!(word, "the server offers what it does not know; the plain way is taken on this connection");
+        self.denied.push(word);
     }
 
     /// The server has told.
@@ -27,12 +38,12 @@ impl Caps {
     }
 
     pub fn has(&self, word: &str) -> bool {
-        self.words.iter().any(|known| known == word)
+        !self.denied.contains(&word) && self.words.iter().any(|known| known == word)
     }
 
     /// An extension that IMAP4rev2 includes (RFC 9051 appendix E).
     fn has_or_rev2(&self, word: &str) -> bool {
-        self.has(word) || self.has("IMAP4REV2")
+        !self.denied.contains(&word) && (self.has(word) || self.has("IMAP4REV2"))
     }
 
     pub fn literals(&self) -> NonSync {
@@ -59,6 +70,15 @@ impl Caps {
         self.has_or_rev2("UIDPLUS")
     }
 
+    pub fn esearch(&self) -> bool {
+        self.has_or_rev2("ESEARCH")
+    }
+
+    /// Changes are counted (RFC 7162); QRESYNC includes it.
+    pub fn condstore(&self) -> bool {
+        self.has("CONDSTORE") || self.has("QRESYNC")
+    }
+
     /// LIST with RETURN: which options, None where it is not understood.
     pub fn list_return(&self) -> Option<String> {
         if !self.has_or_rev2("LIST-EXTENDED") {
@@ -69,7 +89,10 @@ impl Caps {
             options.push("SPECIAL-USE");
         }
         if self.has_or_rev2("LIST-STATUS") {
-            options.push("STATUS (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)");
+            options.push(match self.condstore() {
+                true => "STATUS (MESSAGES UNSEEN UIDNEXT UIDVALIDITY HIGHESTMODSEQ)",
+                false => "STATUS (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)",
+            });
         }
         (!options.is_empty()).then(|| options.join(" "))
     }

@@ -7,10 +7,10 @@ use super::command::Command;
 use super::parse::{Fetch, Response};
 use super::refusal::Done;
 use super::session::Session;
-use super::set::{UidSet, holds, window_text};
+use super::set::{holds, texts, window_text};
 use super::structure::structure;
 use crate::mail::server::{Body, Opened, RemoteMessage, Window};
-use crate::mail::{Flags, Key, Uid};
+use crate::mail::{Flags, Key, Uid, Uids};
 use crate::remote::{RemoteError, Result};
 
 /// Fields that a list and its threads need; Content-Type for the attachment mark.
@@ -66,7 +66,7 @@ impl Session {
     }
 
     pub(super) async fn headers_of(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<RemoteMessage>> {
-        let set = UidSet::from_keys(keys);
+        let set = Uids::from_keys(keys);
         let items = self.header_items();
         let found = self.fetch_set(mailbox, &set, &items, "the headers").await?;
         Ok(found.into_values().map(message).collect())
@@ -91,7 +91,7 @@ impl Session {
     }
 
     pub(super) async fn bodies_of(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<Body>> {
-        let set = UidSet::from_keys(keys);
+        let set = Uids::from_keys(keys);
         let items = format!("(UID RFC822.SIZE BODYSTRUCTURE BODY.PEEK[]<0.{PREFIX}>)");
         let found = self.fetch_set(mailbox, &set, &items, "the messages").await?;
         let mut bodies = Vec::with_capacity(found.len());
@@ -142,17 +142,17 @@ impl Session {
         Ok(bytes)
     }
 
-    fn header_items(&self) -> String {
+    pub(super) fn header_items(&self) -> String {
         let identity = self.caps.identity_item().map(|item| format!(" {item}")).unwrap_or_default();
         format!("(UID FLAGS INTERNALDATE RFC822.SIZE{identity} {FIELDS})")
     }
 
     /// `UID FETCH` of a set, in as many commands as its text needs, all in one write.
-    async fn fetch_set(&mut self, mailbox: &str, set: &UidSet, items: &str, what: &str) -> Result<Fetched> {
+    async fn fetch_set(&mut self, mailbox: &str, set: &Uids, items: &str, what: &str) -> Result<Fetched> {
         if set.is_empty() {
             return Ok(Fetched::new());
         }
-        let commands: Vec<Command> = set.texts().iter().map(|text| Command::new(&format!("UID FETCH {text} {items}"))).collect();
+        let commands: Vec<Command> = texts(set).iter().map(|text| Command::new(&format!("UID FETCH {text} {items}"))).collect();
         let (found, done) = self.fetch(mailbox, commands, |fetch| fetch.uid.is_some_and(|uid| set.contains(uid))).await?;
         for done in done {
             done.check_some_gone(what)?;
@@ -192,7 +192,7 @@ fn check_all(done: &[Done], what: &str) -> Result<()> {
     done.iter().try_for_each(|done| done.check(what))
 }
 
-fn message(fetch: Fetch) -> RemoteMessage {
+pub(super) fn message(fetch: Fetch) -> RemoteMessage {
     RemoteMessage {
         key: Key::Uid(Uid(fetch.uid.unwrap_or_default())),
         flags: fetch.flags.unwrap_or_default(),

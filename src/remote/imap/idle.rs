@@ -19,7 +19,13 @@ impl Session {
             self.changed = false;
             return Ok(Hint::Changed);
         }
-        if self.caps.idle() { self.idle(&stop).await } else { self.poll(&stop).await }
+        while self.caps.idle() {
+            if let Some(hint) = self.idle(&stop).await? {
+                return Ok(hint);
+            }
+            self.caps.deny("IDLE");
+        }
+        self.poll(&stop).await
     }
 
     async fn poll(&mut self, stop: &Notify) -> Result<Hint> {
@@ -32,7 +38,8 @@ impl Session {
         Ok(self.take_hint())
     }
 
-    async fn idle(&mut self, stop: &Notify) -> Result<Hint> {
+    /// None: the server refuses it.
+    async fn idle(&mut self, stop: &Notify) -> Result<Option<Hint>> {
         let until = match self.idling {
             // whoever interrupted the wait asked for nothing: it goes on
             Some((_, until)) if Instant::now() < until => {
@@ -42,11 +49,12 @@ impl Session {
             _ => {
                 if Instant::now() < self.lingers_until {
                     tokio::select! {
-                        () = stop.notified() => return Ok(Hint::Nothing),
+                        () = stop.notified() => return Ok(Some(Hint::Nothing)),
                         () = sleep_until(self.lingers_until) => {}
                     }
                 }
-                self.renew().await?
+                let Some(until) = self.renew().await? else { return Ok(None) };
+                until
             }
         };
         while !self.changed {
@@ -71,11 +79,11 @@ impl Session {
             }
         }
         self.end();
-        Ok(self.take_hint())
+        Ok(Some(self.take_hint()))
     }
 
-    /// Ends an IDLE that runs (its answer shows that the server is still there) and begins a new one.
-    async fn renew(&mut self) -> Result<Instant> {
+    /// Ends an IDLE that runs (its answer shows that the server is still there) and begins a new one. None: refused.
+    async fn renew(&mut self) -> Result<Option<Instant>> {
         self.begin()?;
         let before = self.idling.take();
         let tag = self.new_tag();
@@ -96,7 +104,7 @@ impl Session {
                 Response::Status(status) if status.tag.is_some() && status.tag == before.as_ref().map(|(tag, _)| tag.as_slice()) => {}
                 Response::Status(status) if status.tag == Some(&tag[..]) => {
                     self.end();
-                    return Err(RemoteError::Rejected(format!("the server refused to announce changes (IDLE): {}", status.text)));
+                    return Ok(None);
                 }
                 Response::Status(status) if status.tag.is_some() => {
                     return Err(RemoteError::Protocol("the server answered a command that was not given".into()));
@@ -106,7 +114,7 @@ impl Session {
         }
         let until = Instant::now() + self.deadlines.idle;
         self.idling = Some((tag, until));
-        Ok(until)
+        Ok(Some(until))
     }
 
     fn take_hint(&mut self) -> Hint {

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::command::Command;
 use super::parse::{List, Outcome, Response, StatusOf};
 use super::session::Session;
-use crate::mail::Role;
-use crate::mail::server::RemoteMailbox;
+use crate::mail::server::{Opened, RemoteMailbox};
+use crate::mail::{Role, UidValidity};
 use crate::remote::Result;
 use crate::remote::utf7;
 
@@ -80,9 +80,22 @@ fn mailboxes(lists: Vec<List>, counts: &[StatusOf]) -> Vec<RemoteMailbox> {
             role,
             total: count.and_then(|count| count.item("MESSAGES")),
             unread: count.and_then(|count| count.item("UNSEEN")),
+            state: count.and_then(|count| state(count)),
         });
     }
     found
+}
+
+/// What STATUS told of what SELECT would tell; None where it is not all.
+fn state(status: &StatusOf) -> Option<Opened> {
+    let mod_seq = status.items.iter().find(|(item, _)| item == "HIGHESTMODSEQ").map(|(_, number)| *number);
+    Some(Opened {
+        uid_validity: status.item("UIDVALIDITY").map(UidValidity),
+        uid_next: Some(status.item("UIDNEXT")?),
+        exists: status.item("MESSAGES")?,
+        read_only: false,
+        mod_seq: Some(mod_seq.filter(|number| *number > 0)?),
+    })
 }
 
 /// Levels split by "/", the inbox as "Inbox". A "/" inside a level, where the server splits by something

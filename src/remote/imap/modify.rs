@@ -4,17 +4,17 @@
 use std::collections::HashSet;
 
 use super::command::{Command, date_time};
-use super::parse::{Response, SYSTEM_FLAGS};
+use super::parse::{Fetch, Outcome, Response, SYSTEM_FLAGS};
 use super::refusal::Done;
 use super::session::Session;
-use super::set::{UidSet, parse_ordered};
+use super::set::{parse_ordered, texts};
 use crate::mail::server::Moved;
-use crate::mail::{Flags, Key, Uid};
+use crate::mail::{Flags, Key, Uid, Uids};
 use crate::remote::{RemoteError, Result};
 
 impl Session {
     pub(super) async fn store(&mut self, mailbox: &str, keys: &[Key], add: &Flags, remove: &Flags) -> Result<()> {
-        let set = UidSet::from_keys(keys);
+        let set = Uids::from_keys(keys);
         if set.is_empty() {
             return Ok(());
         }
@@ -31,18 +31,20 @@ impl Session {
         let mut commands = Vec::new();
         for (sign, words) in [('+', kept(add)), ('-', kept(remove))] {
             if !words.is_empty() {
-                commands.extend(set.texts().iter().map(|text| Command::new(&format!("UID STORE {text} {sign}FLAGS.SILENT ({words})"))));
+                commands.extend(texts(&set).iter().map(|text| Command::new(&format!("UID STORE {text} {sign}FLAGS.SILENT ({words})"))));
             }
         }
         if commands.is_empty() {
             return Ok(());
         }
-        let done = self.run(&commands, |_, _| false).await?;
+        // a server that counts changes tells the new number of each (RFC 7162 3.1.3): no news where it tells no more
+        let is_echo = |fetch: &Fetch| fetch.flags.is_none() && fetch.uid.is_some_and(|uid| set.contains(uid));
+        let done = self.run(&commands, |response, _| matches!(response, Response::Fetch(fetch) if is_echo(&fetch))).await?;
         done.iter().try_for_each(|done| done.check_some_gone("the flags"))
     }
 
     pub(super) async fn move_messages(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
-        let set = UidSet::from_keys(keys);
+        let set = Uids::from_keys(keys);
         if set.is_empty() {
             return Ok(Moved::new());
         }
@@ -53,13 +55,16 @@ impl Session {
         self.own_expunges = set.len();
         match self.transfer("UID MOVE", &set, to, "the move").await {
             // Offered and not known after all: nothing happened yet.
-            Err(Transfer::Unknown(_)) => self.copy_and_delete(mailbox, keys, to).await,
+            Err(Transfer::Unknown(_)) => {
+                self.caps.deny("MOVE");
+                self.copy_and_delete(mailbox, keys, to).await
+            }
             other => other.map_err(Transfer::into_error),
         }
     }
 
     pub(super) async fn copy_messages(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
-        let set = UidSet::from_keys(keys);
+        let set = Uids::from_keys(keys);
         if set.is_empty() {
             return Ok(Moved::new());
         }
@@ -78,9 +83,9 @@ impl Session {
         }
     }
 
-    async fn transfer(&mut self, verb: &str, set: &UidSet, to: &str, what: &str) -> Result<Moved, Transfer> {
+    async fn transfer(&mut self, verb: &str, set: &Uids, to: &str, what: &str) -> Result<Moved, Transfer> {
         let mut commands = Vec::new();
-        for text in set.texts() {
+        for text in texts(set) {
             commands.push(Command::new(&format!("{verb} {text}")).literals(self.caps.literals()).mailbox(to)?);
         }
         let mut codes: Vec<String> = Vec::new();
@@ -94,7 +99,7 @@ impl Session {
             })
             .await?;
         codes.extend(done.iter().filter(|done| done.code == "COPYUID").map(|done| done.argument.clone()));
-        if let Some(bad) = done.iter().find(|done| done.outcome == super::parse::Outcome::Bad) {
+        if let Some(bad) = done.iter().find(|done| done.outcome == Outcome::Bad) {
             return Err(Transfer::Unknown(bad.clone()));
         }
         for done in &done {
@@ -121,25 +126,31 @@ impl Session {
     }
 
     pub(super) async fn delete_messages(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
-        let set = UidSet::from_keys(keys);
+        let set = Uids::from_keys(keys);
         if set.is_empty() {
             return Ok(());
         }
         self.ensure(mailbox).await?;
         let each =
-            |command: &str, end: &str| set.texts().iter().map(|text| Command::new(&format!("{command} {text}{end}"))).collect::<Vec<_>>();
+            |command: &str, end: &str| texts(&set).iter().map(|text| Command::new(&format!("{command} {text}{end}"))).collect::<Vec<_>>();
         let mut commands = each("UID STORE", " +FLAGS.SILENT (\\Deleted)");
         if self.caps.uidplus() {
             commands.extend(each("UID EXPUNGE", ""));
             self.own_expunges = set.len();
             let done = self.run(&commands, |_, _| false).await?;
-            return done.iter().try_for_each(|done| done.check_some_gone("to delete"));
+            let (stored, expunged) = done.split_at(done.len() / 2);
+            stored.iter().try_for_each(|done| done.check_some_gone("to delete"))?;
+            if !expunged.iter().any(|done| done.outcome == Outcome::Bad) {
+                return expunged.iter().try_for_each(|done| done.check_some_gone("to delete"));
+            }
+            self.caps.deny("UIDPLUS");
+        } else {
+            let done = self.run(&commands, |_, _| false).await?;
+            done.iter().try_for_each(|done| done.check_some_gone("to delete"))?;
         }
-        let done = self.run(&commands, |_, _| false).await?;
-        done.iter().try_for_each(|done| done.check_some_gone("to delete"))?;
         // Plain EXPUNGE takes everything that is marked: only where all of it is ours.
         let marked = self.search(Command::new("UID SEARCH DELETED")).await?;
-        if marked.iter().any(|uid| !set.contains(*uid)) {
+        if !marked.without(&set).is_empty() {
             return Err(RemoteError::Rejected(
                 "the server can only delete all messages marked as deleted, and others are marked too; these are marked now".into(),
             ));
@@ -153,18 +164,17 @@ impl Session {
         let command =
             Command::new("UID SEARCH HEADER MESSAGE-ID").literals(self.caps.literals()).string(format!("<{rfc_message_id}>").as_bytes())?;
         let found = self.search(command).await?;
-        Ok(found.into_iter().map(|uid| Key::Uid(Uid(uid))).collect())
+        Ok(found.iter().map(|uid| Key::Uid(Uid(uid))).collect())
     }
 
-    /// Uids that a SEARCH finds, sorted.
-    async fn search(&mut self, command: Command) -> Result<Vec<u32>> {
-        let mut ranges: Vec<(u32, u32)> = Vec::new();
-        let most = self.most_messages();
+    /// Uids that a SEARCH finds.
+    pub(super) async fn search(&mut self, command: Command) -> Result<Uids> {
+        let (mut ranges, most) = (Vec::new(), self.most_messages());
         let done = self
             .run_one(command, |response, _| match response {
                 Response::Search(found) => {
                     if ranges.len() as u64 <= most {
-                        ranges.extend(found);
+                        ranges.extend_from_slice(found.uids.ranges());
                     }
                     true
                 }
@@ -172,11 +182,11 @@ impl Session {
             })
             .await?;
         done.check("the search")?;
-        let count: u64 = ranges.iter().map(|(low, high)| u64::from(high - low) + 1).sum();
-        if count > most {
+        let all = Uids::from_ranges(ranges);
+        if all.len() > most {
             return Err(RemoteError::Protocol("the server found more messages than there can be".into()));
         }
-        Ok(UidSet::from_uids(ranges.into_iter().flat_map(|(low, high)| low..=high).collect()).iter().collect())
+        Ok(all)
     }
 }
 
@@ -205,7 +215,7 @@ impl Transfer {
 /// Old and new keys from COPYUID (RFC 4315): pairs by position, only of what was asked for. A server with
 /// UIDPLUS that gives none moved nothing; odd or missing otherwise means that the new keys are unknown. So does one
 /// key for several messages.
-fn pairs(codes: &[String], set: &UidSet, uidplus: bool) -> Moved {
+fn pairs(codes: &[String], set: &Uids, uidplus: bool) -> Moved {
     let unknown = || set.iter().map(|uid| (Key::Uid(Uid(uid)), None)).collect();
     if codes.is_empty() {
         return if uidplus { Moved::new() } else { unknown() };
@@ -229,8 +239,11 @@ fn pairs(codes: &[String], set: &UidSet, uidplus: bool) -> Moved {
 /// Flags as STORE and APPEND take them; keywords that are no atoms are left out.
 fn flag_words(flags: &Flags) -> Vec<String> {
     let system = SYSTEM_FLAGS.iter().filter(|(_, bit)| flags.bits.contains(*bit)).map(|(name, _)| (*name).to_owned());
-    let is_atom = |word: &&str| word.bytes().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte));
-    system.chain(flags.keywords.iter().filter(is_atom).map(str::to_owned)).collect()
+    system.chain(flags.keywords.iter().filter(|word| is_atom(word)).map(str::to_owned)).collect()
+}
+
+pub(super) fn is_atom(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte))
 }
 
 #[cfg(test)]
@@ -240,7 +253,7 @@ mod tests {
 
     #[test]
     fn copyuid_pairs_count_only_what_was_asked() {
-        let set = UidSet::from_uids(vec![1, 2, 3]);
+        let set = Uids::from_uids(vec![1, 2, 3]);
         let key = |uid| Key::Uid(Uid(uid));
         assert_eq!(pairs(&["7 1:2 11:12".into()], &set, true), [(key(1), Some(key(11))), (key(2), Some(key(12)))]);
         assert_eq!(pairs(&["7 3,9 5,6".into()], &set, true), [(key(3), Some(key(5)))]);

@@ -4,7 +4,7 @@
 
 use super::command::parse_date_time;
 use super::value::Reader;
-use crate::mail::{FlagBits, Flags, Keywords};
+use crate::mail::{FlagBits, Flags, Keywords, Uids};
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Response<'a> {
@@ -17,9 +17,17 @@ pub enum Response<'a> {
     Fetch(Box<Fetch>),
     List(List),
     StatusOf(StatusOf),
-    /// SEARCH and ESEARCH ALL (as ranges).
-    Search(Vec<(u32, u32)>),
-    /// Known and of no interest (FLAGS, RECENT, ENABLED, ID, …).
+    Search(Found),
+    /// Uids that are gone; `earlier`: before this session looked (RFC 7162 3.2.10).
+    Vanished {
+        earlier: bool,
+        uids: Uids,
+    },
+    /// FLAGS: every flag that the open mailbox knows.
+    Flags(Vec<String>),
+    /// What ENABLE turned on, upper case.
+    Enabled(Vec<String>),
+    /// Known and of no interest (RECENT, ID, NAMESPACE, …).
     Other,
     /// Not understood.
     Unknown,
@@ -47,6 +55,14 @@ pub struct Status<'a> {
     pub text: String,
 }
 
+/// SEARCH, or ESEARCH ALL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Which command it answers; only ESEARCH tells.
+    pub tag: Option<Vec<u8>>,
+    pub uids: Uids,
+}
+
 /// What a FETCH response told of one message; later ones for the same message are merged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetch {
@@ -58,6 +74,8 @@ pub struct Fetch {
     pub size: Option<u64>,
     /// EMAILID or X-GM-MSGID.
     pub identity: Option<String>,
+    /// RFC 7162; 0 = not told.
+    pub mod_seq: u64,
     /// The one BODY[…] that was asked for.
     pub body: Option<Vec<u8>>,
     /// BODYSTRUCTURE, raw.
@@ -72,6 +90,7 @@ impl Fetch {
         self.received = newer.received.or(self.received);
         self.size = newer.size.or(self.size);
         self.identity = newer.identity.or(self.identity.take());
+        self.mod_seq = self.mod_seq.max(newer.mod_seq);
         self.body = newer.body.or(self.body.take());
         self.structure = newer.structure.or(self.structure.take());
         self.damaged |= newer.damaged;
@@ -129,7 +148,10 @@ fn untagged(mut reader: Reader<'_>) -> Option<Response<'_>> {
         b"STATUS" => Response::StatusOf(status_of(&mut reader)?),
         b"SEARCH" => Response::Search(search(&mut reader)),
         b"ESEARCH" => Response::Search(extended_search(&mut reader)),
-        b"FLAGS" | b"LSUB" | b"ENABLED" | b"ID" | b"NAMESPACE" | b"QUOTA" | b"QUOTAROOT" | b"VANISHED" | b"METADATA" => Response::Other,
+        b"VANISHED" => vanished(&mut reader)?,
+        b"FLAGS" => Response::Flags(reader.words()?),
+        b"ENABLED" => Response::Enabled(words(reader.text())),
+        b"LSUB" | b"ID" | b"NAMESPACE" | b"QUOTA" | b"QUOTAROOT" | b"METADATA" => Response::Other,
         _ => Response::Unknown,
     })
 }
@@ -191,31 +213,41 @@ fn status_of(reader: &mut Reader<'_>) -> Option<StatusOf> {
 }
 
 /// `SEARCH 1 2 3 (MODSEQ 7)`; what is no number ends it.
-fn search(reader: &mut Reader<'_>) -> Vec<(u32, u32)> {
-    std::iter::from_fn(|| reader.number()).filter_map(|number| u32::try_from(number).ok()).map(|uid| (uid, uid)).collect()
+fn search(reader: &mut Reader<'_>) -> Found {
+    let uids = std::iter::from_fn(|| reader.number()).filter_map(|number| u32::try_from(number).ok()).collect();
+    Found { tag: None, uids: Uids::from_uids(uids) }
 }
 
 /// `ESEARCH (TAG "a1") UID COUNT 3 ALL 1:3,7` (RFC 4731).
-fn extended_search(reader: &mut Reader<'_>) -> Vec<(u32, u32)> {
+fn extended_search(reader: &mut Reader<'_>) -> Found {
+    let mut found = Found::default();
     if reader.eat(b'(') {
+        let mut is_tag = false;
         while !reader.eat(b')') {
-            if reader.astring().is_none() {
-                return Vec::new();
+            let Some(word) = reader.astring() else { return found };
+            if std::mem::replace(&mut is_tag, word.eq_ignore_ascii_case(b"TAG")) {
+                found.tag = Some(word.into_owned());
             }
         }
     }
     while let Some(word) = reader.atom() {
         if word.eq_ignore_ascii_case(b"ALL") {
-            let set = String::from_utf8_lossy(reader.atom().unwrap_or_default()).into_owned();
-            let range = |part: &str| {
-                let (start, end) = part.split_once(':').unwrap_or((part, part));
-                let (start, end): (u32, u32) = (start.parse().ok()?, end.parse().ok()?);
-                Some((start.min(end), start.max(end)))
-            };
-            return set.split(',').filter_map(range).collect();
+            found.uids = set(reader);
+            break;
         }
     }
-    Vec::new()
+    found
+}
+
+/// `VANISHED (EARLIER) 1:3,7`
+fn vanished<'a>(reader: &mut Reader<'_>) -> Option<Response<'a>> {
+    reader.spaces();
+    let earlier = reader.peek() == Some(b'(') && reader.words()?.iter().any(|word| word.eq_ignore_ascii_case("EARLIER"));
+    Some(Response::Vanished { earlier, uids: set(reader) })
+}
+
+fn set(reader: &mut Reader<'_>) -> Uids {
+    super::set::parse(&String::from_utf8_lossy(reader.atom().unwrap_or_default()))
 }
 
 /// Reads item by item; an unreadable one costs the items after it at most, and marks the rest damaged.
@@ -244,6 +276,7 @@ fn item(fetch: &mut Fetch, name: &[u8], reader: &mut Reader<'_>) -> Option<()> {
         b"RFC822.SIZE" => fetch.size = reader.value().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
         b"INTERNALDATE" => fetch.received = reader.nstring()?.and_then(|text| parse_date_time(&String::from_utf8_lossy(&text))),
         b"X-GM-MSGID" => fetch.identity = Some(String::from_utf8_lossy(reader.atom()?).into_owned()),
+        b"MODSEQ" => fetch.mod_seq = reader.words()?.first()?.parse().unwrap_or_default(),
         b"EMAILID" => fetch.identity = reader.words()?.pop(),
         b"BODYSTRUCTURE" => fetch.structure = Some(reader.value()?.to_vec()),
         long if long.starts_with(b"BODY[") => fetch.body = Some(reader.nstring()?.map(std::borrow::Cow::into_owned).unwrap_or_default()),
@@ -316,8 +349,17 @@ mod tests {
 
     #[test]
     fn what_other_parsers_refuse_is_read() {
-        assert_eq!(response(b"* ESEARCH (TAG \"a1\") UID MIN 1 ALL 1:3,7\r\n"), Response::Search(vec![(1, 3), (7, 7)]));
-        assert_eq!(response(b"* SEARCH 1 2 (MODSEQ 7)\r\n"), Response::Search(vec![(1, 1), (2, 2)]));
+        let found = |tag: Option<&[u8]>, ranges: &[(u32, u32)]| {
+            Response::Search(Found { tag: tag.map(<[u8]>::to_vec), uids: Uids::from_ranges(ranges.iter().copied()) })
+        };
+        assert_eq!(response(b"* ESEARCH (TAG \"a1\") UID MIN 1 ALL 1:3,7\r\n"), found(Some(b"a1"), &[(1, 3), (7, 7)]));
+        assert_eq!(response(b"* ESEARCH (TAG \"a1\") UID\r\n"), found(Some(b"a1"), &[]));
+        assert_eq!(response(b"* SEARCH 1 2 (MODSEQ 7)\r\n"), found(None, &[(1, 2)]));
+        let vanished = |earlier, ranges: &[(u32, u32)]| Response::Vanished { earlier, uids: Uids::from_ranges(ranges.iter().copied()) };
+        assert_eq!(response(b"* VANISHED (EARLIER) 41,43:116\r\n"), vanished(true, &[(41, 41), (43, 116)]));
+        assert_eq!(response(b"* VANISHED 1:4294967295,7\r\n"), vanished(false, &[(1, u32::MAX)]));
+        assert_eq!(response(b"* FLAGS (\\Seen work)\r\n"), Response::Flags(vec!["\\Seen".into(), "work".into()]));
+        assert_eq!(response(b"* ENABLED qresync\r\n"), Response::Enabled(vec!["QRESYNC".into()]));
         assert_eq!(response(b"* CAPABILITY IMAP4rev2 idle\r\n"), Response::Capability(vec!["IMAP4REV2".into(), "IDLE".into()]));
         let Response::StatusOf(status) = response(b"* STATUS \"a b\" (SIZE 99999999999 MAILBOXID (x) MESSAGES 3 )\r\n") else { panic!() };
         assert_eq!((status.name.as_slice(), status.item("MESSAGES"), status.item("SIZE")), (&b"a b"[..], Some(3), Some(u32::MAX)));
@@ -337,6 +379,7 @@ mod tests {
             "* 3 FETCH (UID 7 FLAGS (\\Seen \\Recent $Forwarded work) INTERNALDATE \"17-Jul-1996 02:44:25 +0000\" RFC822.SIZE 5000000000 \
              MODSEQ (12) EMAILID (M1) PREVIEW \"x\" BODY[HEADER.FIELDS (DATE)] {4}\r\na)\r\n BODYSTRUCTURE (\"TEXT\" \"PLAIN\" ()))\r\n",
         );
+        assert_eq!(fetch.mod_seq, 12);
         assert_eq!((fetch.sequence, fetch.uid, fetch.size, fetch.received), (3, Some(7), Some(5_000_000_000), Some(837_571_465)));
         let flags = fetch.flags.unwrap();
         assert_eq!((flags.bits, flags.keywords.as_str()), (FlagBits::SEEN.with(FlagBits::FORWARDED), "work"));

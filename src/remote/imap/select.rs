@@ -9,6 +9,9 @@ use super::session::Session;
 use crate::mail::UidValidity;
 use crate::remote::{Opened, RemoteError, Result};
 
+/// What is turned on; a server leaves out what it does not know (RFC 5161 3.1).
+pub(super) const ENABLE: &str = "ENABLE QRESYNC";
+
 /// The open mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected {
@@ -17,6 +20,12 @@ pub struct Selected {
     pub uid_validity: Option<u32>,
     pub uid_next: Option<u32>,
     pub read_only: bool,
+    /// HIGHESTMODSEQ (RFC 7162), raised by what was read since; None = not told, NOMODSEQ, or 0.
+    pub mod_seq: Option<u64>,
+    /// FLAGS: what may stand at its messages.
+    pub flags: Vec<String>,
+    /// More messages came than when it was opened.
+    pub grew: bool,
     /// PERMANENTFLAGS; None = not told, which means all (RFC 9051 7.1).
     pub permanent: Option<Vec<String>>,
     /// Its state was not told to the caller yet, so that the next `open` needs no trip.
@@ -39,10 +48,13 @@ impl Selected {
             }
             Response::Status(status) => match status.code.as_str() {
                 "UIDVALIDITY" => self.uid_validity = status.argument.parse().ok(),
+                "HIGHESTMODSEQ" => self.mod_seq = status.argument.parse().ok().filter(|value| *value > 0),
+                "NOMODSEQ" => self.mod_seq = None,
                 "UIDNEXT" => self.uid_next = status.argument.parse().ok(),
                 "PERMANENTFLAGS" => self.permanent = Some(permanent_flags(&status.argument)),
                 _ => return false,
             },
+            Response::Flags(words) => self.flags.clone_from(words),
             _ => return false,
         }
         true
@@ -53,8 +65,14 @@ impl Selected {
         self.permanent.as_ref().is_none_or(|flags| flags.iter().any(|flag| flag == "\\*" || flag.eq_ignore_ascii_case(word)))
     }
 
-    fn opened(&self) -> Opened {
-        Opened { uid_validity: self.uid_validity.map(UidValidity), uid_next: self.uid_next, exists: self.exists, read_only: self.read_only }
+    pub(super) fn opened(&self) -> Opened {
+        Opened {
+            uid_validity: self.uid_validity.map(UidValidity),
+            uid_next: self.uid_next,
+            exists: self.exists,
+            read_only: self.read_only,
+            mod_seq: self.mod_seq,
+        }
     }
 }
 
@@ -72,6 +90,11 @@ impl Session {
         if !self.selected.as_ref().is_some_and(|selected| selected.fresh && selected.wire_name == mailbox) {
             self.select(mailbox).await?;
         }
+        self.tell_opened(mailbox)
+    }
+
+    /// The state of the open mailbox, of which the caller now knows.
+    pub(super) fn tell_opened(&mut self, mailbox: &str) -> Result<Opened> {
         let Some(selected) = &mut self.selected else { return Err(RemoteError::Protocol("no mailbox is open".into())) };
         selected.fresh = false;
         let opened = selected.opened();
@@ -124,14 +147,25 @@ impl Session {
         Ok(rest)
     }
 
-    async fn select(&mut self, mailbox: &str) -> Result<()> {
-        let command = self.select_command(mailbox)?;
+    pub(super) async fn select(&mut self, mailbox: &str) -> Result<()> {
+        let mut commands: Vec<Command> = self.enable().into_iter().collect();
+        commands.push(self.select_command(mailbox)?);
         let mut found = Selected::new(mailbox);
         // SELECT closes the open mailbox first, also when it fails (RFC 9051 6.3.2).
         self.selected = None;
-        let done = self.run_one(command, |response, _| found.take(&response)).await?;
+        let done = self.run(&commands, |response, _| found.take(&response)).await?;
         self.changed = false;
-        self.selected(found, &done)
+        let done = done.last().ok_or_else(|| RemoteError::Protocol("no answer".into()))?;
+        self.selected(found, done)
+    }
+
+    /// ENABLE, where it was not said yet and still may be: before the first SELECT (RFC 5161 3.1).
+    fn enable(&mut self) -> Option<Command> {
+        if self.enabled.is_some() || self.selected.is_some() || !self.caps.has("ENABLE") || !self.caps.has("QRESYNC") {
+            return None;
+        }
+        self.enabled = Some(Vec::new());
+        Some(Command::new(ENABLE))
     }
 
     /// Takes the answer of SELECT.

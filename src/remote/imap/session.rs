@@ -69,6 +69,8 @@ pub struct Session {
     read: Vec<u8>,
     next_tag: u32,
     pub(super) caps: Caps,
+    /// What ENABLE turned on; None: it was not asked yet.
+    pub(super) enabled: Option<Vec<String>>,
     pub(super) selected: Option<Selected>,
     /// What splits levels of names, once a list told it.
     pub(super) delimiter: Option<char>,
@@ -105,6 +107,7 @@ impl Session {
             read: Vec::with_capacity(READ),
             next_tag: 0,
             caps: Caps::default(),
+            enabled: None,
             selected: None,
             delimiter: None,
             changed: false,
@@ -216,6 +219,11 @@ impl Session {
         format!("p{}", self.next_tag).into_bytes()
     }
 
+    /// The tag of the command after `ahead` others.
+    pub(super) fn tag_ahead(&self, ahead: usize) -> Vec<u8> {
+        format!("p{}", self.next_tag as usize + 1 + ahead).into_bytes()
+    }
+
     /// Octets that came and belong to no response read so far.
     pub(super) fn buffered(&self) -> usize {
         self.framer.buffered()
@@ -289,8 +297,13 @@ impl Session {
         let mut change = false;
         match &response {
             Response::Status(status) => self.note_code(status),
-            Response::Capability(words) => self.caps = Caps::new(words.iter().cloned()),
+            Response::Capability(words) => self.caps.learn(words.iter().cloned()),
+            Response::Enabled(words) => self.enabled.get_or_insert_default().extend(words.iter().cloned()),
             Response::Expunge(_) if self.own_expunges > 0 => self.own_expunges -= 1,
+            Response::Vanished { earlier: false, uids } => {
+                change = uids.len() > self.own_expunges;
+                self.own_expunges = self.own_expunges.saturating_sub(uids.len());
+            }
             Response::Exists(_) | Response::Expunge(_) | Response::Fetch(_) => change = true,
             Response::Unknown => {
                 self.unreadable += 1;
@@ -299,7 +312,14 @@ impl Session {
             _ => {}
         }
         match (&response, &mut self.selected) {
-            (Response::Exists(count), Some(selected)) => selected.exists = *count,
+            (Response::Exists(count), Some(selected)) => {
+                selected.grew |= *count > selected.exists;
+                selected.exists = *count;
+            }
+            (Response::Vanished { earlier: false, uids }, Some(selected)) => {
+                selected.exists = selected.exists.saturating_sub(u32::try_from(uids.len()).unwrap_or(u32::MAX));
+            }
+            (Response::Flags(words), Some(selected)) => selected.flags.clone_from(words),
             (Response::Expunge(_), Some(selected)) => selected.exists = selected.exists.saturating_sub(1),
             _ => {}
         }
@@ -310,7 +330,7 @@ impl Session {
 
     fn note_code(&mut self, status: &Status<'_>) {
         match status.code.as_str() {
-            "CAPABILITY" => self.caps = Caps::from_text(&status.argument),
+            "CAPABILITY" => self.caps.learn(status.argument.split_ascii_whitespace().map(str::to_owned)),
             "ALERT" => {
                 let text = crate::mail::DisplayText::capped(&status.text, 500);
                 tracing::warn!(account = self.account, "the server alerts: {text}");

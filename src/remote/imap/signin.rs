@@ -9,7 +9,7 @@ use super::caps::Caps;
 use super::command::Command;
 use super::parse::{Outcome, Response, response};
 use super::refusal::{Done, bye};
-use super::select::Selected;
+use super::select::{ENABLE, Selected};
 use super::session::{MAX_CHALLENGES, Session};
 use crate::config::{Security, Server};
 use crate::remote::auth::{Given, Kind};
@@ -148,6 +148,11 @@ fn method(offered: &Caps, user: &str, given: &Given) -> Result<Method> {
 async fn together(session: &mut Session, command: Command, first: Option<&str>, offered: &Caps) -> Result<First> {
     let mut commands = vec![command];
     let mut found = None;
+    if offered.has("ENABLE") && first.is_some() {
+        // what it has of this is often told only after sign-in
+        commands.push(Command::new(ENABLE));
+        session.enabled = Some(Vec::new());
+    }
     if let Some(mailbox) = first {
         let select = Command::new("SELECT").literals(offered.literals()).mailbox(mailbox)?;
         // A literal that waits for "+" can't ride along.
@@ -160,7 +165,7 @@ async fn together(session: &mut Session, command: Command, first: Option<&str>, 
     let mut answers = answers.into_iter();
     let signed_in = answers.next().ok_or_else(|| RemoteError::Protocol("no answer to the sign-in".into()))?;
     signed_in.check_sign_in()?;
-    Ok(found.zip(answers.next()))
+    Ok(found.zip(answers.next_back()))
 }
 
 /// AUTHENTICATE in rounds, for servers without SASL-IR.

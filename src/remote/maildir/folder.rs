@@ -100,7 +100,7 @@ impl Folder {
     pub fn opened(&self) -> Opened {
         let writable = rustix::fs::access(self.path.join("cur"), rustix::fs::Access::WRITE_OK).is_ok();
         let exists = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        Opened { uid_validity: None, uid_next: None, exists, read_only: !writable }
+        Opened { exists, read_only: !writable, ..Opened::default() }
     }
 
     /// All names as of the last look.

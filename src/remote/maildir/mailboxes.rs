@@ -58,7 +58,7 @@ pub fn list(root: &Path) -> Result<Vec<RemoteMailbox>> {
         let counts = path_of(root, &wire_name).and_then(|path| counts(&path).ok());
         let (total, unread) = counts.unzip();
         let role = (name == INBOX).then_some(Role::Inbox);
-        found.insert(name.clone(), RemoteMailbox { name, wire_name, role, selectable: true, total, unread });
+        found.insert(name.clone(), RemoteMailbox { name, wire_name, role, selectable: true, total, unread, state: None });
     }
     add_branches(&mut found);
     let mut all: Vec<RemoteMailbox> = found.into_values().collect();
@@ -164,7 +164,15 @@ fn add_branches(found: &mut BTreeMap<String, RemoteMailbox>) {
         found.keys().flat_map(|name| name.match_indices('/').map(|(at, _)| name.split_at(at).0.to_owned()).collect::<Vec<_>>()).collect();
     for name in branches.into_iter().filter(|name| !name.is_empty()) {
         let wire_name = format!(".{}", name.replace('/', "."));
-        found.entry(name.clone()).or_insert(RemoteMailbox { name, wire_name, role: None, selectable: false, total: None, unread: None });
+        found.entry(name.clone()).or_insert(RemoteMailbox {
+            name,
+            wire_name,
+            role: None,
+            selectable: false,
+            total: None,
+            unread: None,
+            state: None,
+        });
     }
 }
 

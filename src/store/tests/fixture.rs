@@ -22,7 +22,15 @@ pub struct Store {
 }
 
 pub fn remote(name: &str) -> RemoteMailbox {
-    RemoteMailbox { name: name.into(), wire_name: format!("wire {name}"), role: None, selectable: true, total: None, unread: None }
+    RemoteMailbox {
+        name: name.into(),
+        wire_name: format!("wire {name}"),
+        role: None,
+        selectable: true,
+        total: None,
+        unread: None,
+        state: None,
+    }
 }
 
 /// A message that is like no other but through `name`.
@@ -52,7 +60,7 @@ pub fn flagged() -> Flags {
 }
 
 pub fn opened(validity: u32) -> Opened {
-    Opened { uid_validity: Some(UidValidity(validity)), uid_next: None, exists: 0, read_only: false }
+    Opened { uid_validity: Some(UidValidity(validity)), ..Opened::default() }
 }
 
 impl Store {

@@ -1,7 +1,7 @@
 //! Every bounded query is answered from an index: no scan of a big table, no sort of what may be much.
 
 use super::fixture::Store;
-use crate::store::{contents, listing, local, reader};
+use crate::store::{contents, listing, local, reader, resync};
 
 fn plan(store: &Store, sql: &str) -> Vec<String> {
     let mut statement = store.reader.db().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -24,6 +24,11 @@ fn bounded_queries_use_their_index() {
         (reader::WANTS_BODIES, "INDEX content_to_fetch"),
         (reader::UNDO_LABEL, "undo"),
         (contents::EVICTABLE, "INDEX content_kept"),
+        (resync::UIDS, "INDEX message_uid"),
+        (resync::UIDS_IN, "INDEX message_uid"),
+        (resync::COUNT_UIDS, "INDEX message_uid"),
+        (resync::COUNT_UIDS_IN, "INDEX message_uid"),
+        (resync::FLAGS_OF, "INDEX message_uid"),
         (local::BY_MESSAGE_ID, "INDEX message_thread"),
     ];
     queries.push((&waiting[0], "INDEX message_dirty"));

@@ -155,7 +155,7 @@ impl Connection {
 
     fn opened(&self, mailbox: &str) -> Opened {
         let exists = u32::try_from(self.uids(mailbox, Window::ALL).len()).unwrap();
-        Opened { uid_validity: Some(UidValidity(1)), uid_next: Some(exists + 1), exists, read_only: false }
+        Opened { uid_validity: Some(UidValidity(1)), uid_next: Some(exists + 1), exists, ..Opened::default() }
     }
 
     fn flags_of(&self, uid: u32) -> Flags {
@@ -292,6 +292,7 @@ pub fn mailboxes() -> Vec<RemoteMailbox> {
         selectable: true,
         total: None,
         unread: None,
+        state: None,
     };
     vec![one("Inbox", "INBOX", Some(Role::Inbox)), one("Lists", "Lists", None)]
 }
