@@ -42,7 +42,15 @@ fn empty() -> Filled {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let writer = open(&Paths::in_folder(folder.path())).expect("a new store");
     let account = writer.set_accounts(vec!["work".into()]).wait().expect("accounts")[0];
-    let remote = RemoteMailbox { name: "Inbox".into(), wire_name: "INBOX".into(), role: None, selectable: true, total: None, unread: None };
+    let remote = RemoteMailbox {
+        name: "Inbox".into(),
+        wire_name: "INBOX".into(),
+        role: None,
+        selectable: true,
+        total: None,
+        unread: None,
+        state: None,
+    };
     let inbox = writer.set_mailboxes(account, vec![remote], BTreeMap::new()).wait().expect("mailboxes")[0].id;
     let opened = Opened { uid_validity: Some(UidValidity(1)), ..Opened::default() };
     writer.opened(inbox, opened).wait().expect("opened");

@@ -6,6 +6,8 @@
 mod second_client;
 mod servers;
 
+#[path = "remote/changes.rs"]
+mod changes;
 #[path = "remote/security.rs"]
 mod security;
 #[path = "remote/verbs.rs"]

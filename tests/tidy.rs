@@ -207,6 +207,13 @@ fn the_page_of_keys_is_made_from_the_table() {
     assert!(page == postrider::ui::action::markdown(), "docs/keys.md differs: cargo run -- keys --markdown > docs/keys.md");
 }
 
+#[test]
+fn the_table_of_servers_is_made_from_the_source() {
+    let page = std::fs::read_to_string(root().join("docs/servers.md")).unwrap_or_default();
+    let table = postrider::remote::imap::quirks::markdown();
+    assert!(page.ends_with(&table), "docs/servers.md does not end with:\n{table}");
+}
+
 /// The crates of a table of Cargo.toml.
 fn dependencies(table: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();

@@ -13,6 +13,8 @@ mod history;
 mod offline;
 #[path = "world/server.rs"]
 mod server;
+#[path = "world/shrink.rs"]
+mod shrink;
 
 use history::{Mode, history};
 
@@ -67,4 +69,9 @@ fn two_hundred_changes_made_offline_arrive_or_their_conflict_is_told() {
 #[test]
 fn a_draft_is_on_its_server_whatever_happens_while_it_is_replaced() {
     run_all(drafts::draft, 120);
+}
+
+#[test]
+fn a_mailbox_that_lost_most_of_its_mail_is_believed_at_the_second_look() {
+    run_all(shrink::shrink, 16);
 }

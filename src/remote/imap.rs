@@ -18,6 +18,7 @@ mod list;
 mod mailbox;
 mod modify;
 pub mod parse;
+pub mod quirks;
 pub mod refusal;
 mod select;
 pub mod session;

@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 
 use super::core::Core;
-use super::naming;
+use super::{look, naming};
 use super::out::Said;
 use super::plan::Link;
 use super::push::tell;
 use super::step::StepError;
-use crate::mail::server::RemoteMailbox;
+use crate::mail::server::{Opened, RemoteMailbox};
 use crate::mail::{Mailbox, MailboxId};
 use crate::remote::{Remote, RemoteError};
 use crate::store::{MailboxAsk, MailboxEnd, MailboxPush, Vanished};

@@ -269,8 +269,10 @@ pub async fn validate<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId
 async fn newest<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId) -> Result<()> {
     let name = wire(core, mailbox)?;
     if look::at_once(core, remote, link, mailbox, Ask::Changes).await?.is_some() {
+        let known = known(core, mailbox).await?;
         let mut inner = core.lock();
         let Some(progress) = inner.state.mailbox_mut(mailbox) else { return Ok(()) };
+        progress.known = known.unwrap_or(progress.exists);
         // void or overtaken: it is to be brought still
         if progress.headers_from.is_some() {
             progress.newest_due = false;

@@ -173,10 +173,11 @@ async fn a_server_that_does_not_know_what_it_offers_is_asked_in_the_plain_way_an
     let lost = "S: * 9 EXISTS\n S: * OK [UIDNEXT 100] x\n S: * OK [HIGHESTMODSEQ 60] x";
     let search = "C: UID SEARCH RETURN (ALL) *\n";
     let bad = |n: usize| format!("S: ${n} BAD what\n");
-    let sets = format!("{}{}", search.repeat(7), (5..12).map(bad).collect::<String>());
+    let sets = format!("{}{}", search.repeat(7), (6..13).map(bad).collect::<String>());
     for answer in ["BAD what", "NO not here"] {
         let rest = format!(
-            "C: UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 50 VANISHED)\n S: $ {answer}\n {sets}
+            "C: UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 50 VANISHED)\n S: $ {answer}\n
+             C: UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 50)\n S: $ {answer}\n {sets}
              C: UID FETCH 1:* (UID FLAGS)\n S: * 1 FETCH (UID 3 FLAGS ())\n S: $ OK done\n HANG"
         );
         let (mut remote, _server, changes) = ask(&counting("CONDSTORE QRESYNC ESEARCH", "QRESYNC", lost, &rest), &KNOWN).await;
@@ -265,4 +266,26 @@ async fn a_server_that_offers_uidplus_and_does_not_know_it_deletes_nothing_of_ot
     assert!(!remote.abilities().exact_delete);
     drop(remote);
     assert!(!server.heard().await.iter().any(|line| line.ends_with(" EXPUNGE")));
+}
+
+#[tokio::test]
+async fn a_name_is_given_only_to_a_server_that_will_not_go_on_without() {
+    let script = "S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi
+        C: AUTHENTICATE PLAIN *
+        C: SELECT \"INBOX\"
+        S: $1 OK [CAPABILITY IMAP4rev1 ID] in
+        S: $2 NO SELECT Unsafe Login. Please contact us
+        C: SELECT \"INBOX\"
+        S: $ NO SELECT Unsafe Login. Please contact us
+        C: ID (\"name\" \"postrider\")
+        C: SELECT \"INBOX\"
+        S: * ID NIL
+        S: $4 OK done
+        S: * 9 EXISTS
+        S: * OK [UIDVALIDITY 7] x
+        S: $5 OK [READ-WRITE] open
+        HANG";
+    let server = Scripted::start(&[script]).await;
+    let mut remote = account(server.port, Security::Plaintext).connect(Some("INBOX")).await.unwrap();
+    assert_eq!(remote.open("INBOX").await.unwrap().exists, 9);
 }

@@ -14,6 +14,7 @@ use postrider::worker::plan::{Link, Step};
 use postrider::worker::step::{self, StepError};
 use postrider::worker::{Clock, Jobs, Out, Pages, Readers};
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 
 use super::server::{Connection, Random, Server, Shared, World};
 
@@ -24,6 +25,7 @@ const TURN: u64 = 6;
 
 pub struct Client {
     paths: Paths,
+    start: Instant,
     pub writer: Writer,
     pub readers: Readers,
     pub accounts: Vec<Account>,
@@ -39,8 +41,9 @@ pub struct Account {
 
 const NAMES: [&str; 2] = ["first", "second"];
 
-fn clock() -> Clock {
-    Clock::new(Arc::new(|| 1_800_000_000))
+/// A wall clock that goes on with the paused one.
+fn clock(start: Instant) -> Clock {
+    Clock::new(Arc::new(move || 1_800_000_000 + i64::try_from(start.elapsed().as_secs()).unwrap()))
 }
 
 fn config(name: &str) -> Configured {
@@ -59,6 +62,10 @@ fn config(name: &str) -> Configured {
 
 impl Client {
     pub async fn open(paths: Paths, worlds: Vec<World>) -> Self {
+        Self::open_at(paths, worlds, Instant::now()).await
+    }
+
+    async fn open_at(paths: Paths, worlds: Vec<World>, start: Instant) -> Self {
         let writer = store::open(&paths).expect("the store opens");
         let names = NAMES.iter().take(worlds.len()).map(|name| (*name).to_owned()).collect();
         let ids = writer.set_accounts(names).await.expect("the accounts");
@@ -71,7 +78,7 @@ impl Client {
             pages: Pages::new(out.clone(), Default::default()),
             hand: Default::default(),
             jobs: Jobs::new(out.clone()),
-            clock: clock(),
+            clock: clock(start),
             rested: Arc::new(Notify::new()),
             peers: Default::default(),
             trace: None,
@@ -88,17 +95,17 @@ impl Client {
             core.load_mailboxes().await.expect("mailboxes");
             accounts.push(Account { core, id, world, connection: None });
         }
-        Self { paths, writer, readers: common.readers, accounts }
+        Self { paths, start, writer, readers: common.readers, accounts }
     }
 
     /// The process dies and starts again.
     pub async fn crash(self) -> Self {
-        let Self { paths, writer, accounts, readers } = self;
+        let Self { paths, start, writer, accounts, readers } = self;
         let worlds = accounts.into_iter().map(|account| account.world).collect();
         drop(readers);
         writer.stop();
         drop(writer);
-        Self::open(paths, worlds).await
+        Self::open_at(paths, worlds, start).await
     }
 
     /// What the user sees of a mailbox.
@@ -159,7 +166,16 @@ enum Turn {
 
 /// Runs steps of all accounts in turns until nothing is left to do, or `steps` are used up. `fresh`: over new
 /// connections.
-pub async fn sync(mut client: Client, random: &mut Random, fresh: bool, steps: usize) -> Result<Client, String> {
+pub async fn sync(client: Client, random: &mut Random, fresh: bool, steps: usize) -> Result<Client, String> {
+    run_until(client, random, fresh, steps, true).await
+}
+
+/// The same over a new connection, until nothing is left to do at this moment.
+pub async fn sync_now(client: Client, random: &mut Random) -> Result<Client, String> {
+    run_until(client, random, true, STEPS, false).await
+}
+
+async fn run_until(mut client: Client, random: &mut Random, fresh: bool, steps: usize, waits: bool) -> Result<Client, String> {
     if fresh {
         client.drop_connections();
     } else {
@@ -186,7 +202,7 @@ pub async fn sync(mut client: Client, random: &mut Random, fresh: bool, steps: u
         if !is_resting {
             continue;
         }
-        match client.next_time() {
+        match client.next_time().filter(|_| waits) {
             Some(time) => tokio::time::advance(time).await,
             None => return Ok(client),
         }

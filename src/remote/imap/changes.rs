@@ -72,8 +72,10 @@ impl Session {
             if is_new && since == now && opened.exists == known.count && opened.uid_next == Some(known.uid_next) {
                 return Ok(Some(Changes { opened, mod_seq: Some(now), ..Changes::default() }));
             }
-            let is_told =
-                if is_resynced { self.bring_new(known, &mut heard).await? } else { self.ask_since(since, known, &mut heard).await? };
+            let mut is_told = is_resynced && self.bring_new(known, &mut heard).await?;
+            while !is_told && self.caps.condstore() {
+                is_told = self.ask_since(since, known, &mut heard).await?;
+            }
             if is_told && let Some(mut changes) = self.without_gaps(known, heard).await? {
                 changes.mod_seq = changes.mod_seq.max(Some(now));
                 changes.opened = Opened { exists: self.exists(), ..opened };
@@ -129,7 +131,10 @@ impl Session {
         commands.extend(self.new_headers(known));
         let done = self.run(&commands, |response, _| heard.take(response)).await?;
         heard.note_codes(&done);
-        if let Some(Outcome::No | Outcome::Bad) = done.first().map(|done| done.outcome) {
+        if let Some(refused) = done.first().filter(|done| !done.is_ok()) {
+            if let Err(error @ RemoteError::NotNow(_)) = refused.check("to tell what changed") {
+                return Err(error);
+            }
             *heard = Heard::default();
             self.caps.deny(if vanished { "QRESYNC" } else { "CONDSTORE" });
             if !vanished {

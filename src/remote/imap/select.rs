@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use super::command::Command;
 use super::parse::Response;
+use super::quirks::{ID, WANTS_ID};
 use super::refusal::Done;
 use super::session::Session;
 use crate::mail::UidValidity;
@@ -155,8 +156,12 @@ impl Session {
         self.selected = None;
         let done = self.run(&commands, |response, _| found.take(&response)).await?;
         self.changed = false;
-        let done = done.last().ok_or_else(|| RemoteError::Protocol("no answer".into()))?;
-        self.selected(found, done)
+        let mut done = done.last().cloned().ok_or_else(|| RemoteError::Protocol("no answer".into()))?;
+        if !done.is_ok() && done.text.to_ascii_lowercase().contains(WANTS_ID) && self.caps.has("ID") {
+            let again = [Command::new(ID), self.select_command(mailbox)?];
+            done = self.run(&again, |response, _| found.take(&response)).await?.pop().unwrap_or(done);
+        }
+        self.selected(found, &done)
     }
 
     /// ENABLE, where it was not said yet and still may be: before the first SELECT (RFC 5161 3.1).
