@@ -4,7 +4,7 @@
 
 use super::core::Core;
 use super::plan::{Link, Progress};
-use super::step::{Result, add, parse, record_opened, tell_void, with_progress};
+use super::step::{Result, add, parse, record_opened, with_progress};
 use crate::mail::server::{Opened, Point};
 use crate::mail::{Key, MailboxId, Role, Uid};
 use crate::remote::{Remote, RemoteError};
@@ -44,7 +44,7 @@ pub async fn at_once<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox
     // they come with their flags
     changes.flags.retain(|(key, _)| !new.iter().any(|message| message.key == *key));
     let has_new = !new.is_empty();
-    add(core, mailbox, parse(new).await?).await?;
+    add(core, mailbox, parse(core, mailbox, new).await?).await?;
     let mod_seq = changes.mod_seq;
     let compared = core.common.readers.with(move |reader| reader.differences(mailbox, &changes, floor)).await?;
     if compared.missing.len() > MISSING {
@@ -202,4 +202,20 @@ async fn may_go(core: &Core, link: Link, mailbox: MailboxId, left: u64) -> Resul
     let again = core.common.clock.mono() + LOOK_AGAIN;
     with_progress(core, mailbox, |progress| progress.walk_at = Some(again));
     Ok(false)
+}
+
+/// What waited of messages that are gone.
+pub async fn tell_void(core: &Core, void: &[String]) {
+    if !void.is_empty() {
+        let what = format!("{}: another program deleted messages with changes that waited", core.name);
+        core.common.out.failed(what, void.join("; "), "These changes came to nothing; w lists them.").await;
+    }
+}
+
+/// What was to be seen before a mailbox counts as in step is here.
+pub async fn reach(core: &Core, mailbox: MailboxId, reached: Option<Reached>) -> Result<()> {
+    let Some(reached) = reached else { return Ok(()) };
+    core.common.writer.reach(mailbox, reached).await?;
+    with_progress(core, mailbox, |progress| progress.note_reached(reached));
+    Ok(())
 }

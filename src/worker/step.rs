@@ -409,7 +409,7 @@ async fn compare<R: Remote>(
     let merged = core.common.writer.merge_flags(mailbox, window, present, asked_at).await?;
     let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
     core.common.out.changed(core.account, merged.changed).await;
-    tell_void(core, &merged.void).await;
+    look::tell_void(core, &merged.void).await;
     with_progress(core, mailbox, |progress| {
         if let Some(Key::Uid(highest)) = merged.missing.first() {
             progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));
@@ -417,14 +417,6 @@ async fn compare<R: Remote>(
         progress.note_missing(merged.missing);
     });
     Ok(Compared { count, differed, is_stale: merged.is_stale, has_passed_over: merged.has_passed_over })
-}
-
-/// What waited of messages that are gone.
-pub async fn tell_void(core: &Core, void: &[String]) {
-    if !void.is_empty() {
-        let what = format!("{}: another program deleted messages with changes that waited", core.name);
-        core.common.out.failed(what, void.join("; "), "These changes came to nothing; w lists them.").await;
-    }
 }
 
 async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
@@ -442,7 +434,7 @@ async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys:
         }
         reached = progress.take_reached();
     });
-    reach(core, mailbox, reached).await
+    look::reach(core, mailbox, reached).await
 }
 
 async fn headers<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, window: Window) -> Result<()> {
@@ -512,7 +504,7 @@ async fn flags<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: Mail
             reached = progress.take_reached();
         }
     });
-    reach(core, mailbox, reached).await
+    look::reach(core, mailbox, reached).await
 }
 
 /// All of a mailbox is to be compared: in one question where that can be, and then true.
@@ -539,14 +531,6 @@ async fn begin_walk<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox:
     }
     with_progress(core, mailbox, |progress| (progress.is_passed_over, progress.walk_mod_seq) = (false, progress.opened_mod_seq));
     Ok(false)
-}
-
-/// What was to be seen before a mailbox counts as in step is here.
-async fn reach(core: &Core, mailbox: MailboxId, reached: Option<Reached>) -> Result<()> {
-    let Some(reached) = reached else { return Ok(()) };
-    core.common.writer.reach(mailbox, reached).await?;
-    with_progress(core, mailbox, |progress| progress.note_reached(reached));
-    Ok(())
 }
 
 async fn finish(core: &Core, mailbox: MailboxId) -> Result<()> {

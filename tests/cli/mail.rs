@@ -41,7 +41,7 @@ fn message(uid: u32, subject: &str, flags: Flags) -> NewMessage {
 }
 
 fn remote(name: &str, role: Option<Role>) -> RemoteMailbox {
-    RemoteMailbox { name: name.to_owned(), wire_name: name.to_owned(), role, selectable: true, total: None, unread: None }
+    RemoteMailbox { name: name.to_owned(), wire_name: name.to_owned(), role, selectable: true, total: None, unread: None, state: None }
 }
 
 fn world() -> World {

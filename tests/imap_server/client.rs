@@ -69,6 +69,7 @@ fn account(server: &Server, cuts: Vec<Cut>, counts: &Counts) -> Account {
         ca_file: None,
         client_cert: None,
         keep: Keep::Headers,
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     let (server, counts) = (server.clone(), Mutex::new(Some(counts.clone())));
     let cuts = Mutex::new(cuts.into_iter());
@@ -99,7 +100,8 @@ impl Client {
         let (_, stop) = watch::channel(false);
         let common = Common {
             readers: Readers::new(writer.clone()),
-            pages: Pages::new(out.clone()),
+            pages: Pages::new(out.clone(), Default::default()),
+            hand: Default::default(),
             jobs: Jobs::new(out.clone()),
             clock: Clock::new(Arc::new(|| 1_800_000_000)),
             rested: Arc::default(),

@@ -98,6 +98,7 @@ impl App {
                 selectable: true,
                 total: None,
                 unread: None,
+                state: None,
             })
             .collect();
         let boxes = writer.set_mailboxes(account, list, Default::default()).wait().unwrap();
@@ -114,6 +115,7 @@ impl App {
             selectable: true,
             total: None,
             unread: None,
+            state: None,
         }];
         let bare = writer.set_mailboxes(accounts[1], only_inbox, Default::default()).wait().unwrap();
         writer.add_messages(bare[0].id, vec![new_message(&mail("Home", "at home"), 900)]).wait().unwrap();
@@ -264,6 +266,7 @@ impl App {
             selectable: true,
             total: None,
             unread: None,
+            state: None,
         };
         let account = self.reader.mailboxes().unwrap().last().unwrap().account;
         self.writer.set_mailboxes(account, vec![inbox, mailbox], Default::default()).wait().unwrap();

@@ -95,6 +95,7 @@ fn a_verb_over_several_accounts_is_one_step() {
         selectable: true,
         total: None,
         unread: None,
+        state: None,
     });
     let before = app.everything();
     app.keys("g /");

@@ -192,6 +192,7 @@ impl Remote for Connection {
                 selectable: true,
                 total: None,
                 unread: None,
+                state: None,
             });
         }
         Ok(list)
