@@ -34,6 +34,7 @@ mod readers;
 mod run;
 pub mod step;
 mod task;
+mod walk;
 mod whole;
 
 use std::path::PathBuf;

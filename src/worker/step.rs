@@ -13,11 +13,12 @@ use super::long::{self, Long};
 use super::look::{self, Ask};
 use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
 use super::push;
+use super::walk;
 use crate::config::Keep;
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMessage, Window};
 use crate::mail::{Envelope, Key, MailboxId};
 use crate::remote::{Remote, RemoteError};
-use crate::store::{InHand, Reached, StoreError, Validity, What};
+use crate::store::{InHand, StoreError, Validity, What};
 use crate::{fault, mime};
 
 /// Rows written in one transaction: a large one writes the pages of its indexes once. It gives way to the user.
@@ -113,7 +114,7 @@ async fn perform<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
         Step::List => folders::list(core, remote, link).await,
         Step::Fetch { mailbox, keys } => fetch(core, remote, mailbox, keys).await,
         Step::Headers { mailbox, window } => headers(core, remote, mailbox, window).await,
-        Step::Flags { mailbox, window } => flags(core, remote, link, mailbox, window).await,
+        Step::Flags { mailbox, window } => walk::window(core, remote, link, mailbox, window).await,
         Step::Finish { mailbox } => finish(core, mailbox).await,
         Step::LookForBodies => look_for_bodies(core).await,
         Step::Index => index(core).await,
@@ -198,7 +199,7 @@ pub async fn add(core: &Core, mailbox: MailboxId, messages: Vec<NewMessage>) -> 
     Ok(())
 }
 
-fn wire(core: &Core, mailbox: MailboxId) -> Result<String> {
+pub fn wire(core: &Core, mailbox: MailboxId) -> Result<String> {
     core.wire_name(mailbox).ok_or_else(|| RemoteError::Gone("the mailbox is gone".into()).into())
 }
 
@@ -356,7 +357,7 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: Mailbo
     } else {
         Window::ALL
     };
-    let compared = compare(core, remote, mailbox, &name, window, Some(link)).await.inspect_err(|_| hint(core, mailbox))?;
+    let compared = walk::compare(core, remote, mailbox, &name, window, Some(link)).await.inspect_err(|_| hint(core, mailbox))?;
     with_progress(core, mailbox, |progress| {
         progress.note_top(now, found || compared.differed);
         progress.top_due |= compared.is_stale;
@@ -373,50 +374,6 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: Mailbo
 
 fn hint(core: &Core, mailbox: MailboxId) {
     with_progress(core, mailbox, |progress| progress.top_due = true);
-}
-
-/// What comparing a window told.
-struct Compared {
-    /// Messages it holds on the server.
-    count: usize,
-    /// Something there is not as it was known.
-    differed: bool,
-    /// Nothing was done: a later question was answered before.
-    is_stale: bool,
-    /// Of some rows it said nothing.
-    has_passed_over: bool,
-}
-
-/// Asks for keys and flags of a window, merges, and notes what is missing. `doubts`: the link whose answer is not believed
-/// at once where most of the mailbox is gone.
-async fn compare<R: Remote>(
-    core: &Core,
-    remote: &mut R,
-    mailbox: MailboxId,
-    name: &str,
-    window: Window,
-    doubts: Option<Link>,
-) -> Result<Compared> {
-    let asked_at = core.common.writer.clock();
-    let present = remote.flags(name, window).await?;
-    let count = present.len();
-    if let Some(link) = doubts {
-        let here = core.common.readers.with(move |reader| reader.count_uids_in(mailbox, window)).await?;
-        if look::is_withheld(core, link, mailbox, here.saturating_sub(count as u64), here).await? {
-            return Ok(Compared { count, differed: false, is_stale: false, has_passed_over: true });
-        }
-    }
-    let merged = core.common.writer.merge_flags(mailbox, window, present, asked_at).await?;
-    let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
-    core.common.out.changed(core.account, merged.changed).await;
-    look::tell_void(core, &merged.void).await;
-    with_progress(core, mailbox, |progress| {
-        if let Some(Key::Uid(highest)) = merged.missing.first() {
-            progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));
-        }
-        progress.note_missing(merged.missing);
-    });
-    Ok(Compared { count, differed, is_stale: merged.is_stale, has_passed_over: merged.has_passed_over })
 }
 
 async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
@@ -475,62 +432,12 @@ fn adapt_headers(span: u32, count: usize, took: Duration) -> u32 {
 }
 
 /// Twice the span where it holds few, half where it holds many.
-fn adapt(span: u32, count: usize, few: usize, many: usize) -> u32 {
+pub fn adapt(span: u32, count: usize, few: usize, many: usize) -> u32 {
     match count {
         _ if count < few => span.saturating_mul(2).min(1 << 24),
         _ if count > many => (span / 2).max(50),
         _ => span,
     }
-}
-
-async fn flags<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, window: Window) -> Result<()> {
-    let name = wire(core, mailbox)?;
-    if window.high == u32::MAX && begin_walk(core, remote, link, mailbox, &name).await? {
-        return Ok(());
-    }
-    let asked_for = core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk);
-    let compared = compare(core, remote, mailbox, &name, window, None).await?;
-    let mut reached = None;
-    with_progress(core, mailbox, |progress| {
-        progress.is_passed_over |= compared.has_passed_over;
-        if progress.walk != asked_for || compared.is_stale {
-            return;
-        }
-        let floor = progress.headers_from.unwrap_or(1).max(1);
-        progress.walk = (progress.numbered && window.low > floor).then_some(window.low);
-        progress.flag_span = adapt(progress.flag_span, compared.count, 2_000, 10_000);
-        if progress.walk.is_none() && progress.numbered && !progress.is_passed_over {
-            progress.reached = Some(Reached { mod_seq: progress.walk_mod_seq, whole: Some(core.common.clock.wall()) });
-            reached = progress.take_reached();
-        }
-    });
-    look::reach(core, mailbox, reached).await
-}
-
-/// All of a mailbox is to be compared: in one question where that can be, and then true.
-async fn begin_walk<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, name: &str) -> Result<bool> {
-    // from here on a push that lands here starts the look anew
-    let mut begun = None;
-    with_progress(core, mailbox, |progress| {
-        progress.walk = Some(progress.uid_next);
-        (progress.walk_at, begun) = (None, progress.walk);
-    });
-    let again = |_: &StepError| with_progress(core, mailbox, |progress| progress.walk = Some(u32::MAX));
-    if look::at_once(core, remote, link, mailbox, Ask::All).await.inspect_err(again)?.is_some() {
-        with_progress(core, mailbox, |progress| progress.walk = progress.walk.filter(|_| progress.walk != begun));
-        return Ok(true);
-    }
-    let fresh = core.lock().state.mailbox_mut(mailbox).is_some_and(|progress| std::mem::take(&mut progress.fresh));
-    if !fresh && record_opened(core, mailbox, remote.open(name).await.inspect_err(|error| again(&error.clone().into()))?).await? {
-        with_progress(core, mailbox, Progress::reconnect);
-        return Ok(true);
-    }
-    if look::shrinks(core, link, mailbox).await.inspect_err(again)? {
-        with_progress(core, mailbox, |progress| progress.walk = None);
-        return Ok(true);
-    }
-    with_progress(core, mailbox, |progress| (progress.is_passed_over, progress.walk_mod_seq) = (false, progress.opened_mod_seq));
-    Ok(false)
 }
 
 async fn finish(core: &Core, mailbox: MailboxId) -> Result<()> {

@@ -1,0 +1,106 @@
+//! Comparing a mailbox window by window, downward: the plain way, where nothing tells at once what changed
+//! (`look.rs`). Start with [`window`].
+
+use super::core::Core;
+use super::look::{self, Ask};
+use super::plan::{Link, Progress};
+use super::step::{Result, StepError, adapt, record_opened, wire, with_progress};
+use crate::mail::server::Window;
+use crate::mail::{Key, MailboxId};
+use crate::remote::Remote;
+use crate::store::Reached;
+
+/// What comparing a window told.
+pub struct Compared {
+    /// Messages it holds on the server.
+    pub count: usize,
+    /// Something there is not as it was known.
+    pub differed: bool,
+    /// Nothing was done: a later question was answered before.
+    pub is_stale: bool,
+    /// Of some rows it said nothing.
+    pub has_passed_over: bool,
+}
+
+/// Asks for keys and flags of a window, merges, and notes what is missing. `doubts`: the link whose answer is not believed
+/// at once where most of the mailbox is gone.
+pub async fn compare<R: Remote>(
+    core: &Core,
+    remote: &mut R,
+    mailbox: MailboxId,
+    name: &str,
+    window: Window,
+    doubts: Option<Link>,
+) -> Result<Compared> {
+    let asked_at = core.common.writer.clock();
+    let present = remote.flags(name, window).await?;
+    let count = present.len();
+    if let Some(link) = doubts {
+        let here = core.common.readers.with(move |reader| reader.count_uids_in(mailbox, window)).await?;
+        if look::is_withheld(core, link, mailbox, here.saturating_sub(count as u64), here).await? {
+            return Ok(Compared { count, differed: false, is_stale: false, has_passed_over: true });
+        }
+    }
+    let merged = core.common.writer.merge_flags(mailbox, window, present, asked_at).await?;
+    let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
+    core.common.out.changed(core.account, merged.changed).await;
+    look::tell_void(core, &merged.void).await;
+    with_progress(core, mailbox, |progress| {
+        if let Some(Key::Uid(highest)) = merged.missing.first() {
+            progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));
+        }
+        progress.note_missing(merged.missing);
+    });
+    Ok(Compared { count, differed, is_stale: merged.is_stale, has_passed_over: merged.has_passed_over })
+}
+
+/// Compares one window; the first one, from the top, opens the mailbox.
+pub async fn window<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, window: Window) -> Result<()> {
+    let name = wire(core, mailbox)?;
+    if window.high == u32::MAX && begin_walk(core, remote, link, mailbox, &name).await? {
+        return Ok(());
+    }
+    let asked_for = core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk);
+    let compared = compare(core, remote, mailbox, &name, window, None).await?;
+    let mut reached = None;
+    with_progress(core, mailbox, |progress| {
+        progress.is_passed_over |= compared.has_passed_over;
+        if progress.walk != asked_for || compared.is_stale {
+            return;
+        }
+        let floor = progress.headers_from.unwrap_or(1).max(1);
+        progress.walk = (progress.numbered && window.low > floor).then_some(window.low);
+        progress.flag_span = adapt(progress.flag_span, compared.count, 2_000, 10_000);
+        if progress.walk.is_none() && progress.numbered && !progress.is_passed_over {
+            progress.reached = Some(Reached { mod_seq: progress.walk_mod_seq, whole: Some(core.common.clock.wall()) });
+            reached = progress.take_reached();
+        }
+    });
+    look::reach(core, mailbox, reached).await
+}
+
+/// All of a mailbox is to be compared: in one question where that can be, and then true.
+async fn begin_walk<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, name: &str) -> Result<bool> {
+    // from here on a push that lands here starts the look anew
+    let mut begun = None;
+    with_progress(core, mailbox, |progress| {
+        progress.walk = Some(progress.uid_next);
+        (progress.walk_at, begun) = (None, progress.walk);
+    });
+    let again = |_: &StepError| with_progress(core, mailbox, |progress| progress.walk = Some(u32::MAX));
+    if look::at_once(core, remote, link, mailbox, Ask::All).await.inspect_err(again)?.is_some() {
+        with_progress(core, mailbox, |progress| progress.walk = progress.walk.filter(|_| progress.walk != begun));
+        return Ok(true);
+    }
+    let fresh = core.lock().state.mailbox_mut(mailbox).is_some_and(|progress| std::mem::take(&mut progress.fresh));
+    if !fresh && record_opened(core, mailbox, remote.open(name).await.inspect_err(|error| again(&error.clone().into()))?).await? {
+        with_progress(core, mailbox, Progress::reconnect);
+        return Ok(true);
+    }
+    if look::shrinks(core, link, mailbox).await.inspect_err(again)? {
+        with_progress(core, mailbox, |progress| progress.walk = None);
+        return Ok(true);
+    }
+    with_progress(core, mailbox, |progress| (progress.is_passed_over, progress.walk_mod_seq) = (false, progress.opened_mod_seq));
+    Ok(false)
+}
