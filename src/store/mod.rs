@@ -96,7 +96,9 @@ impl From<rusqlite::Error> for StoreError {
     fn from(source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let context = match source.sqlite_error_code() {
-            Some(Code::DiskFull) => "the disk is full, nothing was saved",
+            Some(Code::DiskFull) => "the disk is full, nothing was saved; free some space and try again",
+            // SQLite's word for a full disk too, where it is told only when the file is synced or made longer
+            Some(Code::SystemIoFailure) => "the disk is full or failing, nothing was saved; look after it and try again",
             Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen) => "the mail store can't be written",
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => "another program holds the mail store, try again",
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => "the mail store is damaged, it is rebuilt at the next start",

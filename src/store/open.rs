@@ -120,6 +120,11 @@ fn session() -> i64 {
 fn connect(file: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(file, flags)?;
+    // SQLite is content to read where it may not write; everything would fail later, and go on failing
+    if db.is_readonly(rusqlite::MAIN_DB)? {
+        let context = format!("{} can't be opened for writing; look after the disk and the file, then try again", file.display());
+        return Err(StoreError::Other(context));
+    }
     db.busy_timeout(BUSY)?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(db)
