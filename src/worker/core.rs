@@ -102,6 +102,11 @@ pub struct Inner {
     pub is_refused: bool,
     /// Local rows whose bytes another account is bringing.
     pub bringing: HashSet<MessageId>,
+    /// Pushes (from where, to where) that met a mailbox that is gone. If they do so again after the mailboxes were listed, they
+    /// are given up: everything else would wait behind them.
+    pub gone: HashSet<(MailboxId, Option<MailboxId>)>,
+    /// Why pushes were put off, as it was told.
+    pub put_off: Option<String>,
     a_succeeded: bool,
     b_succeeded: bool,
 }

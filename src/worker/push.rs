@@ -45,6 +45,7 @@ pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
             }
             let n = count(&push);
             finish(core, push, PushEnd::Done(moved)).await?;
+            core.lock().put_off = None;
             core.common.out.pushed(&core.name, n);
             Ok(())
         }
@@ -97,6 +98,10 @@ fn count(push: &Push) -> usize {
 
 /// What an error means for the push.
 async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
+    let error = match error {
+        RemoteError::Gone(why) if !core.lock().gone.insert((push.mailbox, target(&push))) => RemoteError::Rejected(why),
+        other => other,
+    };
     match error {
         // no server has it, so there is nothing that it could be put back to
         RemoteError::Rejected(why) | RemoteError::NotNow(why) if is_kept_here(core, &push) => refused_append(core, push, why).await,
@@ -106,15 +111,19 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
             tell(core, what, why, "It was put back as the server has it.").await
         }
         // "no" to some of many: what of it was done is looked up before it is asked again
-        RemoteError::NotNow(_) if matches!(push.kind, PushKind::Flags { .. }) => {
+        RemoteError::NotNow(why) if matches!(push.kind, PushKind::Flags { .. }) => {
             core.lock().state.unresolved = true;
             pause(core, NOT_NOW);
+            put_off(core, why).await;
             Ok(())
         }
-        RemoteError::NotNow(_) => {
+        RemoteError::NotNow(why) => {
             let is_brought = matches!(&push.kind, PushKind::Append { id, .. } if core.lock().bringing.contains(id));
             finish(core, push, PushEnd::NotNow).await?;
             pause(core, if is_brought { BROUGHT } else { NOT_NOW });
+            if !is_brought {
+                put_off(core, why).await;
+            }
             Ok(())
         }
         RemoteError::Gone(_) => {
@@ -129,6 +138,15 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
             core.lock().state.unresolved = true;
             Err(fatal.into())
         }
+    }
+}
+
+/// Says why changes wait; the same reason once, until something was pushed.
+async fn put_off(core: &Core, why: String) {
+    let is_new = core.lock().put_off.replace(why.clone()).is_none_or(|told| told != why);
+    if is_new {
+        let what = format!("Changes of {} wait", core.name);
+        core.common.out.failed(what, why, "They are kept here and tried again by themselves (w shows them).").await;
     }
 }
 
