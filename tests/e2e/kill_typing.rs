@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::kill::{KILLS_EACH, Random, seeds};
+use crate::kill::{KILLS_EACH, Random, figure, seeds};
 use crate::support::mail::Maildir;
 use crate::support::terminal::{Home, Terminal};
 
@@ -38,6 +38,7 @@ fn what_is_typed_survives_any_kill_but_for_the_last_keys() {
             terminal.kill();
         }
     }
+    figure("typing, at most 20 keys behind", seeds(300));
 }
 
 /// Waits for the reader, opens the draft that was left, or a new one, and gives its text; the cursor is at its end.

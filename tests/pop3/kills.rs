@@ -111,4 +111,5 @@ fn whenever_it_is_killed_every_message_is_here_or_there_and_in_the_end_here_once
         let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
         assert_eq!(list["messages"].as_array().map(Vec::len), Some(20), "seed {seed}: what is listed");
     }
+    println!("figure: POP3 fetch and delete: {kills} kills from seed {from}: every message once");
 }

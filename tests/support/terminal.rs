@@ -207,6 +207,30 @@ impl Terminal {
         }
     }
 
+    /// Waits until the screen satisfies `condition`; false when the program ended before.
+    pub fn shows(&self, condition: impl Fn(&str) -> bool) -> bool {
+        let is_shown = self.shows_within(PATIENCE, &condition);
+        let (text, closed) = (self.text(), self.shown.0.lock().expect("the screen").closed);
+        assert!(is_shown || closed || condition(&text), "never came\n--- screen ---\n{text}\n--------------");
+        is_shown || condition(&text)
+    }
+
+    /// The same; false too when it takes too long.
+    pub fn shows_within(&self, patience: Duration, condition: impl Fn(&str) -> bool) -> bool {
+        let mut shown = self.shown.0.lock().expect("the screen");
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if condition(&screen_text(&shown.parser)) {
+                return true;
+            }
+            if shown.closed || left.is_zero() {
+                return false;
+            }
+            shown = self.shown.1.wait_timeout(shown, left).expect("the screen").0;
+        }
+    }
+
     pub fn wait_text(&self, text: &str) -> String {
         self.wait(&format!("the text {text:?}"), |screen| screen.contains(text))
     }
