@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use postrider::config::{Account, Credentials, Incoming, Keep, Leave, Outgoing, Pop3, Secret, Security, Server};
+use postrider::config::{Account, Credentials, DEFAULT_KEEP_SIZE, Incoming, Keep, Leave, Outgoing, Pop3, Secret, Security, Server};
 use postrider::events::EventLog;
 use postrider::remote::pop3::Deadlines;
 use postrider::store::{Paths, Popped, Writer, open};
@@ -57,6 +57,7 @@ fn account(port: u16, maildir: std::path::PathBuf) -> Account {
         ca_file: None,
         client_cert: None,
         keep: Keep::All,
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     Account {
         name: "work".into(),

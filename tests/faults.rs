@@ -2,6 +2,7 @@
 //! every write (what each operation is, and how its outcome is judged, is in `faults/operations.rs` and `faults/stage.rs`); and
 //! under the weather of a real server (`faults/weather.rs`).
 //! By default a share of the calls is tried; `POSTRIDER_FULL=1` tries them all.
+#![cfg(target_os = "linux")] // strace, /proc, tmpfs
 
 #[path = "faults/disk.rs"]
 mod disk;

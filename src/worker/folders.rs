@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use super::core::Core;
-use super::{look, naming};
 use super::out::Said;
 use super::plan::Link;
 use super::push::tell;
 use super::step::StepError;
+use super::{look, naming};
 use crate::mail::server::{Opened, RemoteMailbox};
 use crate::mail::{Mailbox, MailboxId};
 use crate::remote::{Remote, RemoteError};

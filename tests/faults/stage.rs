@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::operations::{Act, FOLDERS, MESSAGES, Operation, Over};
@@ -14,6 +15,9 @@ use crate::support::terminal::{Home, Terminal};
 
 /// Longer than anything takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Several stages share one server.
+static STAGES: AtomicU32 = AtomicU32::new(0);
 
 pub struct Stage {
     pub home: Home,
@@ -60,7 +64,7 @@ impl Stage {
             taken: 0,
             #[cfg(feature = "servers")]
             dovecot: (operation.over == Over::Imap).then(crate::servers::dovecot::Dovecot::shared),
-            user: format!("u{:p}", operation).replace("0x", ""),
+            user: format!("u{}", STAGES.fetch_add(1, Ordering::Relaxed)),
             runs: 0,
             with_bodies: operation.name == "body fetch",
             by_reader: matches!(operation.run, Act::Keys(_)),
@@ -330,12 +334,14 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(done.is_ok_and(|status| status.success()), "{} is copied", from.display());
 }
 
-/// SIGKILL after a while. Who ended before can't be met: its parent waits for this thread before it takes the next.
+/// SIGKILL after a while, to this process and no other that gets its number later.
 fn kill_after(process: u32, life: Duration) -> std::thread::JoinHandle<()> {
+    let id = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
+    let handle = rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty());
     std::thread::spawn(move || {
         // the moment of death is part of the seed, as far as a machine allows
         std::thread::sleep(life);
-        let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
-        let _ = rustix::process::kill_process(process.expect("a process"), rustix::process::Signal::KILL);
+        // who ended before can't be killed
+        let _ = handle.and_then(|handle| rustix::process::pidfd_send_signal(handle, rustix::process::Signal::KILL));
     })
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use postrider::config::{Account as Configured, Credentials, DEFAULT_KEEP_SIZE, Incoming, Keep, Outgoing, Secret, Security, Server as Address};
+use postrider::config::{
+    Account as Configured, Credentials, DEFAULT_KEEP_SIZE, Incoming, Keep, Outgoing, Secret, Security, Server as Address,
+};
 use postrider::events::EventLog;
 use postrider::mail::{Change, Envelope, FlagBits, Flags, Listing, MailboxId, MessageId, Summary};
 use postrider::remote::imap::Account;

@@ -210,7 +210,7 @@ async fn mailboxes_are_made_renamed_with_what_is_below_and_deleted_only_while_em
     let dovecot = Dovecot::shared();
     let mut other = filled(&dovecot, "folders", 0);
     let mut remote = connected(&dovecot, "folders").await;
-    let mut names = async |remote: &mut Session| {
+    let names = async |remote: &mut Session| {
         let all = remote.mailboxes().await.unwrap().into_iter();
         let mut names: Vec<String> = all.map(|one| one.name).filter(|name| name.starts_with("Größe") || name.starts_with("Neu")).collect();
         names.sort();

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use postrider::config::{Account, Config, Credentials, Incoming, Keep, Secret, Security, Server};
+use postrider::config::{Account, Config, Credentials, DEFAULT_KEEP_SIZE, Incoming, Keep, Secret, Security, Server};
 use postrider::mail::{AccountId, Listing};
 use postrider::store::{self, Paths};
 use postrider::worker::{LinkState, Request, WorkerEvent, start};
@@ -85,6 +85,7 @@ fn account(port: u16) -> Account {
         ca_file: None,
         client_cert: None,
         keep: Keep::Headers,
+        keep_size: DEFAULT_KEEP_SIZE,
     };
     Account {
         name: "hostile".into(),

@@ -563,7 +563,7 @@ impl Remote for Connection {
     async fn create(&mut self, mailbox: &str) -> Result<()> {
         self.verb(&format!("create {mailbox}"), true, |server| {
             let uid_validity = 1_000 + server.mailboxes.len() as u32 * 7;
-            let new = Mailbox { uid_validity, uid_next: 1, messages: BTreeMap::new() };
+            let new = Mailbox::new(uid_validity);
             server.mailboxes.entry(mailbox.to_owned()).or_insert(new);
             Ok(())
         })

@@ -16,7 +16,9 @@ fn shown(client: &Client) -> Vec<MessageId> {
 }
 
 async fn play(seed: u64, random: &mut Random, world: &World, paths: Paths) -> Result<(), String> {
-    (0..150).for_each(|_| drop(world.0.lock().unwrap().deliver(MAILBOX)));
+    for _ in 0..150 {
+        world.0.lock().unwrap().deliver(MAILBOX);
+    }
     let mut client = sync(Client::open(paths, vec![world.clone()]).await, random, true, STEPS).await?;
     let before = shown(&client);
     let lost = std::mem::take(&mut world.0.lock().unwrap().mailboxes.get_mut(MAILBOX).unwrap().messages);
