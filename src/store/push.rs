@@ -309,10 +309,9 @@ impl Work<'_> {
         let mut after = before.clone();
         let is_append = matches!(before.sent, Some(Sent::Append(..)));
         let fate = after.refused();
-        let elsewhere = "SELECT EXISTS (SELECT 1 FROM message m JOIN message o ON o.content = m.content AND o.id <> m.id \
-                         WHERE m.id = ?1 AND o.state = 1)";
         // what another server still has is not lost by letting the new row go, nor is what nobody has the bytes of
-        let may_go = is_append && (self.db.prepare_cached(elsewhere)?.query_row([id.0], |row| row.get(0))? || !self.has_bytes(id)?);
+        let may_go =
+            is_append && (self.db.prepare_cached(super::reader::ELSEWHERE)?.query_row([id.0], |row| row.get(0))? || !self.has_bytes(id)?);
         if fate == Fate::Goes || may_go {
             self.restore_predecessors(id)?;
             self.drop_local(id)?;

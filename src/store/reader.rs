@@ -26,6 +26,10 @@ pub(super) const WANTS_BODIES: &str = "SELECT m.mailbox, m.uid, m.base_name FROM
 
 pub(super) const PLACES: &str = "SELECT id FROM message WHERE content = ?1 AND state = 1";
 
+/// Some server has the message in another place too.
+pub(super) const ELSEWHERE: &str =
+    "SELECT EXISTS (SELECT 1 FROM message m JOIN message o ON o.content = m.content AND o.id <> m.id WHERE m.id = ?1 AND o.state = 1)";
+
 const SYNC_STATE: &str = "SELECT uid_validity, uid_next, headers_from, synced, mod_seq, whole, shrunk FROM mailbox WHERE id = ?1";
 
 pub(super) const UNDO_LABEL: &str = "SELECT label FROM undo WHERE undone = 0 ORDER BY id DESC LIMIT 1";
@@ -117,6 +121,11 @@ impl Reader {
         let name = if name.eq_ignore_ascii_case("inbox") { "Inbox" } else { name };
         let sql = format!("SELECT {MAILBOX} FROM mailbox b WHERE b.account = ?1 AND b.name = ?2 AND b.wanted = 1");
         Ok(self.db.prepare_cached(&sql)?.query_row((account.0, name), read_mailbox).optional()?)
+    }
+
+    /// Some server has this message in another place too.
+    pub fn is_elsewhere(&self, id: MessageId) -> Result<bool> {
+        Ok(self.db.prepare_cached(ELSEWHERE)?.query_row([id.0], |row| row.get(0))?)
     }
 
     /// How far a mailbox is synced.

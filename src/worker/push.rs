@@ -102,6 +102,16 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
         RemoteError::Gone(why) if !core.lock().gone.insert((push.mailbox, target(&push))) => RemoteError::Rejected(why),
         other => other,
     };
+    if let (RemoteError::NotNow(_), PushKind::Append { id, .. }) = (&error, &push.kind) {
+        let id = *id;
+        // half of a move between accounts: a refusal would take the move back, "not now" must not
+        if core.common.readers.with(move |reader| reader.is_elsewhere(id)).await? {
+            let is_brought = core.lock().bringing.contains(&id);
+            finish(core, push, PushEnd::NotNow).await?;
+            pause(core, if is_brought { BROUGHT } else { NOT_NOW });
+            return Ok(());
+        }
+    }
     match error {
         // no server has it, so there is nothing that it could be put back to
         RemoteError::Rejected(why) | RemoteError::NotNow(why) if is_kept_here(core, &push) => refused_append(core, push, why).await,

@@ -50,7 +50,7 @@ async fn what_changed_is_told_by_counts_or_by_sets() {
 
 #[tokio::test]
 async fn what_a_server_does_not_offer_is_not_asked() {
-    let base = "imap_capability = IMAP4rev1 SASL-IR LITERAL+ UIDPLUS MOVE";
+    let base = "imap_capability = IMAP4rev1 SASL-IR LITERAL+ UIDPLUS MOVE ENABLE";
     let dovecot = Dovecot::start_with(&format!("{base} CONDSTORE"));
     let flags = changes(&dovecot, "flags", true).await.unwrap();
     assert!(flags.flags.contains(&(key(2), Flags::bits(FlagBits::FLAGGED))) && has_new(&flags), "{flags:?}");

@@ -53,7 +53,29 @@ fn a_folder_with_mail_is_deleted_by_a_typed_word_and_an_impossible_name_is_not_t
     assert_eq!(wishes(&app), [MailboxWish::Delete { id: archive }]);
     assert!(app.writer.reader().unwrap().find_mailbox("work/Archive").unwrap().is_none());
     app.keys(":");
+    app.text("folder-delete");
+    app.keys("enter");
+    assert!(app.screen().contains("The inbox is the server's own"), "{}", app.screen());
+    app.keys(":");
     app.text("folder-new a//b");
     app.keys("enter");
     assert!(app.screen().contains("No folder was made: a level of the name is empty"), "{}", app.screen());
+}
+
+#[test]
+fn a_deleted_folder_and_its_mail_come_back_with_undo_and_go_again_with_redo() {
+    let mut app = App::new((120, 40), vec![mail("Priya", "one"), mail("Noor", "two")]);
+    app.keys("e g a");
+    let before = app.everything();
+    app.keys("h d");
+    app.text("delete");
+    app.keys("enter");
+    let after = app.everything();
+    assert_ne!(before, after);
+    app.keys("u");
+    assert_eq!(app.everything(), before);
+    assert!(app.writer.reader().unwrap().find_mailbox("work/Archive").unwrap().is_some());
+    app.keys("ctrl-r");
+    assert_eq!(app.everything(), after);
+    assert!(app.writer.reader().unwrap().find_mailbox("work/Archive").unwrap().is_none());
 }

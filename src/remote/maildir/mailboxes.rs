@@ -80,6 +80,10 @@ pub fn rename(root: &Path, old: &str, new: &str) -> Result<()> {
             wire.strip_prefix(old).filter(|rest| rest.starts_with('.')).map(|rest| (wire.clone(), format!("{new}{rest}")))
         }));
     }
+    let taken = |wire: &str| path_of(root, wire).is_some_and(|path| fs::symlink_metadata(path).is_ok());
+    if moves.iter().any(|(_, to)| taken(to)) {
+        return Err(RemoteError::Rejected("there is a folder of that name already".into()));
+    }
     // what is below first, so that a cut leaves the one that is asked for to be done
     for (from, to) in moves.into_iter().rev() {
         let (Some(from), Some(to)) = (path_of(root, &from), path_of(root, &to)) else { continue };

@@ -1,7 +1,7 @@
 //! Making, renaming, deleting and subscribing folders: from the folder pane or by name. What is asked for shows at once,
 //! with or without a server; undo takes it back.
 
-use crate::mail::mailbox::check_name;
+use crate::mail::mailbox::{INBOX, check_name};
 use crate::mail::{AccountId, Change, Mailbox, MailboxId, MailboxWish};
 use crate::ui::action::Action;
 use crate::ui::event::Effect;
@@ -32,6 +32,9 @@ pub fn act(model: &mut Model, action: Action, out: &mut Out) {
     let Some((id, _, name, total)) = found else {
         return model.status.say("Go to the folder in the folder pane first", out.now);
     };
+    if name == INBOX && matches!(action, Action::FolderRename | Action::FolderDelete) {
+        return model.status.say("The inbox is the server's own: it keeps its name and stays", out.now);
+    }
     match action {
         Action::FolderRename => {
             let prompt = Prompt::new("rename folder to: ", Purpose::FolderRename(id)).with(name);
