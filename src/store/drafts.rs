@@ -44,14 +44,14 @@ pub struct KeptCopy {
 }
 
 impl KeptCopy {
-    /// The same version of the same draft: by Message-ID and Date, which no server changes and every version has its own of,
-    /// or, without these, by all that is known.
+    /// The same version of the same draft: by Message-ID, Date and size (two versions may be of one second), or, without
+    /// these, by all that is known.
     pub fn is_same(&self, other: &Self) -> bool {
         let is_named = self.rfc_message_id.is_some() && self.date.is_some();
         let names = |copy: &Self| (copy.account.clone(), copy.rfc_message_id.clone());
         names(self) == names(other)
             && if is_named && other.date.is_some() {
-                self.date == other.date
+                (self.date, self.size) == (other.date, other.size)
             } else {
                 (self.size, self.received) == (other.size, other.received)
             }

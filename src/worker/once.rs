@@ -220,6 +220,8 @@ fn remote_error(error: StepError) -> RemoteError {
 /// Connects and runs steps until none is left; a connection that breaks is made again twice.
 async fn round<C: Connect>(core: &Arc<Core>, connect: &C) -> Result<(), StepError> {
     core.load_mailboxes().await?;
+    // whoever asks for it wants what was refused asked again now
+    core.lock().state.refused_now = true;
     let mut attempts = 0;
     loop {
         match connected(core, connect).await {

@@ -204,11 +204,11 @@ fn a_full_disk_leaves_the_old_configuration_or_the_new_one() {
 struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    /// One MiB mounted over a folder, with what was in it; None where nothing may be mounted.
+    /// Two MiB (the databases take one) mounted over a folder, with what was in it; None where nothing may be mounted.
     fn over(folder: &'a Path) -> Option<Self> {
         let kept = tempfile::tempdir().expect("a folder");
         crate::stage::copy(folder, kept.path());
-        let words = ["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"];
+        let words = ["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs"];
         let mounted = Command::new("mount").args(words).arg(folder).stderr(std::process::Stdio::null()).status();
         if !mounted.is_ok_and(|status| status.success()) {
             return None;
@@ -237,7 +237,7 @@ impl Drop for SmallDisk<'_> {
 }
 
 #[test]
-fn with_a_disk_of_one_mebibyte_that_fills_up_nothing_is_lost_and_work_goes_on_when_there_is_space() {
+fn with_a_disk_of_two_mebibytes_that_fills_up_nothing_is_lost_and_work_goes_on_when_there_is_space() {
     let queue = OPERATIONS.iter().find(|operation| operation.name == "queue" && operation.over == Over::Maildir).expect("a row");
     let stage = Stage::new(queue).expect("it needs no server");
     let data = stage.home.path().join("data/postrider");

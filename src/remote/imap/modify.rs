@@ -169,11 +169,12 @@ impl Session {
 
     /// Uids that a SEARCH finds.
     pub(super) async fn search(&mut self, command: Command) -> Result<Uids> {
-        let (mut ranges, most) = (Vec::new(), self.most_messages());
+        let (mut ranges, mut told, most) = (Vec::new(), 0, self.most_messages());
         let done = self
             .run_one(command, |response, _| match response {
                 Response::Search(found) => {
-                    if ranges.len() as u64 <= most {
+                    told += found.uids.len();
+                    if told <= most {
                         ranges.extend_from_slice(found.uids.ranges());
                     }
                     true
@@ -183,7 +184,7 @@ impl Session {
             .await?;
         done.check("the search")?;
         let all = Uids::from_ranges(ranges);
-        if all.len() > most {
+        if told > most {
             return Err(RemoteError::Protocol("the server found more messages than there can be".into()));
         }
         Ok(all)

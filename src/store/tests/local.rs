@@ -175,8 +175,10 @@ fn a_copy_is_found_by_its_name_and_not_taken_for_another() {
     assert_eq!(store.reader.find_copy(&name).unwrap(), Some(id));
     let elsewhere = crate::store::KeptCopy { message: id.0 + 1000, ..name.clone() };
     assert_eq!(store.reader.find_copy(&elsewhere).unwrap(), Some(id), "by its Message-ID");
-    let rewritten = crate::store::KeptCopy { size: name.size + 1, received: name.received + 60, ..elsewhere.clone() };
-    assert_eq!(store.reader.find_copy(&rewritten).unwrap(), Some(id), "servers change size and time of arrival");
+    let rewritten = crate::store::KeptCopy { received: name.received + 60, ..elsewhere.clone() };
+    assert_eq!(store.reader.find_copy(&rewritten).unwrap(), Some(id), "servers change the time of arrival");
+    let longer = crate::store::KeptCopy { size: name.size + 1, ..elsewhere.clone() };
+    assert_eq!(store.reader.find_copy(&longer).unwrap(), None, "another version written within the same second");
     let version = crate::store::KeptCopy { date: name.date.map(|date| date + 1), ..elsewhere };
     assert_eq!(store.reader.find_copy(&version).unwrap(), None, "another version of the same draft");
     let undated = crate::store::KeptCopy { date: None, ..rewritten };
