@@ -236,7 +236,8 @@ async fn mailboxes_are_made_renamed_with_what_is_below_and_deleted_only_while_em
     remote.store_flags(&below, &keys(&[1]), &Flags::bits(FlagBits::SEEN), &Flags::default()).await.unwrap();
     remote.delete(&below, &keys(&[1])).await.unwrap();
     remote.delete_mailbox(&below).await.unwrap();
-    assert!(matches!(remote.delete_mailbox(&below).await, Err(RemoteError::Gone(_))));
+    let again = remote.delete_mailbox(&below).await;
+    assert!(matches!(again, Err(RemoteError::Gone(_))), "{again:?}");
     remote.subscribe("INBOX", false).await.unwrap();
     remote.subscribe("INBOX", true).await.unwrap();
     remote.delete_mailbox(&new).await.unwrap();

@@ -43,7 +43,8 @@ impl Session {
                 false
             })
             .await?;
-        done.check("to tell what the mailbox holds")?;
+        // Dovecot names no code where it is gone
+        done.check_select(mailbox)?;
         match held {
             Some(0) => {}
             Some(count) => return Err(RemoteError::Rejected(format!("it holds {count} messages that came meanwhile"))),
