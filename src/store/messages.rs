@@ -423,7 +423,7 @@ impl Work<'_> {
         for (id, row) in lost {
             // a push that ended since the mailbox was opened may have put it there behind the sync's back
             if !self.memory.is_touched_since_open(mailbox, id) {
-                if self.memory.was_pushed(id) && row.wanted.mailbox.is_some() {
+                if row.wanted.mailbox.is_some() && self.is_arriving(id)? {
                     void.push(self.subject_of(id)?);
                 }
                 self.restore_predecessors(id)?;
@@ -437,6 +437,12 @@ impl Work<'_> {
         // what a first sync brought was all there was
         self.db.execute("UPDATE mailbox SET synced = ?2, whole = coalesce(whole, ?2) WHERE id = ?1", (mailbox.0, at))?;
         Ok(std::mem::take(&mut self.changes).finish())
+    }
+
+    /// It was put there, and is not known to be there.
+    fn is_arriving(&self, id: MessageId) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM arriving WHERE message = ?1)";
+        Ok(self.db.prepare_cached(sql)?.query_row([id.0], |row| row.get(0))?)
     }
 
     /// “Subject”.

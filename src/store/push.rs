@@ -267,6 +267,9 @@ impl Work<'_> {
             self.memory.meet(arrived);
         }
         self.save(id, &before, &after)?;
+        if after.state == State::Lost {
+            self.db.prepare_cached("INSERT OR IGNORE INTO arriving (message) VALUES (?1)")?.execute([id.0])?;
+        }
         if before.state == State::Local {
             self.drop_local(id)?;
         }

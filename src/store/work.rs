@@ -161,11 +161,6 @@ impl Memory {
         self.opened.insert(mailbox, self.now());
     }
 
-    /// A push of the row ended while this program runs.
-    pub fn was_pushed(&self, id: MessageId) -> bool {
-        self.touched.contains_key(&id)
-    }
-
     /// The mailbox is there, now.
     pub fn meet(&mut self, mailbox: MailboxId) {
         let now = self.clock.fetch_add(1, Ordering::SeqCst) + 1;

@@ -104,8 +104,10 @@ pub const OPERATIONS: &[Operation] = &[
 
 /// What is typed: one line, no letter twice in a row, so that a part on the screen is known for what it is.
 pub const TEXT: &str = "abcdefghijklmnopqrstuvwxyzbdfhjlnprtvxzacegikmoqsuwy";
-/// Keys that a kill may cost.
-const BEHIND: usize = 20;
+/// Keys typed at once.
+const BURST: usize = 13;
+/// Keys that a kill may cost: twenty, and those that were shown while these were on their way to the disk.
+const BEHIND: usize = 20 + BURST;
 
 /// Writes a draft; gives what is owed of it by then, and whether the reader still lives.
 pub fn typed(terminal: &mut Terminal) -> (usize, bool) {
@@ -119,7 +121,7 @@ pub fn typed(terminal: &mut Terminal) -> (usize, bool) {
     terminal.send("\tPlan\t");
     let mut shown = 0;
     while shown < TEXT.len() {
-        let next = (shown + 13).min(TEXT.len());
+        let next = (shown + BURST).min(TEXT.len());
         terminal.send(&TEXT[shown..next]);
         if !terminal.shows(|screen| screen.contains(&TEXT[..next])) {
             return (shown.saturating_sub(BEHIND), false);

@@ -57,6 +57,25 @@ fn what_is_wanted_of_a_message_is_not_done_to_another_that_has_its_uid_now() {
 }
 
 #[test]
+fn what_was_moved_and_did_not_arrive_is_told_also_by_the_next_program() {
+    let mut store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    let untold = push.rows.iter().map(|(_, key)| (key.clone(), None)).collect();
+    store.end(push, PushEnd::Done(untold));
+    store = store.restart();
+    // only "a" is there
+    store.writer.add_messages(store.archive, vec![NewMessage { key: key(7), ..message(1, "a") }]).wait().unwrap();
+    store.writer.set_synced(store.archive, 1).wait().unwrap();
+    assert_eq!(store.shown(store.archive), [ids[0]]);
+    let mishaps = store.reader.waits().unwrap().mishaps;
+    let told: Vec<(&str, &str)> = mishaps.iter().map(|mishap| (mishap.what.as_str(), mishap.why.as_str())).collect();
+    assert_eq!(told, [("Messages moved to Archive did not arrive: another program had them first", "“Subject b”")]);
+    store.check();
+}
+
+#[test]
 fn a_push_takes_no_more_rows_than_allowed() {
     let store = Store::new();
     let ids = store.add(store.inbox, &["a", "b", "c"]);
