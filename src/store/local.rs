@@ -39,8 +39,8 @@ impl Writer {
         self.user_job(|work| work.next_id())
     }
 
-    /// Puts a message into a mailbox, under `id` where one was reserved (done before: nothing happens). `replaces`
-    /// goes from its server once this one is on it.
+    /// Puts a message into a mailbox, under `id` where one was reserved (done before: nothing happens). What an attempt that
+    /// failed left of a message of the same Message-ID is taken over. `replaces` goes from its server once this one is on it.
     pub fn add_written(
         &self,
         id: Option<MessageId>,
@@ -57,7 +57,7 @@ impl Writer {
         self.user_job(move |work| work.role_mailbox(account, role, &made))
     }
 
-    /// What was written here and has no row any more.
+    /// What was written here and has no row any more; without what a draft is still to be put into a mailbox for.
     pub fn orphans(&self) -> Pending<Vec<Orphan>> {
         self.user_job(|work| work.orphans())
     }
@@ -72,7 +72,10 @@ impl Work<'_> {
         replaces: Option<MessageId>,
     ) -> Result<(MessageId, Changed)> {
         let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
-        let id = id.map_or_else(|| self.next_id(), Ok)?;
+        let id = match id {
+            Some(id) => id,
+            None => self.begun(mailbox, &written)?.map_or_else(|| self.next_id(), Ok)?,
+        };
         if self.load(id)?.is_some() {
             return Ok((id, Changed::default()));
         }
@@ -92,6 +95,24 @@ impl Work<'_> {
             self.replace(old, id)?;
         }
         Ok((id, std::mem::take(&mut self.changes).finish()))
+    }
+
+    /// The id under which the message was to be put there when `mail.db` could not be written: its bytes are kept, and would
+    /// come back as a second message.
+    fn begun(&self, mailbox: MailboxId, written: &Written) -> Result<Option<MessageId>> {
+        let Some(rfc_message_id) = &written.envelope.rfc_message_id else { return Ok(None) };
+        let place = "SELECT a.name, b.name FROM mailbox b JOIN account a ON a.id = b.account WHERE b.id = ?1";
+        let (account, name): (String, String) = self.db.query_row(place, [mailbox.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = "SELECT message FROM local WHERE own = 1 AND account = ?1 AND mailbox = ?2 AND rfc_message_id = ?3 ORDER BY message";
+        let mut statement = self.user.prepare_cached(sql)?;
+        let ids = statement.query_map(params![account, name, rfc_message_id], |row| row.get(0).map(MessageId))?;
+        for id in ids {
+            let id = id?;
+            if self.load(id)?.is_none() {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     /// The older copy is wanted gone, but only after the new one is on its server; so is whatever waited for the
@@ -135,9 +156,7 @@ impl Work<'_> {
     }
 
     fn orphans(&self) -> Result<Vec<Orphan>> {
-        let mut statement = self
-            .user
-            .prepare_cached("SELECT message, account, mailbox, bits, keywords, received FROM local WHERE own = 1 ORDER BY message")?;
+        let mut statement = self.user.prepare_cached(ORPHANS)?;
         let read = |row: &rusqlite::Row<'_>| {
             let keywords: String = row.get(4)?;
             Ok(Orphan {
@@ -161,6 +180,9 @@ impl Work<'_> {
         Ok(orphans)
     }
 }
+
+const ORPHANS: &str = "SELECT message, account, mailbox, bits, keywords, received FROM local WHERE own = 1 \
+     AND NOT EXISTS (SELECT 1 FROM draft d WHERE d.rfc_message_id = local.rfc_message_id) ORDER BY message";
 
 pub(super) const BY_MESSAGE_ID: &str = "SELECT m.id FROM reference r JOIN message m ON m.thread = r.thread \
      JOIN content c ON c.id = m.content WHERE r.hash = ?1 AND c.hash = ?1 AND c.rfc_message_id = ?2 \

@@ -1,6 +1,7 @@
 //! Messages written here: shown at once, pushed, and an older copy goes only after the newer one is safe.
 
 use super::fixture::{Store, flagged, key, message, seen};
+use crate::mail::draft::Draft;
 use crate::mail::{Envelope, MailboxId};
 use crate::mail::{FlagBits, Flags, Listing, MessageId};
 use crate::store::{PushEnd, PushKind, Written};
@@ -133,6 +134,44 @@ fn what_was_written_here_is_known_where_mail_db_was_lost() {
     assert_eq!((orphan.message, orphan.account.as_str(), orphan.mailbox.as_str()), (id, "work", "Archive"));
     assert_eq!((orphan.bytes.as_slice(), orphan.received), (&b"only here"[..], 10));
     assert!(orphan.flags.bits.contains(FlagBits::DRAFT));
+}
+
+#[test]
+fn a_message_that_mail_db_did_not_take_at_first_is_there_once_however_often_it_was_tried() {
+    let store = Store::new();
+    let archive = store.archive;
+    for text in ["one", "two"] {
+        let failed = store.writer.user_job(move |work| -> crate::store::Result<()> {
+            work.add_written(None, archive, copy(text, 10), None)?;
+            Err(crate::store::StoreError::Other("no space".into()))
+        });
+        assert!(failed.wait().is_err());
+    }
+    let orphans = store.writer.orphans().wait().unwrap();
+    let [orphan] = orphans.as_slice() else { panic!("{orphans:?}") };
+    assert_eq!(orphan.bytes, b"two");
+    let id = add(&store, "three", None);
+    assert_eq!((id, store.writer.orphans().wait().unwrap().len()), (orphan.message, 0));
+    assert_eq!(shown(&store, archive), [id]);
+    assert_eq!(store.reader.local_bytes(id).unwrap().unwrap(), b"three");
+    // another message of the same name is another message
+    assert_ne!(add(&store, "four", None), id);
+}
+
+#[test]
+fn what_a_draft_is_to_be_put_into_a_mailbox_for_comes_with_the_draft_only() {
+    let store = Store::new();
+    let archive = store.archive;
+    let failed = store.writer.user_job(move |work| -> crate::store::Result<()> {
+        work.add_written(None, archive, copy("older", 10), None)?;
+        Err(crate::store::StoreError::Other("no space".into()))
+    });
+    assert!(failed.wait().is_err());
+    let draft = Draft { rfc_message_id: "plan@work.example".into(), ..Draft::default() };
+    let (draft, _) = store.writer.new_draft(draft, Vec::new(), None, 10, |_| String::new()).wait().unwrap();
+    assert_eq!(store.writer.orphans().wait().unwrap().len(), 0);
+    store.writer.close_draft(draft).wait().unwrap();
+    assert_eq!(store.writer.orphans().wait().unwrap().len(), 1);
 }
 
 #[test]
