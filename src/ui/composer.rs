@@ -35,8 +35,8 @@ pub use send::{attached, clock, failed, give, is_blocked, later, queued, recipie
 
 /// Unsaved text is at most this old.
 const LAG: Duration = Duration::from_secs(2);
-/// And at most so many keystrokes long.
-const KEYS: u32 = 20;
+/// And at most twenty keystrokes long: half of them are saved while the other half is typed.
+const KEYS: u32 = 10;
 /// How long after a failure saving is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Drafts that were just closed and can still come back when the worker could not keep them.
