@@ -1,9 +1,15 @@
 //! The real binary under faults of its machine: killed at every call that leaves a trace, a disk that is full or broken at
 //! every write (what each operation is, and how its outcome is judged, is in `faults/operations.rs` and `faults/stage.rs`); and
-//! under the weather of a real server (`faults/weather.rs`).
+//! under the weather of a real server (`faults/weather.rs`); the connection to it cut at any octet (`faults/cuts.rs`).
 //! By default a share of the calls is tried; `POSTRIDER_FULL=1` tries them all.
 #![cfg(target_os = "linux")] // strace, /proc, tmpfs
 
+#[cfg(feature = "servers")]
+#[path = "support/cut.rs"]
+mod cut;
+#[cfg(feature = "servers")]
+#[path = "faults/cuts.rs"]
+mod cuts;
 #[path = "faults/disk.rs"]
 mod disk;
 #[path = "faults/kills.rs"]
@@ -18,6 +24,9 @@ mod strace;
 #[cfg(feature = "servers")]
 #[path = "faults/weather.rs"]
 mod weather;
+#[cfg(feature = "servers")]
+#[path = "faults/wire.rs"]
+mod wire;
 
 #[cfg(feature = "servers")]
 #[allow(dead_code)]

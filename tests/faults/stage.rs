@@ -28,6 +28,9 @@ pub struct Stage {
     taken: usize,
     #[cfg(feature = "servers")]
     dovecot: Option<std::sync::Arc<crate::servers::dovecot::Dovecot>>,
+    /// Instead of the server's own.
+    #[cfg(feature = "servers")]
+    port: Option<u16>,
     /// The user of this run on that server.
     user: String,
     runs: usize,
@@ -64,6 +67,8 @@ impl Stage {
             taken: 0,
             #[cfg(feature = "servers")]
             dovecot: (operation.over == Over::Imap).then(crate::servers::dovecot::Dovecot::shared),
+            #[cfg(feature = "servers")]
+            port: None,
             user: format!("u{}", STAGES.fetch_add(1, Ordering::Relaxed)),
             runs: 0,
             with_bodies: operation.name == "body fetch",
@@ -110,10 +115,21 @@ impl Stage {
     #[cfg(feature = "servers")]
     fn imap(&self) -> String {
         let (user, password) = (&self.user, crate::servers::dovecot::PASSWORD);
-        let port = self.dovecot.as_ref().expect("a server").imap_port;
+        let port = self.port.unwrap_or_else(|| self.server_port());
         format!(
             "[accounts.local.imap]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"plaintext\"\nusername = \"{user}\"\npassword = \"{password}\"\n"
         )
+    }
+
+    #[cfg(feature = "servers")]
+    pub fn server_port(&self) -> u16 {
+        self.dovecot.as_ref().expect("a server").imap_port
+    }
+
+    /// From the next run on the server is reached by this wire.
+    #[cfg(feature = "servers")]
+    pub fn through(&mut self, wire: &crate::wire::Wire) {
+        self.port = Some(wire.port);
     }
 
     #[cfg(not(feature = "servers"))]
