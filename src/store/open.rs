@@ -125,6 +125,8 @@ fn connect(file: &Path) -> Result<Connection> {
         let context = format!("{} can't be opened for writing; look after the disk and the file, then try again", file.display());
         return Err(StoreError::Other(context));
     }
+    // closed again before it is known to be ours and whole, it stays as it was: its log is not copied into it
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.busy_timeout(BUSY)?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(db)
@@ -173,6 +175,7 @@ fn open_mail(file: &Path) -> Result<Connection> {
     set_up(&mut db, MAIL, file, "NORMAL")?;
     PROBES.iter().try_for_each(|sql| db.prepare(sql).map(drop))?;
     READ.iter().try_for_each(|what| db.query_row(&format!("SELECT {what}"), [], |row| row.get::<_, Option<i64>>(0)).map(drop))?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(db)
 }
 
@@ -215,6 +218,7 @@ fn user_as_it_is(file: &Path) -> Result<Connection> {
     for table in ["meta", "local", "draft", "file", "contact", "outbox", "pop3"] {
         db.query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(())).optional()?;
     }
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(db)
 }
 

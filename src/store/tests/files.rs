@@ -38,6 +38,29 @@ fn what_a_newer_program_wrote_is_refused_untouched() {
 }
 
 #[test]
+fn what_a_newer_program_left_when_it_was_killed_is_refused_untouched() {
+    for newer in ["mail.db", "user.db"] {
+        let (folder, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let db = Connection::open(folder.path().join(newer)).unwrap();
+        let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).unwrap();
+        db.execute_batch("CREATE TABLE future (x); PRAGMA user_version = 99; INSERT INTO future VALUES (1);").unwrap();
+        let _: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        // what it did last is in the log
+        db.execute("UPDATE future SET x = 2", []).unwrap();
+        let names = [newer.to_owned(), format!("{newer}-wal")];
+        let bytes = |folder: &std::path::Path| names.clone().map(|name| std::fs::read(folder.join(name)).unwrap());
+        for name in &names {
+            std::fs::copy(folder.path().join(name), left.path().join(name)).unwrap();
+        }
+        let before = bytes(left.path());
+        assert!(before[1].len() > 4_096, "there is a log");
+        let error = open(&Paths::in_folder(left.path())).unwrap_err();
+        assert!(matches!(&error, StoreError::Newer { file, found: 99, .. } if file == newer), "{error}");
+        assert_eq!(bytes(left.path()), before);
+    }
+}
+
+#[test]
 fn a_damaged_mail_db_is_moved_aside_and_said() {
     let store = Store::new();
     let last = store.add(store.inbox, &["a"]);
