@@ -64,17 +64,21 @@ impl KeptCopy {
 
 const DRAFT: &str = "SELECT id, value, saved, touched, kept FROM draft";
 
+/// A draft from its JSON. A byte that is no text costs itself, not the draft; every field has a default: what a later
+/// version adds is no obstacle.
+pub(super) fn parse(value: &[u8]) -> serde_json::Result<Draft> {
+    serde_json::from_str(&String::from_utf8_lossy(value))
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<StoredDraft> {
-    let value: String = row.get(1)?;
-    let kept: Option<String> = row.get(4)?;
+    let value = row.get_ref(1)?.as_bytes()?;
+    let kept = row.get_ref(4)?.as_bytes_or_null()?;
     Ok(StoredDraft {
         id: DraftId(row.get(0)?),
-        // every field has a default: what a later version adds is no obstacle
-        draft: serde_json::from_str(&value)
-            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error)))?,
+        draft: parse(value).map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error)))?,
         saved: row.get(2)?,
         touched: row.get(3)?,
-        kept: kept.and_then(|text| serde_json::from_str(&text).ok()),
+        kept: kept.and_then(|text| serde_json::from_slice(text).ok()),
     })
 }
 
