@@ -38,12 +38,24 @@ struct Waited {
     subject: Option<String>,
 }
 
+/// What is taken over whole: table, columns, and whether a row is one of that table. Where pages changed places another
+/// table's rows stand there, and SQLite would make a name of a number.
+const COPIED: [(&str, &str, &str); 2] = [
+    ("account", "id, name, position", "typeof(name) = 'text'"),
+    (
+        "mailbox",
+        "id, account, name, wire_name, role, selectable",
+        "typeof(account) = 'integer' AND typeof(name) = 'text' AND typeof(wire_name) = 'text'",
+    ),
+];
+
 /// Copies accounts and mailboxes, and what waited, from the damaged file.
 pub(super) fn salvage(damaged: &Connection, fresh: &mut Connection) -> Result<Salvaged> {
     let tx = fresh.transaction()?;
     let mut found = Salvaged::default();
-    found.is_partial |= copy_table(damaged, &tx, "account", "id, name, position")?;
-    found.is_partial |= copy_table(damaged, &tx, "mailbox", "id, account, name, wire_name, role, selectable")?;
+    for (table, columns, fits) in COPIED {
+        found.is_partial |= copy_table(damaged, &tx, table, columns, fits)?;
+    }
     let (waited, is_partial) = waiting(damaged);
     found.is_partial |= is_partial;
     for one in waited {
@@ -63,16 +75,16 @@ pub(super) fn salvage(damaged: &Connection, fresh: &mut Connection) -> Result<Sa
 }
 
 /// Rows that can be read and fit; true: some could not.
-fn copy_table(from: &Connection, to: &Connection, table: &str, columns: &str) -> Result<bool> {
+fn copy_table(from: &Connection, to: &Connection, table: &str, columns: &str, fits: &str) -> Result<bool> {
     let count = columns.split(',').count();
     let marks = vec!["?"; count].join(", ");
     let mut insert = to.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"))?;
     let mut is_partial = false;
-    let sql = format!("SELECT {columns} FROM {table} NOT INDEXED WHERE id > ?1 ORDER BY id");
+    let sql = format!("SELECT {columns}, {fits} FROM {table} NOT INDEXED WHERE id > ?1 ORDER BY id");
     each_row(from, (&sql, 0), &mut is_partial, |row| {
         let values = (0..count).map(|at| row.get::<_, rusqlite::types::Value>(at)).collect::<rusqlite::Result<Vec<_>>>()?;
         // what does not fit its column is damaged as well
-        Ok(insert.execute(rusqlite::params_from_iter(values)).is_ok())
+        Ok(row.get(count)? && insert.execute(rusqlite::params_from_iter(values)).is_ok())
     });
     Ok(is_partial)
 }
@@ -174,8 +186,10 @@ fn keep(to: &Connection, one: &Waited) -> Result<bool> {
     Ok(true)
 }
 
+/// Both mailboxes are of one account, and it was read: of another that takes its name, no mailbox would be one of these.
 fn is_one_account(db: &Connection, one: MailboxId, other: MailboxId) -> Result<bool> {
-    let sql = "SELECT a.account = b.account FROM mailbox a, mailbox b WHERE a.id = ?1 AND b.id = ?2";
+    let sql = "SELECT a.account = b.account FROM mailbox a, mailbox b WHERE a.id = ?1 AND b.id = ?2 \
+               AND a.account IN (SELECT id FROM account)";
     Ok(db.query_row(sql, (one.0, other.0), |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
