@@ -162,7 +162,7 @@ impl Reader {
         let mailboxes = self.in_scope(&listing.scope, names_mailbox)?;
         let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, usize::MAX);
         match query {
-            None => walk(self.db(), &mailboxes, |step| gather.take(step))?,
+            None => self.walk_whole(&mailboxes, &mut gather)?,
             Some(query) => {
                 let search = compile(query, &mailboxes, &self.all_mailboxes()?);
                 let mut statement = self.db().prepare(&search.sql)?;
@@ -180,6 +180,27 @@ impl Reader {
             rows.reverse();
         }
         Ok(rows)
+    }
+
+    /// Walks all there is, and holds it against the counters: pages of the index that are damaged or in the wrong place
+    /// leave messages out.
+    fn walk_whole(&self, mailboxes: &[MailboxId], gather: &mut Gather) -> Result<()> {
+        // rows and counters of one moment
+        let now = self.db().unchecked_transaction()?;
+        let mut passed = 0;
+        walk(&now, mailboxes, |step| {
+            passed += 1;
+            gather.take(step)
+        })?;
+        let mut statement = now.prepare_cached("SELECT total FROM mailbox WHERE id = ?1")?;
+        let mut total = 0;
+        for mailbox in mailboxes {
+            total += statement.query_row([mailbox.0], |row| row.get::<_, i64>(0)).optional()?.unwrap_or_default();
+        }
+        if passed != total {
+            self.doubt();
+        }
+        Ok(())
     }
 
     /// Total and unread messages of a listing; keyed where there is no query and no content can come twice.

@@ -30,6 +30,7 @@ mod resync;
 mod rows;
 mod salvage;
 mod search;
+mod sound;
 mod threads;
 mod undo;
 mod waiting;

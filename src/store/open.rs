@@ -2,7 +2,7 @@
 //! reads more than a few pages: the long checks run behind the first paint.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,12 +11,15 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::migrate::{self, MAIL, USER};
 use super::salvage::{self, Salvaged};
+use super::sound::{is_marked, is_sound, is_table_sound, mark_damaged, number_of, start_check};
 use super::work::{Ids, Memory};
 use super::writer::{Engine, Writer};
 use super::{Paths, Result, StoreError};
 
 /// How long one process waits for another's transaction.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
+/// Files that seem well are checked this often; seconds.
+const CHECKED_EVERY: i64 = 7 * 86_400;
 /// Changes that were lost are told one by one up to this many.
 const NAMED: usize = 20;
 
@@ -163,6 +166,8 @@ const PROBES: [&str; 6] = [
     "SELECT 1 FROM reference",
     "SELECT 1 FROM address",
 ];
+/// Small ones that all else hangs on; they are written at every start, and what was wrong in them would look right then.
+const SMALL: [&str; 3] = ["meta", "account", "mailbox"];
 /// What every start reads.
 const READ: [&str; 5] =
     ["max(id) FROM message", "max(id) FROM account", "max(id) FROM mailbox", "max(id) FROM salvaged", "count(*) FROM meta"];
@@ -174,12 +179,13 @@ fn open_mail(file: &Path) -> Result<Connection> {
     let mut db = connect(file)?;
     set_up(&mut db, MAIL, file, "NORMAL")?;
     PROBES.iter().try_for_each(|sql| db.prepare(sql).map(drop))?;
+    SMALL.iter().try_for_each(|table| is_table_sound(&db, table))?;
     READ.iter().try_for_each(|what| db.query_row(&format!("SELECT {what}"), [], |row| row.get::<_, Option<i64>>(0)).map(drop))?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(db)
 }
 
-fn corrupt() -> StoreError {
+pub(super) fn corrupt() -> StoreError {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None).into()
 }
 
@@ -253,18 +259,6 @@ fn restore(backup: &Path, file: &Path) -> Result<()> {
     super::outbox::doubt(&db)?;
     drop(db);
     fs::rename(&fresh, file).map_err(io("can't restore", file))
-}
-
-/// Reads the whole file; an error if it is damaged, or if a text that must be JSON is not.
-fn is_sound(db: &Connection) -> Result<()> {
-    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    let mut is_sound = verdict == "ok";
-    for (table, column) in [("draft", "value"), ("outbox", "envelope")] {
-        let is_here: bool = db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?1)", [table], |row| row.get(0))?;
-        let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE NOT json_valid({column}))");
-        is_sound &= !is_here || db.query_row(&sql, [], |row| row.get(0))?;
-    }
-    if is_sound { Ok(()) } else { Err(corrupt()) }
 }
 
 /// A user.db that is gone while its copy is there (taken away, or a start ended while a damaged one gave way): the copy is opened.
@@ -370,30 +364,30 @@ pub(super) fn mark_unclean(mail: &Connection) -> Result<bool> {
     Ok(was_unclean)
 }
 
-/// What a start owes but neither the first paint nor a first job must wait for: the copy of user.db, and a
-/// check of mail.db after an unclean end.
-pub(super) fn keep_house(engine: &Engine, paths: &Paths, was_unclean: bool) -> Result<()> {
-    back_up(&engine.user, &paths.user_db)?;
-    if was_unclean {
-        start_check(paths.clone(), false, |_| {})?;
+/// Whether the last check to its end is long ago; of a new file it is, and then there is next to nothing to read. `now`:
+/// Unix seconds.
+fn is_check_due(mail: &Connection, now: i64) -> Result<bool> {
+    let last: Option<i64> = mail.query_row("SELECT value FROM meta WHERE name = 'checked'", [], |row| row.get(0)).optional()?;
+    Ok(!last.is_some_and(|last| (now - CHECKED_EVERY..=now).contains(&last)))
+}
+
+/// Marks mail.db as no longer in use. `checked`: a check of both files was done to its end at that time, Unix seconds.
+pub(super) fn mark_clean(mail: &Connection, checked: Option<i64>) -> Result<()> {
+    if let Some(now) = checked {
+        mail.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('checked', ?1)", [now])?;
     }
+    mail.execute("DELETE FROM meta WHERE name = 'unclean'", [])?;
     Ok(())
 }
 
-/// Checks both databases on a thread and connections of its own: nobody waits. `is_sure`: one of them is damaged, and where
-/// no check says which, it is mail.db, which can be made anew. `tell` hears a sentence for each that is.
-pub(super) fn start_check(paths: Paths, is_sure: bool, tell: impl Fn(String) + Send + 'static) -> Result<()> {
-    let work = move || {
-        let mut damaged: Vec<&Path> =
-            [&paths.user_db, &paths.mail_db].into_iter().map(PathBuf::as_path).filter(|file| check(file)).collect();
-        if damaged.is_empty() && is_sure {
-            mark_damaged(&paths.mail_db, number_of(&paths.mail_db));
-            damaged.push(&paths.mail_db);
-        }
-        damaged.iter().for_each(|file| tell(format!("{} is damaged; the next start mends it, so start again soon", file.display())));
-    };
-    let started = std::thread::Builder::new().name("store-check".into()).spawn(work);
-    started.map(drop).map_err(|source| StoreError::Io { context: "the check of the store did not start".into(), source })
+/// What a start owes but neither the first paint nor a first job must wait for: the copy of user.db, and a
+/// check of both: once a week, after an unclean end, and where the copy could not be made of a damaged file. `tell` hears what it finds.
+pub(super) fn keep_house(engine: &Engine, paths: &Paths, was_unclean: bool, tell: impl FnOnce(Vec<String>) + Send + 'static) -> Result<()> {
+    let backed_up = back_up(&engine.user, &paths.user_db);
+    if is_check_due(&engine.mail, engine.memory.wall())? || was_unclean || backed_up.as_ref().is_err_and(StoreError::is_damage) {
+        start_check(paths.clone(), false, tell)?;
+    }
+    backed_up
 }
 
 /// A program that ended before it was ever idle leaves at least a first copy.
@@ -402,7 +396,7 @@ pub(super) fn has_backup(paths: &Paths) -> bool {
 }
 
 /// Copies a sound user.db beside itself.
-fn back_up(user: &Connection, file: &Path) -> Result<()> {
+pub(super) fn back_up(user: &Connection, file: &Path) -> Result<()> {
     if let Err(error) = is_sound(user) {
         if error.is_damage() {
             mark_damaged(file, number_of(file));
@@ -416,32 +410,4 @@ fn back_up(user: &Connection, file: &Path) -> Result<()> {
     File::open(&fresh).and_then(|copy| copy.sync_all()).map_err(io("can't write", &fresh))?;
     let backup = beside(file, "backup");
     fs::rename(&fresh, &backup).map_err(io("can't write", &backup))
-}
-
-/// Leaves a marker where a database is damaged, so that the next start mends it; true if it is.
-pub(super) fn check(file: &Path) -> bool {
-    let which = number_of(file);
-    let verdict = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(StoreError::from);
-    let is_damaged = verdict.and_then(|db| is_sound(&db)).is_err_and(|error| error.is_damage());
-    if is_damaged {
-        mark_damaged(file, which);
-    }
-    is_damaged
-}
-
-/// What a file is called by the system: a marker is of one file, not of what took its place meanwhile.
-fn number_of(file: &Path) -> Option<u64> {
-    fs::metadata(file).ok().map(|file| file.ino())
-}
-
-fn mark_damaged(file: &Path, which: Option<u64>) {
-    tracing::error!(file = %file.display(), "damaged; the next start mends it");
-    let number = which.map(|number| number.to_string()).unwrap_or_default();
-    if let Err(error) = fs::write(beside(file, "damaged"), number) {
-        tracing::error!(%error, "marker for the damaged file");
-    }
-}
-
-fn is_marked(file: &Path) -> bool {
-    fs::read_to_string(beside(file, "damaged")).is_ok_and(|number| number_of(file).is_some_and(|ours| number.trim() == ours.to_string()))
 }

@@ -1,6 +1,8 @@
 //! Keyed reads over one read-only connection: small caches, no scan that grows with a mailbox but those in
 //! `listing.rs` that say so. Start with [`Reader::summaries`].
 
+use std::cell::Cell;
+
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::accounts::{MAILBOX, read_mailbox, sort_mailboxes};
@@ -44,6 +46,7 @@ pub(super) const WAITING: [&str; 2] = [
 pub struct Reader {
     db: Connection,
     paths: Paths,
+    is_in_doubt: Cell<bool>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -66,7 +69,7 @@ impl Reader {
         let name = paths.mail_db.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let version = migrate::check(&db, migrate::MAIL, &name)?;
         // an empty file is one that a writer is about to fill
-        Ok((version == migrate::MAIL.len() as i64).then(|| Self { db, paths: paths.clone() }))
+        Ok((version == migrate::MAIL.len() as i64).then(|| Self { db, paths: paths.clone(), is_in_doubt: Cell::default() }))
     }
 
     /// Another connection to the same files.
@@ -76,6 +79,17 @@ impl Reader {
 
     pub(super) fn db(&self) -> &Connection {
         &self.db
+    }
+
+    /// What was read does not fit together.
+    pub(super) fn doubt(&self) {
+        self.is_in_doubt.set(true);
+    }
+
+    /// Something that was read since the last call does not fit together, though it could be read: a case for
+    /// [`super::Writer::suspect`].
+    pub fn take_doubt(&self) -> bool {
+        self.is_in_doubt.take()
     }
 
     /// The configured accounts in the configuration's order.

@@ -17,6 +17,7 @@ use super::resync::Resync;
 use super::work::{Changes, Ids, Memory, Wall, Work};
 use super::{
     Applied, Changed, Differences, Merged, Paths, Pending, Push, PushEnd, Reached, Reader, Result, StoreError, Unresolved, Validity, open,
+    sound,
 };
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Window};
 use crate::mail::{AccountId, Change, Flags, Key, Mailbox, MailboxId, MessageId};
@@ -63,7 +64,7 @@ impl Engine {
     }
 
     /// Gives back the ids that were not used, if nobody reserved more meanwhile; copies the logs.
-    fn close(&mut self, stays_unclean: bool) {
+    fn close(&mut self, stays_unclean: bool, was_checked: bool) {
         let (next, end) = (self.ids.next, self.ids.end);
         if next < end {
             let sql = "UPDATE meta SET value = ?1 WHERE name = 'next_message_id' AND value = ?2";
@@ -71,7 +72,7 @@ impl Engine {
             self.ids = Ids::default();
         }
         if !stays_unclean {
-            note(self.mail.execute("DELETE FROM meta WHERE name = 'unclean'", []));
+            note(open::mark_clean(&self.mail, was_checked.then(|| self.memory.wall())));
         }
         note(self.mail.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
         note(self.user.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
@@ -104,6 +105,8 @@ struct Shared {
     noticed: Notify,
     /// A check of the files was begun, because something in them made no sense.
     is_suspected: AtomicBool,
+    /// A check of the files came to its end.
+    is_checked: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
     run: Arc<Run>,
     wall: Wall,
@@ -147,7 +150,7 @@ fn stop(shared: &Shared) {
 }
 
 /// Runs jobs until told to stop and nothing is left.
-fn run(shared: &Shared, mut engine: Engine) {
+fn run(shared: &Arc<Shared>, mut engine: Engine) {
     let was_unclean = open::mark_unclean(&engine.mail).unwrap_or_default();
     let mut owes_housekeeping = true;
     let mut has_written = true;
@@ -174,7 +177,7 @@ fn run(shared: &Shared, mut engine: Engine) {
                 has_written = false;
                 drop(queue);
                 if std::mem::take(&mut owes_housekeeping) {
-                    note(open::keep_house(&engine, &shared.paths, was_unclean));
+                    note(open::keep_house(&engine, &shared.paths, was_unclean, telling(shared)));
                 }
                 note(engine.mail.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
                 queue = lock(&shared.queue);
@@ -186,10 +189,11 @@ fn run(shared: &Shared, mut engine: Engine) {
         job(&mut engine);
     }
     if owes_housekeeping && !open::has_backup(&shared.paths) {
-        note(open::keep_house(&engine, &shared.paths, false));
+        note(open::back_up(&engine.user, &shared.paths.user_db));
     }
-    // an unclean end that was not looked into yet is for the next start
-    engine.close(was_unclean && owes_housekeeping);
+    // an unclean end that was not looked into to the end is for the next start
+    let was_checked = shared.is_checked.load(Ordering::SeqCst);
+    engine.close(was_unclean && !was_checked, was_checked);
 }
 
 /// One part of a job; the next is first in the queue of the sync's.
@@ -216,15 +220,29 @@ fn part_job<T: Send + 'static>(
 
 /// Where an answer tells that a file is damaged, both are checked, once: the next start mends what is.
 fn look_into<T>(shared: &Arc<Shared>, answer: &Result<T>) {
-    let Err(error) = answer else { return };
-    if !error.is_damage() || shared.is_suspected.swap(true, Ordering::SeqCst) {
-        return;
+    if let Err(error) = answer
+        && error.is_damage()
+    {
+        suspect(shared, error.is_certain_damage());
     }
-    let here = Arc::clone(shared);
-    note(open::start_check(shared.paths.clone(), error.is_certain_damage(), move |notice| {
-        lock(&here.notices).push(notice);
-        here.noticed.notify_one();
-    }));
+}
+
+fn suspect(shared: &Arc<Shared>, is_sure: bool) {
+    if !shared.is_suspected.swap(true, Ordering::SeqCst) {
+        note(sound::start_check(shared.paths.clone(), is_sure, telling(shared)));
+    }
+}
+
+/// What a check does at its end: the user is told what it found.
+fn telling(shared: &Arc<Shared>) -> impl FnOnce(Vec<String>) + Send + 'static {
+    let shared = Arc::clone(shared);
+    move |damaged| {
+        shared.is_checked.store(true, Ordering::SeqCst);
+        if !damaged.is_empty() {
+            lock(&shared.notices).extend(damaged);
+            shared.noticed.notify_one();
+        }
+    }
 }
 
 fn failed_inside() -> StoreError {
@@ -249,6 +267,7 @@ impl Writer {
             notices: Mutex::new(notices),
             noticed: Notify::new(),
             is_suspected: AtomicBool::new(false),
+            is_checked: AtomicBool::new(false),
             thread: Mutex::default(),
             run: this_run,
             wall,
@@ -349,6 +368,11 @@ impl Writer {
     /// A read failed: where that tells of a damaged file, it is checked and mended at the next start.
     pub fn look_into<T>(&self, answer: &Result<T>) {
         look_into(&self.shared, answer);
+    }
+
+    /// Something read was odd, though no error: both files are checked behind all else.
+    pub fn suspect(&self) {
+        suspect(&self.shared, false);
     }
 
     /// A new read-only connection.

@@ -38,10 +38,46 @@ impl Readers {
         };
         let answer = query(&reader);
         self.writer.look_into(&answer);
+        if reader.take_doubt() {
+            self.writer.suspect();
+        }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(reader);
         }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::Listing;
+    use crate::store::{Paths, open};
+
+    #[tokio::test]
+    async fn a_list_that_its_counter_does_not_count_has_the_files_checked_and_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::in_folder(folder.path());
+        let writer = open(&paths).unwrap();
+        let work = writer.set_accounts(vec!["work".into()]).await.unwrap()[0];
+        let remote = crate::mail::server::RemoteMailbox {
+            name: "Inbox".into(),
+            wire_name: "INBOX".into(),
+            role: None,
+            selectable: true,
+            total: None,
+            unread: None,
+            state: None,
+        };
+        let inbox = writer.set_mailboxes(work, vec![remote], Default::default()).await.unwrap()[0].id;
+        let readers = Readers::new(writer.clone());
+        let look = || readers.with(move |reader| reader.rows(&Listing::mailbox(inbox, false)));
+        assert_eq!(look().await.unwrap(), []);
+        rusqlite::Connection::open(&paths.mail_db).unwrap().execute("UPDATE mailbox SET total = 7", []).unwrap();
+        assert_eq!(look().await.unwrap(), [], "what is there is shown");
+        writer.noticed().await;
+        let notices = writer.notices();
+        assert!(notices.len() == 1 && notices[0].contains("mail.db is damaged; the next start mends it"), "{notices:?}");
     }
 }

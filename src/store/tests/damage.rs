@@ -12,7 +12,8 @@ use super::fixture::{flagged, message, opened, remote, seen};
 use crate::mail::outgoing::{Fate, Recipient};
 use crate::mail::server::{Body, NewMessage, Window};
 use crate::mail::{Change, Draft, Envelope, Flags, Key, Listing, MailboxId, MessageId, SmtpEnvelope, Stage, Uid};
-use crate::store::open::{beside, check};
+use crate::store::open::beside;
+use crate::store::sound::check;
 use crate::store::{OutboxNew, Own, Paths, Result, StoreError, Writer, Written, open};
 
 const MESSAGES: u32 = 150;

@@ -60,6 +60,123 @@ fn what_a_newer_program_left_when_it_was_killed_is_refused_untouched() {
     }
 }
 
+/// A closed store with two mailboxes of 1,000 messages, a leaf of each in the other's place in the index that lists walk.
+fn with_swapped_leaves() -> (tempfile::TempDir, Paths) {
+    let store = Store::new();
+    for mailbox in [store.inbox, store.archive] {
+        let list = (1..=1_000).map(|uid| message(uid, &format!("{}-{uid}", mailbox.0))).collect();
+        store.writer.add_messages(mailbox, list).wait().unwrap();
+    }
+    let sql = "SELECT pageno FROM dbstat WHERE name = 'message_listing' AND pagetype = 'leaf' ORDER BY path";
+    let mut statement = store.reader.db().prepare(sql).unwrap();
+    let pages = statement.query_map([], |row| row.get::<_, u32>(0)).unwrap().map(|page| page.unwrap() as usize);
+    let pages: Vec<usize> = pages.collect();
+    drop(statement);
+    store.writer.stop();
+    let paths = store.writer.paths().clone();
+    drop((store.reader, store.writer));
+    let mut bytes = std::fs::read(&paths.mail_db).unwrap();
+    let (first, last) = ((pages[0] - 1) * 8192, (pages[pages.len() - 1] - 1) * 8192);
+    assert_ne!(first, last);
+    let page = bytes[first..first + 8192].to_vec();
+    bytes.copy_within(last..last + 8192, first);
+    bytes[last..last + 8192].copy_from_slice(&page);
+    std::fs::write(&paths.mail_db, bytes).unwrap();
+    (store.folder, paths)
+}
+
+#[test]
+fn a_list_that_is_shorter_than_its_counter_is_doubted_and_the_next_start_makes_it_whole() {
+    let (_folder, paths) = with_swapped_leaves();
+    let writer = open(&paths).unwrap();
+    assert_eq!(writer.notices(), Vec::<String>::new());
+    let reader = writer.reader().unwrap();
+    let inbox = reader.mailboxes().unwrap()[0].id;
+    assert!(reader.rows(&Listing::mailbox(inbox, false)).unwrap().len() < 1_000);
+    assert!(reader.take_doubt());
+    assert!(!reader.take_doubt(), "once each time");
+    writer.suspect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(writer.noticed());
+    let notices = writer.notices();
+    assert!(notices.len() == 1 && notices[0].contains("mail.db is damaged; the next start mends it"), "{notices:?}");
+    drop(reader);
+    writer.stop();
+    assert!(open(&paths).unwrap().notices()[0].contains("mail.db was damaged; it was moved"));
+}
+
+#[test]
+fn a_list_that_its_counter_counts_is_not_doubted() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c"]);
+    store.add(store.archive, &["d"]);
+    store.move_to(&ids[..1], store.trash);
+    for threads in [false, true] {
+        for listing in
+            [Listing::mailbox(store.inbox, threads), Listing { scope: crate::mail::Scope::All, ..Listing::mailbox(store.inbox, threads) }]
+        {
+            store.reader.rows(&listing).unwrap();
+            assert!(!store.reader.take_doubt(), "{listing:?}");
+        }
+    }
+}
+
+#[test]
+fn what_an_unclean_end_or_a_week_leaves_is_checked_behind_the_first_screen_and_said() {
+    const WEEK: i64 = 7 * 86_400;
+    let (_folder, paths) = with_swapped_leaves();
+    let writer = open(&paths).unwrap();
+    // when the last check ended, whether the end was clean, and whether it is looked after
+    for (at, was_unclean, is_found) in
+        [(0, false, false), (-WEEK, false, false), (-WEEK - 1, false, true), (1, false, true), (0, true, true)]
+    {
+        let (tell, told) = std::sync::mpsc::channel();
+        writer.set_wall(std::sync::Arc::new(|| 10 * WEEK));
+        let here = paths.clone();
+        let keep = writer.engine_job(move |engine| {
+            crate::store::open::mark_clean(&engine.mail, Some(10 * WEEK + at))?;
+            crate::store::open::keep_house(engine, &here, was_unclean, move |found| tell.send(found).unwrap())
+        });
+        keep.wait().unwrap();
+        // an end that was not begun is told by the channel that is gone
+        assert_eq!(told.recv().is_ok_and(|found| found.len() == 1), is_found, "{at} {was_unclean}");
+    }
+}
+
+#[test]
+fn a_byte_that_is_no_text_costs_itself_and_not_the_draft() {
+    let store = Store::new();
+    let draft = crate::mail::Draft { account: "work".into(), subject: "Kept".into(), text: "one XX two".into(), ..Default::default() };
+    store.writer.new_draft(draft, Vec::new(), None, 100, |_| "1@work".into()).wait().unwrap();
+    store.writer.stop();
+    let paths = store.writer.paths().clone();
+    let mut bytes = std::fs::read(&paths.user_db).unwrap();
+    let places: Vec<usize> = (0..bytes.len() - 10).filter(|at| bytes[*at..].starts_with(b"one XX two")).collect();
+    places.iter().for_each(|at| bytes[at + 4..at + 6].fill(0xff));
+    std::fs::write(&paths.user_db, bytes).unwrap();
+    assert!(!crate::store::sound::check(&paths.user_db));
+    let drafts = crate::store::Own::open(&paths).unwrap().unwrap().drafts().unwrap();
+    assert_eq!(drafts.iter().map(|one| one.draft.text.as_str()).collect::<Vec<_>>(), ["one \u{fffd}\u{fffd} two"]);
+}
+
+#[test]
+fn accounts_whose_page_became_another_tables_are_found_at_the_start() {
+    let store = Store::new();
+    store.add(store.inbox, &["a", "b"]);
+    let sql = "SELECT rootpage FROM sqlite_master WHERE name = ?1";
+    let root = |name: &str| store.reader.db().query_row(sql, [name], |row| row.get::<_, u32>(0)).unwrap() as usize;
+    let (account, rows) = ((root("account") - 1) * 8192, (root("message") - 1) * 8192);
+    store.writer.stop();
+    let paths = store.writer.paths().clone();
+    drop((store.reader, store.writer));
+    let mut bytes = std::fs::read(&paths.mail_db).unwrap();
+    bytes.copy_within(rows..rows + 8192, account);
+    std::fs::write(&paths.mail_db, bytes).unwrap();
+    let writer = open(&paths).unwrap();
+    let notices = writer.notices();
+    assert!(notices[0].contains("mail.db was damaged") && notices.iter().any(|text| text.contains("may be lost")), "{notices:?}");
+}
+
 #[test]
 fn a_damaged_mail_db_is_moved_aside_and_said() {
     let store = Store::new();
@@ -88,7 +205,7 @@ fn a_mail_db_found_damaged_by_the_check_is_rebuilt_at_the_next_start() {
     let page = bytes.len() / 2;
     bytes[page..].fill(0x77);
     std::fs::write(&paths.mail_db, bytes).unwrap();
-    crate::store::open::check(&paths.mail_db);
+    crate::store::sound::check(&paths.mail_db);
     let writer = open(&paths).unwrap();
     assert!(writer.notices()[0].contains("was damaged"));
     writer.stop();
