@@ -3,6 +3,7 @@
 //! `POSTRIDER_SEEDS` says how many damages (default 60), `POSTRIDER_SEED_FROM` where to begin.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -39,9 +40,22 @@ fn number_of(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn seeds(default: u64) -> std::ops::Range<u64> {
-    let (from, seeds) = (number_of("POSTRIDER_SEED_FROM", 1), number_of("POSTRIDER_SEEDS", default));
-    from..from + seeds
+/// Plays each seed, those that once went wrong as well, on as many threads as there are; all that fail are named.
+fn play<T: Send>(once_wrong: &[u64], one: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let from = number_of("POSTRIDER_SEED_FROM", 1);
+    let mut seeds: Vec<u64> = (from..from + number_of("POSTRIDER_SEEDS", 60)).collect();
+    seeds.extend(once_wrong.iter().filter(|seed| !seeds.contains(seed)).copied().collect::<Vec<_>>());
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let (one, seeds) = (&one, &seeds);
+    let each = |seed: &u64| catch_unwind(AssertUnwindSafe(|| one(*seed))).map_err(|_| *seed);
+    let played: Vec<Result<T, u64>> = std::thread::scope(|scope| {
+        let share = |first: usize| scope.spawn(move || seeds.iter().skip(first).step_by(threads).map(each).collect::<Vec<_>>());
+        let running: Vec<_> = (0..threads).map(share).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let failed: Vec<u64> = played.iter().filter_map(|one| one.as_ref().err().copied()).collect();
+    assert!(failed.is_empty(), "{} of {} damages went wrong, seeds {failed:?}", failed.len(), seeds.len());
+    played.into_iter().flatten().collect()
 }
 
 /// What the server has: (mailbox, its messages).
@@ -144,9 +158,12 @@ fn changes(writer: &Writer, ids: &BTreeMap<String, MailboxId>) {
     apply(Change::Delete { ids: vec![find(writer, inbox, DELETED)] });
 }
 
-/// A store as a killed process leaves it: most of it in the file, the last changes in the log.
-fn template() -> tempfile::TempDir {
-    let (folder, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+/// How the process before ended.
+const ENDS: [&str; 2] = ["killed", "ended"];
+
+/// A store as a killed process leaves it, most of it in the file, the last changes in the log; and as one that ended does.
+fn templates() -> [tempfile::TempDir; 2] {
+    let [folder, killed, ended] = [(); 3].map(|()| tempfile::tempdir().unwrap());
     let paths = Paths::in_folder(folder.path());
     let writer = open(&paths).unwrap();
     let ids = sync(&writer).unwrap();
@@ -160,9 +177,10 @@ fn template() -> tempfile::TempDir {
     let envelope = Envelope { subject: "Only here".into(), rfc_message_id: Some("own@work".into()), ..Envelope::default() };
     let written = Written { envelope, flags: seen(), received: 100, bytes: b"Subject: Only here\r\n\r\nText\r\n".to_vec() };
     writer.add_written(None, ids["Sent"], written, None).wait().unwrap();
-    copy(folder.path(), left.path());
+    copy(folder.path(), killed.path());
     writer.stop();
-    left
+    copy(folder.path(), ended.path());
+    [killed, ended]
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -304,140 +322,190 @@ fn own(paths: &Paths) -> (Vec<String>, Vec<(String, Stage)>, i64) {
     (drafts, outbox, db.query_row("SELECT count(*) FROM local", [], |row| row.get(0)).unwrap())
 }
 
+/// Damages that once went wrong; among those that are always played.
+const MAIL_ONCE_WRONG: &[u64] = &[407, 447, 563, 947];
+const USER_ONCE_WRONG: &[u64] = &[216, 407, 516, 563, 947];
+
+/// How a damage of mail.db ended.
+#[derive(Default)]
+struct MailEnded {
+    seed: u64,
+    end: &'static str,
+    is_refused: bool,
+    is_unnoticed: bool,
+    kept: usize,
+    named: usize,
+}
+
+/// One damage of mail.db: it comes right, and what waited is kept or named.
+fn damage_mail(seed: u64, (end, left): (&'static str, &Path), fresh: &View) -> MailEnded {
+    let mut ended = MailEnded { seed, end, ..MailEnded::default() };
+    let what = DAMAGES[seed as usize % DAMAGES.len()];
+    let context = format!("seed {seed}, {what:?}, {end}");
+    let folder = tempfile::tempdir().unwrap();
+    copy(left, folder.path());
+    let paths = Paths::in_folder(folder.path());
+    damage(&paths.mail_db, what, &mut Random(seed));
+    let before = std::fs::read(&paths.mail_db).unwrap_or_default();
+    let mut said = Vec::new();
+    let (writer, view) = match work(&paths, &mut said, &context) {
+        Err(StoreError::Newer { .. }) => {
+            assert_eq!(std::fs::read(&paths.mail_db).unwrap(), before, "{context}: refused, but touched");
+            return MailEnded { is_refused: true, ..ended };
+        }
+        other => other.unwrap_or_else(|error| panic!("{context}: {error}")),
+    };
+    let context = format!("{context}, {said:?}");
+    let drafts = DRAFTS.map(str::to_owned).to_vec();
+    let outbox = vec![("Held".to_owned(), Stage::Held), ("Queued".to_owned(), Stage::Queued)];
+    assert_eq!(own(&paths), (drafts, outbox, 1), "{context}");
+    let is_here = !writer.reader().unwrap().find_rfc_message_id("own@work").unwrap().is_empty();
+    assert!(is_here || writer.orphans().wait().unwrap().len() == 1, "{context}: what was written here is gone");
+    // the log was taken away or spoilt: what was only in it, nobody can know
+    let is_log =
+        matches!(what, Damage::LogGarbage | Damage::LogGone | Damage::Version) || (matches!(what, Damage::Folder | Damage::Emptied));
+    let is_told = |uid: u32| is_log || said.iter().any(|text| text.contains(&subject(uid)) || text.contains("may be lost"));
+    let mut expect = fresh.clone();
+    let place = |mailbox: &str, uid| (mailbox.to_owned(), subject(uid));
+    for uid in STARRED {
+        let is_kept = view.get(&place("Inbox", uid)).is_some_and(|row| row.1.bits.contains(flagged().bits));
+        assert!(is_kept || is_told(uid), "{context}: the star of {uid} is lost");
+        if is_kept {
+            let row = expect.get_mut(&place("Inbox", uid)).unwrap();
+            row.1 = row.1.with(&flagged());
+        }
+        *(if is_kept { &mut ended.kept } else { &mut ended.named }) += 1;
+    }
+    if view.contains_key(&place("Archive", MOVED)) {
+        let row = expect.remove(&place("Inbox", MOVED)).unwrap();
+        expect.insert(place("Archive", MOVED), row);
+    } else {
+        assert!(is_told(MOVED), "{context}: the move is lost");
+    }
+    if !view.contains_key(&place("Inbox", DELETED)) {
+        expect.remove(&place("Inbox", DELETED));
+    } else {
+        assert!(is_told(DELETED), "{context}: the deletion is lost");
+    }
+    if view != expect {
+        // a flipped bit in a text, or in a flag, is a text or a flag like any other
+        let is_text = matches!(what, Damage::Flips | Damage::Garbage | Damage::Head | Damage::SwappedPages);
+        let lost = expect.keys().filter(|key| !view.contains_key(*key)).count();
+        assert!(is_text && view.len() == expect.len() && lost <= 8, "{context}: {lost} lost of {}, {} listed", expect.len(), view.len());
+        ended.is_unnoticed = true;
+    }
+    ended
+}
+
 #[test]
 fn any_damage_of_mail_db_ends_in_a_fresh_listing_and_every_waiting_change_is_kept_or_named() {
-    let left = template();
+    let left = templates();
     let fresh = {
         let folder = tempfile::tempdir().unwrap();
         let writer = open(&Paths::in_folder(folder.path())).unwrap();
         sync(&writer).unwrap();
         view(&writer).unwrap()
     };
-    let (mut unnoticed, mut refused, mut kept, mut named) = (Vec::new(), 0, 0, 0);
-    for seed in seeds(60) {
-        let what = DAMAGES[seed as usize % DAMAGES.len()];
-        let context = format!("seed {seed}, {what:?}");
-        let folder = tempfile::tempdir().unwrap();
-        copy(left.path(), folder.path());
-        let paths = Paths::in_folder(folder.path());
-        damage(&paths.mail_db, what, &mut Random(seed));
-        let before = std::fs::read(&paths.mail_db).unwrap_or_default();
-        let mut said = Vec::new();
-        let (writer, view) = match work(&paths, &mut said, &context) {
+    let played = play(MAIL_ONCE_WRONG, |seed| {
+        let one = |(end, left): (&&'static str, &tempfile::TempDir)| damage_mail(seed, (end, left.path()), &fresh);
+        ENDS.iter().zip(&left).map(one).collect::<Vec<_>>()
+    });
+    let played: Vec<MailEnded> = played.into_iter().flatten().collect();
+    let sum = |of: fn(&MailEnded) -> usize| played.iter().map(of).sum::<usize>();
+    let unnoticed: Vec<_> = played.iter().filter(|one| one.is_unnoticed).map(|one| (one.seed, one.end)).collect();
+    println!(
+        "figure: {} damages of mail.db, {} changes kept, {} named, {} files refused as newer; damage of texts unnoticed: seeds {unnoticed:?}",
+        played.len(),
+        sum(|one| one.kept),
+        sum(|one| one.named),
+        sum(|one| usize::from(one.is_refused)),
+    );
+    assert!(sum(|one| one.kept) > 0);
+}
+
+/// How a damage of user.db ended.
+#[derive(Clone, Copy, PartialEq)]
+enum UserEnded {
+    Whole,
+    Restored,
+    Empty,
+    Refused,
+    Unnoticed,
+}
+
+/// One damage of user.db, and of its copy at every fifth seed.
+fn damage_user(seed: u64, (end, left): (&'static str, &Path)) -> UserEnded {
+    let what = DAMAGES[seed as usize % DAMAGES.len()];
+    let is_copy_too = seed.is_multiple_of(5);
+    let context = format!("seed {seed}, {what:?}, copy too: {is_copy_too}, {end}");
+    let folder = tempfile::tempdir().unwrap();
+    copy(left, folder.path());
+    let paths = Paths::in_folder(folder.path());
+    let mut random = Random(seed);
+    damage(&paths.user_db, what, &mut random);
+    if is_copy_too {
+        damage(&beside(&paths.user_db, "backup"), Damage::Garbage, &mut random);
+    }
+    let before = std::fs::read(&paths.user_db).unwrap_or_default();
+    let mut said = Vec::new();
+    let mut ends = 0;
+    let found = loop {
+        let writer = match start(&paths, &mut said, &context) {
             Err(StoreError::Newer { .. }) => {
-                assert_eq!(std::fs::read(&paths.mail_db).unwrap(), before, "{context}: refused, but touched");
-                refused += 1;
-                continue;
+                assert_eq!(std::fs::read(&paths.user_db).unwrap(), before, "{context}: refused, but touched");
+                break None;
             }
             other => other.unwrap_or_else(|error| panic!("{context}: {error}")),
         };
-        let context = format!("{context}, {said:?}");
-        let drafts = DRAFTS.map(str::to_owned).to_vec();
-        let outbox = vec![("Held".to_owned(), Stage::Held), ("Queued".to_owned(), Stage::Queued)];
-        assert_eq!(own(&paths), (drafts, outbox, 1), "{context}");
-        let is_here = !writer.reader().unwrap().find_rfc_message_id("own@work").unwrap().is_empty();
-        assert!(is_here || writer.orphans().wait().unwrap().len() == 1, "{context}: what was written here is gone");
-        // the log was taken away or spoilt: what was only in it, nobody can know
-        let is_log =
-            matches!(what, Damage::LogGarbage | Damage::LogGone | Damage::Version) || (matches!(what, Damage::Folder | Damage::Emptied));
-        let is_told = |uid: u32| is_log || said.iter().any(|text| text.contains(&subject(uid)) || text.contains("may be lost"));
-        let mut expect = fresh.clone();
-        let place = |mailbox: &str, uid| (mailbox.to_owned(), subject(uid));
-        for uid in STARRED {
-            let is_kept = view.get(&place("Inbox", uid)).is_some_and(|row| row.1.bits.contains(flagged().bits));
-            assert!(is_kept || is_told(uid), "{context}: the star of {uid} is lost");
-            if is_kept {
-                let row = expect.get_mut(&place("Inbox", uid)).unwrap();
-                row.1 = row.1.with(&flagged());
-            }
-            (kept, named) = (kept + usize::from(is_kept), named + usize::from(!is_kept));
+        sync(&writer).unwrap_or_else(|error| panic!("{context}: {error}"));
+        // what an idle moment looks for before it makes a new copy
+        let is_damaged = check(&paths.user_db);
+        writer.stop();
+        if !is_damaged {
+            break Some(own(&paths));
         }
-        if view.contains_key(&place("Archive", MOVED)) {
-            let row = expect.remove(&place("Inbox", MOVED)).unwrap();
-            expect.insert(place("Archive", MOVED), row);
-        } else {
-            assert!(is_told(MOVED), "{context}: the move is lost");
-        }
-        if !view.contains_key(&place("Inbox", DELETED)) {
-            expect.remove(&place("Inbox", DELETED));
-        } else {
-            assert!(is_told(DELETED), "{context}: the deletion is lost");
-        }
-        if view != expect {
-            // a flipped bit in a text, or in a flag, is a text or a flag like any other
-            let is_text = matches!(what, Damage::Flips | Damage::Garbage | Damage::Head | Damage::SwappedPages);
-            let lost = expect.keys().filter(|key| !view.contains_key(*key)).count();
-            assert!(
-                is_text && view.len() == expect.len() && lost <= 8,
-                "{context}: {lost} lost of {}, {} listed",
-                expect.len(),
-                view.len()
-            );
-            unnoticed.push(seed);
-        }
-    }
-    println!("kept {kept} changes, named {named}; {refused} refused as newer; unnoticed damage of texts: seeds {unnoticed:?}");
-    assert!(kept > 0);
+        ends += 1;
+        assert!(ends < 3, "{context}: it never came right: {said:?}");
+    };
+    let Some((drafts, outbox, _)) = found else { return UserEnded::Refused };
+    let context = format!("{context}, {said:?}: {drafts:?} {outbox:?}");
+    let is_restored = said.iter().any(|text| text.contains("the copy made at the last start"));
+    let is_empty = said.iter().any(|text| text.contains("starts empty"));
+    let ended = if is_restored {
+        assert_eq!(drafts, DRAFTS, "{context}");
+        assert!(outbox.len() == 2 && outbox.iter().all(|(_, stage)| *stage == Stage::Unknown), "{context}");
+        UserEnded::Restored
+    } else if is_empty {
+        assert!(is_copy_too && drafts.is_empty() && outbox.is_empty(), "{context}");
+        UserEnded::Empty
+    } else if (drafts.len(), outbox.len()) != (2, 2) {
+        // a flipped bit in a number is a number like any other, and SQLite reads what is cut off a long text as zeros
+        assert!(matches!(what, Damage::Flips | Damage::Cut | Damage::ZeroPage), "{context}: lost without a word");
+        UserEnded::Unnoticed
+    } else {
+        UserEnded::Whole
+    };
+    let is_aside = std::fs::read_dir(folder.path()).unwrap().flatten().any(|file| file.file_name().to_string_lossy().contains("damaged-"));
+    assert_eq!(is_aside, is_restored || is_empty || !said.is_empty(), "{context}: what was damaged is kept");
+    ended
 }
 
 #[test]
 fn any_damage_of_user_db_ends_in_its_copy_or_a_new_one_and_nothing_is_sent_from_it_by_itself() {
-    let left = template();
-    let (mut restored, mut empty, mut unnoticed) = (0, 0, Vec::new());
-    for seed in seeds(60) {
-        let what = DAMAGES[seed as usize % DAMAGES.len()];
-        let is_copy_too = seed % 5 == 0;
-        let context = format!("seed {seed}, {what:?}, copy too: {is_copy_too}");
-        let folder = tempfile::tempdir().unwrap();
-        copy(left.path(), folder.path());
-        let paths = Paths::in_folder(folder.path());
-        let mut random = Random(seed);
-        damage(&paths.user_db, what, &mut random);
-        if is_copy_too {
-            damage(&beside(&paths.user_db, "backup"), Damage::Garbage, &mut random);
-        }
-        let before = std::fs::read(&paths.user_db).unwrap_or_default();
-        let mut said = Vec::new();
-        let mut ends = 0;
-        let found = loop {
-            let writer = match start(&paths, &mut said, &context) {
-                Err(StoreError::Newer { .. }) => {
-                    assert_eq!(std::fs::read(&paths.user_db).unwrap(), before, "{context}: refused, but touched");
-                    break None;
-                }
-                other => other.unwrap_or_else(|error| panic!("{context}: {error}")),
-            };
-            sync(&writer).unwrap_or_else(|error| panic!("{context}: {error}"));
-            // what an idle moment looks for before it makes a new copy
-            let is_damaged = check(&paths.user_db);
-            writer.stop();
-            if !is_damaged {
-                break Some(own(&paths));
-            }
-            ends += 1;
-            assert!(ends < 3, "{context}: it never came right: {said:?}");
-        };
-        let Some((drafts, outbox, _)) = found else { continue };
-        let context = format!("{context}, {said:?}: {drafts:?} {outbox:?}");
-        let is_restored = said.iter().any(|text| text.contains("the copy made at the last start"));
-        let is_empty = said.iter().any(|text| text.contains("starts empty"));
-        if is_restored {
-            restored += 1;
-            assert_eq!(drafts, DRAFTS, "{context}");
-            assert!(outbox.len() == 2 && outbox.iter().all(|(_, stage)| *stage == Stage::Unknown), "{context}");
-        } else if is_empty {
-            empty += 1;
-            assert!(is_copy_too && drafts.is_empty() && outbox.is_empty(), "{context}");
-        } else if (drafts.len(), outbox.len()) != (2, 2) {
-            // a flipped bit in a number is a number like any other, and SQLite reads what is cut off a long text as zeros
-            assert!(matches!(what, Damage::Flips | Damage::Cut | Damage::ZeroPage), "{context}: lost without a word");
-            unnoticed.push(seed);
-        }
-        let is_aside =
-            std::fs::read_dir(folder.path()).unwrap().flatten().any(|file| file.file_name().to_string_lossy().contains("damaged-"));
-        assert_eq!(is_aside, is_restored || is_empty || !said.is_empty(), "{context}: what was damaged is kept");
-    }
-    println!("{restored} restored, {empty} begun anew; unnoticed: seeds {unnoticed:?}");
+    let left = templates();
+    let played = play(USER_ONCE_WRONG, |seed| {
+        let one = |(end, left): (&&'static str, &tempfile::TempDir)| (seed, *end, damage_user(seed, (end, left.path())));
+        ENDS.iter().zip(&left).map(one).collect::<Vec<_>>()
+    });
+    let played: Vec<(u64, &str, UserEnded)> = played.into_iter().flatten().collect();
+    let seeds = |of: UserEnded| played.iter().filter(|(_, _, ended)| *ended == of).map(|(seed, end, _)| (*seed, *end)).collect::<Vec<_>>();
+    let (restored, empty) = (seeds(UserEnded::Restored).len(), seeds(UserEnded::Empty).len());
+    println!(
+        "figure: {} damages of user.db, {restored} restored, {empty} begun anew, {} refused as newer; unnoticed: seeds {:?}",
+        played.len(),
+        seeds(UserEnded::Refused).len(),
+        seeds(UserEnded::Unnoticed)
+    );
     assert!(restored > 0 && empty > 0);
 }
 
