@@ -15,6 +15,8 @@ mod offline;
 mod server;
 #[path = "world/shrink.rs"]
 mod shrink;
+#[path = "world/wide.rs"]
+mod wide;
 
 use history::{Mode, history};
 
@@ -59,6 +61,11 @@ fn what_the_user_wants_survives_cuts_and_crashes() {
 #[test]
 fn nothing_is_lost_or_doubled_whatever_another_client_does() {
     run_all(|seed| history(Mode::Wild, seed), 500);
+}
+
+#[test]
+fn two_devices_two_links_hints_at_any_moment_and_uids_told_wrongly_lose_and_double_nothing() {
+    run_all(|seed| history(Mode::Wide, seed), 100);
 }
 
 #[test]

@@ -18,8 +18,9 @@ use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidVal
 /// A message with the number of the server's own identity of it.
 type Known = (NewMessage, Option<i64>);
 
-/// Lost in mailbox ?1, or in flight to it.
-const IS_AWAITED: &str = "((m.state = 2 AND m.mailbox = ?1) OR s.mailbox = ?1)";
+/// Lost in mailbox ?1, or there under a uid that was only told, or in flight to it.
+const IS_AWAITED: &str =
+    "(m.mailbox = ?1 AND (m.state = 2 OR EXISTS (SELECT 1 FROM told t WHERE t.message = m.id)) OR s.mailbox = ?1)";
 
 /// Rows added before the user is given way to.
 const LEAST: usize = 8;
@@ -49,6 +50,7 @@ impl Work<'_> {
         std::mem::swap(&mut self.changes, &mut adding.changes);
         let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
         if let Some(messages) = adding.came.take() {
+            self.check_all_told(mailbox, &messages)?;
             adding.rest = self.without_awaited(account, mailbox, messages, true)?.into_iter();
         }
         let (mut first_born, mut done) = (None, 0);
@@ -102,7 +104,7 @@ impl Work<'_> {
                 let is_new = !self.memory.has_left(mailbox, &message.key) && lookup::find_key(self.db, mailbox, &message.key)?.is_none();
                 let row = if is_new { self.find_awaited(mailbox, &message, identity, flags_count)? } else { None };
                 match row {
-                    Some((id, state)) if or_in_flight || state == State::Lost => self.found(id, mailbox, message, identity)?,
+                    Some((id, is_in_flight)) if or_in_flight || !is_in_flight => self.found(id, mailbox, message, identity)?,
                     _ => rest.push((message, identity)),
                 }
             }
@@ -120,22 +122,23 @@ impl Work<'_> {
     /// Some row is lost in this mailbox, or in flight to it.
     fn awaits(&self, mailbox: MailboxId) -> Result<bool> {
         let mut statement = self.db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1 AND state = 2) OR EXISTS (SELECT 1 FROM sent WHERE mailbox = ?1)",
+            "SELECT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1 AND state = 2) OR EXISTS (SELECT 1 FROM sent WHERE mailbox = ?1) \
+             OR EXISTS (SELECT 1 FROM told t JOIN message m ON m.id = t.message WHERE m.mailbox = ?1)",
         )?;
         Ok(statement.query_row([mailbox.0], |row| row.get(0))?)
     }
 
     /// A row that this message is: by the server's own identity, else by its likeness. Of several lost rows any will
     /// do, first one with the same flags: nothing that we were told of them tells them apart, and to take none would
-    /// lose what is wanted of them. One in flight is taken only where nothing else could be meant, for it may still
-    /// be where it was.
+    /// lose what is wanted of them. One in flight, or under a told uid, is taken only where nothing else could be meant, for
+    /// it may still be where it was, or where it was said to be. With it whether it is in flight.
     fn find_awaited(
         &self,
         mailbox: MailboxId,
         message: &NewMessage,
         identity: Option<i64>,
         flags_count: bool,
-    ) -> Result<Option<(MessageId, State)>> {
+    ) -> Result<Option<(MessageId, bool)>> {
         let mut alike = Vec::new();
         if let Some(content) = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten() {
             let sql = format!(
@@ -158,8 +161,7 @@ impl Work<'_> {
         }
         let lost = alike.iter().find(|(_, row)| row.state == State::Lost && (!flags_count || row.server == message.flags));
         Ok(match (lost, alike.as_slice()) {
-            (Some((id, row)), _) => Some((*id, row.state)),
-            (None, [(id, row)]) if row.state != State::Lost => Some((*id, row.state)),
+            (Some((id, row)), _) | (None, [(id, row)]) if row.state != State::Lost || lost.is_some() => Some((*id, row.sent.is_some())),
             _ => None,
         })
     }
@@ -332,6 +334,9 @@ impl Work<'_> {
 
     /// The same, noting in words what waited.
     pub fn vanish_by_others(&mut self, id: MessageId, before: &Placed, void: &mut Vec<String>) -> Result<()> {
+        if self.is_told(id)? {
+            return self.lose_told(id, before);
+        }
         // who wanted it gone has what he wanted
         if before.is_waiting() && before.wanted.mailbox.is_some() {
             void.push(self.waiting_label(id, before)?);

@@ -32,6 +32,7 @@ mod salvage;
 mod search;
 mod sound;
 mod threads;
+mod told;
 mod undo;
 mod waiting;
 mod work;

@@ -78,7 +78,8 @@ impl Work<'_> {
         let sql = format!(
             "SELECT {PLACED}, m.id, m.after, m.copy_of FROM message m INDEXED BY message_dirty LEFT JOIN sent s ON s.message = m.id \
              JOIN mailbox b ON b.id = coalesce(m.mailbox, m.wanted_mailbox) \
-             WHERE m.dirty = 1 AND s.message IS NULL AND b.account = ?1 ORDER BY m.id"
+             WHERE m.dirty = 1 AND s.message IS NULL AND b.account = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM told t WHERE t.message = m.id) ORDER BY m.id"
         );
         let mut statement = self.db.prepare_cached(&sql)?;
         let mut best: Option<(Ask, Vec<Chosen>)> = None;
@@ -169,7 +170,7 @@ impl Work<'_> {
             return Ok(Source::None);
         }
         Ok(match row.key {
-            Some(key) if row.state == State::Known && row.sent.is_none() => Source::Here(source, key, mailbox),
+            Some(key) if row.state == State::Known && row.sent.is_none() && !self.is_told(source)? => Source::Here(source, key, mailbox),
             _ => Source::Later,
         })
     }
@@ -262,13 +263,15 @@ impl Work<'_> {
         if fate == Fate::Goes {
             return self.end_deleted(id, &before, after);
         }
-        self.take_over_double(id, &mut after)?;
+        let is_seen = self.take_over_double(id, &mut after)?;
         if let Some(arrived) = after.mailbox.filter(|_| before.mailbox != after.mailbox) {
             self.memory.meet(arrived);
         }
         self.save(id, &before, &after)?;
         if after.state == State::Lost {
-            self.db.prepare_cached("INSERT OR IGNORE INTO arriving (message) VALUES (?1)")?.execute([id.0])?;
+            self.await_arrival(id)?;
+        } else if before.mailbox != after.mailbox && !is_seen && after.key.as_ref().is_some_and(|key| key.uid().is_some()) {
+            self.tell(id)?;
         }
         if before.state == State::Local {
             self.drop_local(id)?;
@@ -294,10 +297,15 @@ impl Work<'_> {
         self.remove(id, before)
     }
 
-    /// Where the new key was already seen and taken for a message of its own, that row is ours.
-    fn take_over_double(&mut self, id: MessageId, after: &mut Placed) -> Result<()> {
-        let Some((mailbox, key)) = after.mailbox.zip(after.key.clone()) else { return Ok(()) };
-        let Some(double) = lookup::find_key(self.db, mailbox, &key)?.filter(|double| *double != id) else { return Ok(()) };
+    /// Where the new key was already seen and taken for a message of its own, that row is ours, and true. Where it is another
+    /// message's the server told it wrongly.
+    fn take_over_double(&mut self, id: MessageId, after: &mut Placed) -> Result<bool> {
+        let Some((mailbox, key)) = after.mailbox.zip(after.key.clone()) else { return Ok(false) };
+        let Some(double) = lookup::find_key(self.db, mailbox, &key)?.filter(|double| *double != id) else { return Ok(false) };
+        if self.is_told(double)? || !self.is_same_content(id, double)? {
+            (after.state, after.key) = (State::Lost, None);
+            return Ok(false);
+        }
         if let Some(row) = self.load(double)? {
             after.seen(&row.server);
             let (add, remove) = row.server.difference(&row.wanted.flags);
@@ -305,7 +313,7 @@ impl Work<'_> {
             self.goes_on_as(double, id)?;
             self.remove(double, &row)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn end_refused(&mut self, id: MessageId, before: Placed) -> Result<()> {

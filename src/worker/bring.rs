@@ -3,7 +3,7 @@
 
 use super::core::Core;
 use super::step::StepError;
-use crate::mail::MessageId;
+use crate::mail::{AccountId, MessageId};
 use crate::remote::{Remote, RemoteError};
 use crate::store::Location;
 
@@ -17,7 +17,7 @@ const SLICE: u32 = 256 * 1024;
 /// # Errors
 /// `NotNow` while another account brings them, `Rejected` where nobody has them any more.
 pub async fn bytes<R: Remote>(core: &Core, remote: &mut R, id: MessageId) -> Result<Vec<u8>> {
-    let (kept, sources) = find(core, id).await?;
+    let (kept, sources, told) = find(core, id).await?;
     if let Some(bytes) = kept {
         return Ok(bytes);
     }
@@ -31,12 +31,17 @@ pub async fn bytes<R: Remote>(core: &Core, remote: &mut R, id: MessageId) -> Res
             ask_peer(core, id, source);
             Err(RemoteError::NotNow("the message is still to be fetched from the other account".into()).into())
         }
+        // whether it is there is looked at first
+        None if !told.is_empty() => {
+            told.iter().filter_map(|account| core.peer(*account)).for_each(|peer| peer.poke_push());
+            Err(RemoteError::NotNow("the message is still to be found in the other account".into()).into())
+        }
         None => Err(RemoteError::Rejected("the message it was made from is gone, and its text was not kept here".into()).into()),
     }
 }
 
-/// What is kept of it, and where else it is.
-async fn find(core: &Core, id: MessageId) -> Result<(Option<Vec<u8>>, Vec<Location>)> {
+/// What is kept of it, where else it is, and which accounts may have it under a key that was only told.
+async fn find(core: &Core, id: MessageId) -> Result<(Option<Vec<u8>>, Vec<Location>, Vec<AccountId>)> {
     let find = core.common.readers.with(move |reader| {
         let body = match reader.location(id)? {
             Some(location) => reader.body(location.content)?.filter(|body| body.whole).map(|body| body.bytes),
@@ -46,11 +51,16 @@ async fn find(core: &Core, id: MessageId) -> Result<(Option<Vec<u8>>, Vec<Locati
             Some(bytes) => Some(bytes),
             None => reader.local_bytes(id)?,
         };
-        let mut sources = Vec::new();
+        let (mut sources, mut told) = (Vec::new(), Vec::new());
         for other in reader.other_placements(id)? {
-            sources.extend(reader.location(other)?.filter(|location| location.key.is_some()));
+            let Some(location) = reader.location(other)?.filter(|location| location.key.is_some()) else { continue };
+            if reader.is_told(other)? {
+                told.push(location.account);
+            } else {
+                sources.push(location);
+            }
         }
-        Ok((kept, sources))
+        Ok((kept, sources, told))
     });
     Ok(find.await?)
 }

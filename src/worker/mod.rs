@@ -34,6 +34,7 @@ mod readers;
 mod run;
 pub mod step;
 mod task;
+mod told;
 mod walk;
 mod whole;
 

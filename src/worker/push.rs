@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::core::Core;
 use super::outbox::wait_after;
 use super::step::{self, StepError, add, parse};
+use super::told;
 use crate::mail::server::{Moved, NewMessage, Window};
 use crate::mail::{Flags, Key, MailboxId};
 use crate::remote::{Remote, RemoteError};
@@ -24,6 +25,9 @@ type Result<T, E = StepError> = std::result::Result<T, E>;
 pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     core.lock().state.dirty = false;
     ask_again(core).await?;
+    if let Some((mailbox, keys)) = told::waiting(core).await? {
+        return look_at_told(core, remote, mailbox, &keys).await;
+    }
     let next = core.common.writer.next_push(core.account, LIMIT).await;
     let Some(push) = next.inspect_err(|_| core.lock().state.dirty = true)? else { return Ok(()) };
     guard(core, &push, true);
@@ -51,6 +55,29 @@ pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
         }
         Err(StepError::Remote(error)) => answer(core, push, error).await,
         Err(error) => Err(error),
+    }
+}
+
+/// Nothing is asked by a uid that was only told before its message was seen there.
+async fn look_at_told<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: &[Key]) -> Result<()> {
+    core.lock().state.dirty = true;
+    core.lock().open_on_a = Some(mailbox);
+    let look = async {
+        let name = step::wire(core, mailbox)?;
+        if step::validate(core, remote, mailbox).await? {
+            told::is_wrong(core, remote, mailbox, &name, keys).await?;
+        }
+        Ok(())
+    };
+    match look.await {
+        Err(StepError::Remote(error)) if !error.is_fatal() => {
+            let is_gone = matches!(error, RemoteError::Gone(_));
+            look_again(core, mailbox, is_gone);
+            core.lock().state.list_due |= is_gone;
+            pause(core, if is_gone { 1_000 } else { NOT_NOW });
+            Ok(())
+        }
+        other => other,
     }
 }
 
@@ -255,12 +282,11 @@ fn look_again(core: &Core, mailbox: MailboxId, reopen: bool) {
 
 async fn finish(core: &Core, push: Push, end: PushEnd) -> Result<()> {
     note_own_change(core, &push);
-    let lost = match &end {
-        PushEnd::Done(moved) => target(&push).filter(|_| has_lost(&push, moved)),
-        PushEnd::Refused | PushEnd::NotNow | PushEnd::Looked(_) => None,
-    };
+    let target = target(&push).filter(|_| matches!(end, PushEnd::Done(_)));
     let changed = core.common.writer.end_push(push, end).await?;
-    if let Some(target) = lost {
+    if let Some(target) = target
+        && core.common.readers.with(move |reader| reader.has_lost(target)).await?
+    {
         // rows there wait to be found
         look_again(core, target, false);
     }
@@ -276,11 +302,6 @@ fn note_own_change(core: &Core, push: &Push) {
             progress.fruitless = 0;
         }
     }
-}
-
-/// Not every message's new key was told.
-fn has_lost(push: &Push, moved: &Moved) -> bool {
-    moved.len() < push.rows.len() || moved.is_empty() || moved.iter().any(|(_, new)| new.is_none())
 }
 
 async fn attempt<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> Result<Moved> {

@@ -13,6 +13,7 @@ use super::long::{self, Long};
 use super::look::{self, Ask};
 use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
 use super::push;
+use super::told;
 use super::walk;
 use crate::config::Keep;
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMessage, Window};
@@ -38,6 +39,9 @@ const SLOW: Duration = Duration::from_millis(1_500);
 const QUICK: Duration = Duration::from_millis(500);
 /// Bodies asked of the store for the keep policy at a time.
 const KEEP_AHEAD: usize = 200;
+
+/// Why a message is not brought whose uid was told wrongly.
+const NOT_THERE: &str = "the server said where it is, and it is not there; it is being looked for";
 
 /// Why a step did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -490,6 +494,9 @@ async fn ask_bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, 
     if !validate(core, remote, mailbox).await? {
         return Err(RemoteError::Gone("the server renumbered the mailbox".into()).into());
     }
+    if told::is_wrong(core, remote, mailbox, &name, keys).await? {
+        return Err(RemoteError::Gone(NOT_THERE.into()).into());
+    }
     Ok(remote.bodies(&name, keys).await?)
 }
 
@@ -546,6 +553,9 @@ async fn raw<R: Remote>(core: &Core, remote: &mut R, link: Link) -> Result<()> {
     let name = wire(core, mailbox);
     let is_valid = validate(core, remote, mailbox).await?;
     let answer = match name {
+        Ok(name) if is_valid && told::is_wrong(core, remote, mailbox, &name, std::slice::from_ref(&key)).await? => {
+            Err(RemoteError::Gone(NOT_THERE.into()))
+        }
         Ok(name) if is_valid => remote.slice(&name, &key, None, offset, SLICE).await,
         Ok(_) => Err(RemoteError::Gone("the server renumbered the mailbox".into())),
         Err(_) => Err(RemoteError::Gone("the mailbox is gone".into())),

@@ -146,7 +146,7 @@ impl Client {
     }
 
     /// Lets what was fetched for another account arrive there, so that histories don't depend on threads.
-    async fn let_bytes_arrive(&self) {
+    pub async fn let_bytes_arrive(&self) {
         let count = |of: fn(&Core) -> usize| self.accounts.iter().map(|account| of(&account.core)).sum::<usize>();
         loop {
             tokio::task::yield_now().await;

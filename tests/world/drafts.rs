@@ -43,7 +43,7 @@ async fn leave(client: &Client, number: u64, revision: u64) {
 async fn play(random: &mut Random, world: &World, paths: Paths) -> Result<(), String> {
     let number = world.0.lock().unwrap().deliver(DRAFTS);
     let mut client = sync(Client::open(paths, vec![world.clone()]).await, random, true, STEPS).await?;
-    let trouble = Trouble { cut_before: 8, cut_after: 10, crash: 6, not_now: 6, refuse: 8 };
+    let trouble = Trouble { cut_before: 8, cut_after: 10, crash: 6, not_now: 6, refuse: 8, misled: 0 };
     world.0.lock().unwrap().trouble = trouble;
     let mut revision = 0;
     for _ in 0..random.below(6) + 2 {

@@ -7,6 +7,7 @@ use postrider::mail::{Change, Flags, MailboxId, MessageId, Summary};
 use postrider::store::Paths;
 
 use super::client::{Client, STEPS, ram, server, sync};
+use super::wide;
 use super::server::{Mailbox, NAMES, NUMBERS, Random, Server, Trouble, World, flag};
 
 /// What a history may contain.
@@ -16,17 +17,19 @@ pub enum Mode {
     Calm,
     /// A second client, renumbered mailboxes, refusals, undo and redo too.
     Wild,
+    /// What the seed draws of all that, and of what `wide.rs` names.
+    Wide,
 }
 
 /// What must hold at the end.
 #[derive(Default)]
-struct Ledger {
+pub struct Ledger {
     /// Copies the user made of each message.
     copies: BTreeMap<u64, usize>,
     /// Deleted for ever by anyone.
     deleted: BTreeSet<u64>,
     /// How often another client moved a message or renumbered its mailbox.
-    disturbed: BTreeMap<u64, usize>,
+    pub disturbed: BTreeMap<u64, usize>,
     /// Calm histories: what the user last wanted of each row.
     wanted: BTreeMap<MessageId, Option<Placed>>,
 }
@@ -51,7 +54,7 @@ fn placed(summary: &Summary) -> Placed {
     (message_number(summary), summary.mailbox, summary.flags.clone())
 }
 
-fn message_number(summary: &Summary) -> u64 {
+pub fn message_number(summary: &Summary) -> u64 {
     let id = summary.rfc_message_id.as_deref().unwrap_or_default();
     id.split('@').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
@@ -63,7 +66,10 @@ pub fn history(mode: Mode, seed: u64) -> Result<(), String> {
     let worlds: Vec<World> = (0..1 + usize::from(random.percent(50))).map(|index| server(seed, index, &log)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let folder = tempfile::Builder::new().prefix("world").tempdir_in(ram()).unwrap();
-    let result = runtime.block_on(play(mode, &mut random, &worlds, Paths::in_folder(folder.path()), &log));
+    let result = match mode {
+        Mode::Wide => runtime.block_on(wide::play(&mut random, &worlds, folder.path(), &log)),
+        _ => runtime.block_on(play(mode, &mut random, &worlds, Paths::in_folder(folder.path()), &log)),
+    };
     result.map_err(|why| {
         let log = log.lock().unwrap();
         let shown = usize::try_from(super::number("POSTRIDER_LINES").unwrap_or(150)).unwrap();
@@ -72,9 +78,9 @@ pub fn history(mode: Mode, seed: u64) -> Result<(), String> {
     })
 }
 
-type Log = Mutex<Vec<String>>;
+pub type Log = Mutex<Vec<String>>;
 
-fn trouble(worlds: &[World], trouble: Trouble) {
+pub fn trouble(worlds: &[World], trouble: Trouble) {
     worlds.iter().for_each(|world| world.0.lock().unwrap().trouble = trouble);
 }
 
@@ -83,7 +89,7 @@ async fn play(mode: Mode, random: &mut Random, worlds: &[World], paths: Paths, l
     let client = Client::open(paths, worlds.to_vec()).await;
     let mut client = sync(client, random, true, STEPS).await?;
     let refuse = if mode == Mode::Wild { 3 } else { 0 };
-    trouble(worlds, Trouble { cut_before: 4, cut_after: 6, crash: 4, not_now: 3, refuse });
+    trouble(worlds, Trouble { cut_before: 4, cut_after: 6, crash: 4, not_now: 3, refuse, misled: 0 });
     for _ in 0..random.below(40) + 10 {
         match random.below(10) {
             0..5 => user(mode, &client, random, &mut ledger, log).await?,
@@ -112,7 +118,7 @@ fn random_world(worlds: &[World], mut random: Random) -> &World {
     random.pick(worlds).unwrap()
 }
 
-async fn user(mode: Mode, client: &Client, random: &mut Random, ledger: &mut Ledger, log: &Log) -> Result<(), String> {
+pub async fn user(mode: Mode, client: &Client, random: &mut Random, ledger: &mut Ledger, log: &Log) -> Result<(), String> {
     let shown = client.all();
     let mailboxes = client.mailboxes();
     let Some((_, to, _)) = random.pick(&mailboxes).cloned() else { return Ok(()) };
@@ -165,7 +171,7 @@ async fn user(mode: Mode, client: &Client, random: &mut Random, ledger: &mut Led
     Ok(())
 }
 
-fn second_client(random: &mut Random, ledger: &mut Ledger, world: &World) {
+pub fn second_client(random: &mut Random, ledger: &mut Ledger, world: &World) {
     let mut server = world.0.lock().unwrap();
     let name = *random.pick(&NAMES).unwrap();
     let to = *random.pick(&NAMES).unwrap();
@@ -205,7 +211,7 @@ fn second_client(random: &mut Random, ledger: &mut Ledger, world: &World) {
 }
 
 /// Wanted = stored = server; nothing is lost or doubled.
-fn check(client: &Client, ledger: &Ledger, worlds: &[World]) -> Result<(), String> {
+pub fn check(client: &Client, ledger: &Ledger, worlds: &[World]) -> Result<(), String> {
     let reader = client.writer.reader().unwrap();
     let waiting = reader.waiting(None).unwrap();
     if !waiting.is_empty() {
@@ -246,7 +252,7 @@ fn check(client: &Client, ledger: &Ledger, worlds: &[World]) -> Result<(), Strin
 /// looked for by its number: of two equal messages in one mailbox whose new uids were not told (no COPYUID, or the
 /// answer was lost) nothing tells which was which. Where the answer to its copying was lost, its equal copies may
 /// even have exchanged their flags (seed 225): their number in each mailbox must still be right.
-fn check_wanted(shown: &[Summary], ledger: &Ledger, worlds: &[World]) -> Result<(), String> {
+pub fn check_wanted(shown: &[Summary], ledger: &Ledger, worlds: &[World]) -> Result<(), String> {
     let mut left: Vec<(MessageId, Placed)> = shown.iter().map(|one| (one.id, placed(one))).collect();
     for (id, wanted) in ledger.wanted.iter().filter_map(|(id, placed)| Some((id, placed.as_ref()?))) {
         let is_single = !ledger.copies.contains_key(&wanted.0);

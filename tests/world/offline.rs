@@ -79,7 +79,7 @@ async fn play(random: &mut Random, world: &World, paths: Paths) -> Result<(), St
     let mine = seen(&client);
     let touched = second_client(random, world);
     let theirs = on_server(world);
-    world.0.lock().unwrap().trouble = Trouble { cut_before: 5, cut_after: 5, crash: 3, not_now: 2, refuse: 0 };
+    world.0.lock().unwrap().trouble = Trouble { cut_before: 5, cut_after: 5, crash: 3, not_now: 2, refuse: 0, misled: 0 };
     let mut client = client;
     for _ in 0..3 {
         client = sync(client, random, true, 150).await?;

@@ -9,7 +9,7 @@ use postrider::mail::{FlagBits, Flags, Key, Uid, UidValidity, Uids};
 use postrider::remote::{
     Abilities, Body, Changes, Connect, Hint, Moved, Opened, Point, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// xorshift64: the same history for the same seed on every machine.
 #[derive(Clone, Debug)]
@@ -106,6 +106,8 @@ pub struct Trouble {
     pub crash: u64,
     pub not_now: u64,
     pub refuse: u64,
+    /// Of the answers that tell where messages are now (COPYUID, APPENDUID): those that tell it wrongly or not.
+    pub misled: u64,
 }
 
 /// What was said between all servers and all clients of a history, in order.
@@ -119,6 +121,8 @@ pub struct Server {
     pub has_move: bool,
     pub has_copyuid: bool,
     pub telling: Telling,
+    /// The list of mailboxes tells how far each is (LIST-STATUS), where changes are counted.
+    pub lists_state: bool,
     pub trouble: Trouble,
     pub random: Random,
     pub next_number: u64,
@@ -153,6 +157,7 @@ impl Server {
             has_move: random.percent(60),
             has_copyuid: random.percent(60),
             telling: [Telling::Nothing, Telling::Counted, Telling::Flags, Telling::Sets][(seed as usize + index) % 4],
+            lists_state: true,
             trouble: Trouble::default(),
             random,
             next_number: index as u64 * NUMBERS + 1,
@@ -192,6 +197,51 @@ impl Server {
         }
     }
 
+    fn forget_unanswered(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            if let Some(count) = self.unanswered.get_mut(number) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        self.unanswered.retain(|_, count| *count > 0);
+    }
+
+    /// Where messages are now, as this server tells it: perhaps of some only, of one the place of another, of several the
+    /// same place, a place where another message is or will be.
+    fn tell_keys(&mut self, to: &str, moved: &mut Moved) {
+        let misled = self.trouble.misled;
+        if !self.has_copyuid || misled == 0 || !self.random.percent(misled) {
+            return;
+        }
+        let random = &mut self.random;
+        let Some(target) = self.mailboxes.get(to) else { return };
+        let there: Vec<u32> = target.messages.keys().copied().collect();
+        let wrong = match random.below(6) {
+            0 => None,
+            1 => {
+                moved.pop();
+                return;
+            }
+            2 if moved.len() > 1 => {
+                let first = moved[0].1.clone();
+                for at in 1..moved.len() {
+                    moved[at - 1].1 = moved[at].1.clone();
+                }
+                moved.last_mut().unwrap().1 = first;
+                return;
+            }
+            2 | 3 => random.pick(&there).copied(),
+            4 => Some(target.uid_next + random.below(3) as u32),
+            _ => {
+                for (_, new) in moved {
+                    *new = random.pick(&there).map(|uid| Key::Uid(Uid(*uid)));
+                }
+                return;
+            }
+        };
+        moved.iter_mut().for_each(|(_, new)| *new = wrong.map(|uid| Key::Uid(Uid(uid))));
+    }
+
     pub fn say(&self, text: &str) {
         self.log.lock().unwrap().push(format!("{} {text}", ["first:", "second:"][self.index]));
     }
@@ -206,19 +256,47 @@ impl Server {
 #[derive(Clone, Debug)]
 pub struct World(pub Shared);
 
+/// The uid_validity of each mailbox as the connections of one process were last told it.
+pub type Told = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// What a connection that is led step by step says to who leads it.
+#[derive(Debug)]
+pub enum Said {
+    /// It waits to go on: before a verb, or between its effect and the answer.
+    AtGate(oneshot::Sender<()>),
+    /// The process dies now.
+    Crashed,
+    /// The step ended.
+    Done(Connection, std::result::Result<(), postrider::worker::step::StepError>),
+}
+
+/// Who leads, and by which number it knows this connection.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    pub actor: usize,
+    pub said: mpsc::UnboundedSender<(usize, Said)>,
+}
+
 #[derive(Debug)]
 pub struct Connection {
     server: Shared,
     dead: bool,
-    /// The uid_validity of each mailbox when this connection first opened it.
-    opened: BTreeMap<String, u32>,
+    told: Told,
+    gate: Option<Gate>,
+}
+
+impl World {
+    /// A connection that waits at every verb until it may go on.
+    pub fn led(&self, told: Told, gate: Gate) -> Connection {
+        Connection { server: self.0.clone(), dead: false, told, gate: Some(gate) }
+    }
 }
 
 impl Connect for World {
     type Remote = Connection;
 
     async fn connect(&self, _first: Option<&str>) -> Result<Connection> {
-        Ok(Connection { server: self.0.clone(), dead: false, opened: BTreeMap::new() })
+        Ok(Connection { server: self.0.clone(), dead: false, told: Told::default(), gate: None })
     }
 }
 
@@ -244,25 +322,33 @@ fn uids(keys: &[Key]) -> Vec<u32> {
 }
 
 impl Connection {
-    /// The copy of a move is made; until its source is gone too nobody hears of it. What was unanswered before.
-    fn begin_second_half(&self, placed: usize) -> BTreeMap<u64, usize> {
-        let mut server = self.server.lock().unwrap();
-        let before = server.unanswered.clone();
-        let numbers = server.placed.get(placed..).unwrap_or_default().to_vec();
-        server.note_unanswered(&numbers);
-        before
+    /// Lets others go on first.
+    async fn pass(&self) {
+        let Some(gate) = &self.gate else { return };
+        let (go, may_go) = oneshot::channel();
+        let _ = gate.said.send((gate.actor, Said::AtGate(go)));
+        if may_go.await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
-    /// The mailbox still numbers as when this connection first opened it.
-    fn ensure(&mut self, mailbox: &str) -> Result<()> {
+    /// The mailbox still numbers as this process was told.
+    async fn ensure(&mut self, mailbox: &str) -> Result<()> {
+        self.pass().await;
+        self.check(mailbox)
+    }
+
+    fn check(&self, mailbox: &str) -> Result<()> {
         let now = find(&mut self.server.lock().unwrap(), mailbox)?.uid_validity;
-        let told = *self.opened.entry(mailbox.to_owned()).or_insert(now);
+        let told = *self.told.lock().unwrap().entry(mailbox.to_owned()).or_insert(now);
         if told == now { Ok(()) } else { Err(RemoteError::Gone("renumbered".into())) }
     }
 
     /// Opening tells the numbering.
-    fn forget(&mut self, mailbox: &str) {
-        self.opened.remove(mailbox);
+    async fn tell(&mut self, mailbox: &str) -> Result<()> {
+        self.pass().await;
+        self.told.lock().unwrap().remove(mailbox);
+        self.check(mailbox)
     }
 
     /// One verb: may be cut before or after its effect.
@@ -305,14 +391,17 @@ impl Connection {
                 self.dead = true;
                 return Err(offline());
             }
-            if crash {
-                server.crashed.notify_one();
+            match &self.gate {
+                Some(gate) if crash => drop(gate.said.send((gate.actor, Said::Crashed))),
+                None if crash => server.crashed.notify_one(),
+                _ => {}
             }
             (answer, crash)
         };
         if crash {
             std::future::pending::<()>().await;
         }
+        self.pass().await;
         answer
     }
 }
@@ -375,8 +464,9 @@ fn copy(server: &mut Server, mailbox: &str, keys: &[Key], to: &str) -> Result<Mo
         let new = target.add(message);
         (Key::Uid(Uid(uid)), has_copyuid.then_some(Key::Uid(Uid(new))))
     });
-    let moved = moved.collect();
+    let mut moved = moved.collect();
     server.placed.extend(numbers);
+    server.tell_keys(to, &mut moved);
     Ok(moved)
 }
 
@@ -394,6 +484,7 @@ impl Remote for Connection {
     }
 
     async fn mailboxes(&mut self) -> Result<Vec<RemoteMailbox>> {
+        self.pass().await;
         self.verb("list", false, |server| {
             let role = |name: &str| match name {
                 "INBOX" => Some(Role::Inbox),
@@ -401,7 +492,7 @@ impl Remote for Connection {
                 "Trash" => Some(Role::Trash),
                 _ => None,
             };
-            let telling = server.telling;
+            let (telling, lists_state) = (server.telling, server.lists_state);
             let list = server.mailboxes.iter_mut().map(|(name, mailbox)| RemoteMailbox {
                 name: if name == "INBOX" { "Inbox".into() } else { name.clone() },
                 wire_name: name.clone(),
@@ -409,7 +500,7 @@ impl Remote for Connection {
                 selectable: true,
                 total: None,
                 unread: None,
-                state: Some(opened(telling, mailbox)).filter(|state| state.mod_seq.is_some()),
+                state: Some(opened(telling, mailbox)).filter(|state| lists_state && state.mod_seq.is_some()),
             });
             Ok(list.collect())
         })
@@ -417,8 +508,7 @@ impl Remote for Connection {
     }
 
     async fn open(&mut self, mailbox: &str) -> Result<Opened> {
-        self.forget(mailbox);
-        self.ensure(mailbox)?;
+        self.tell(mailbox).await?;
         self.verb(&format!("open {mailbox}"), false, |server| {
             let telling = server.telling;
             Ok(opened(telling, find(server, mailbox)?))
@@ -427,8 +517,7 @@ impl Remote for Connection {
     }
 
     async fn newest(&mut self, mailbox: &str, count: u32) -> Result<(Opened, Vec<RemoteMessage>)> {
-        self.forget(mailbox);
-        self.ensure(mailbox)?;
+        self.tell(mailbox).await?;
         self.verb(&format!("newest {mailbox}"), false, |server| {
             let telling = server.telling;
             let mailbox = find(server, mailbox)?;
@@ -443,8 +532,7 @@ impl Remote for Connection {
         if self.server.lock().unwrap().telling == Telling::Nothing {
             return Ok(None);
         }
-        self.forget(mailbox);
-        self.ensure(mailbox)?;
+        self.tell(mailbox).await?;
         let verb = format!("changes {mailbox} since {:?} all {}", known.mod_seq, known.all);
         self.verb(&verb, false, |server| {
             let telling = server.telling;
@@ -454,7 +542,7 @@ impl Remote for Connection {
     }
 
     async fn flags(&mut self, mailbox: &str, window: Window) -> Result<Vec<(Key, Flags)>> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         self.verb(&format!("flags {mailbox} {window:?}"), false, |server| {
             let inside = find(server, mailbox)?.messages.range(window.low..=window.high);
             Ok(inside.map(|(uid, message)| (Key::Uid(Uid(*uid)), message.flags.clone())).collect())
@@ -463,7 +551,7 @@ impl Remote for Connection {
     }
 
     async fn headers(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<RemoteMessage>> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         self.verb(&format!("headers {mailbox} {keys:?}"), false, |server| {
             let mailbox = find(server, mailbox)?;
             Ok(uids(keys).into_iter().filter_map(|uid| Some(remote_message(uid, mailbox.messages.get(&uid)?))).collect())
@@ -472,7 +560,7 @@ impl Remote for Connection {
     }
 
     async fn headers_in(&mut self, mailbox: &str, window: Window) -> Result<Vec<RemoteMessage>> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         self.verb(&format!("headers {mailbox} {window:?}"), false, |server| {
             let inside = find(server, mailbox)?.messages.range(window.low..=window.high);
             Ok(inside.map(|(uid, message)| remote_message(*uid, message)).collect())
@@ -481,7 +569,7 @@ impl Remote for Connection {
     }
 
     async fn bodies(&mut self, mailbox: &str, keys: &[Key]) -> Result<Vec<Body>> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         self.verb(&format!("bodies {mailbox} {keys:?}"), false, |server| {
             let mailbox = find(server, mailbox)?;
             let body = |uid: u32| {
@@ -503,7 +591,7 @@ impl Remote for Connection {
     }
 
     async fn store_flags(&mut self, mailbox: &str, keys: &[Key], add: &Flags, remove: &Flags) -> Result<()> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         self.verb(&format!("store {mailbox} {keys:?} +{add:?} -{remove:?}"), true, |server| {
             let mailbox = find(server, mailbox)?;
             for uid in uids(keys) {
@@ -517,7 +605,7 @@ impl Remote for Connection {
     }
 
     async fn move_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         let has_move = self.server.lock().unwrap().has_move;
         if has_move {
             let verb = format!("move {mailbox} {keys:?} {to}");
@@ -529,19 +617,35 @@ impl Remote for Connection {
                 })
                 .await;
         }
-        let placed = self.server.lock().unwrap().placed.len();
-        let moved = self.verb(&format!("copy {mailbox} {keys:?} {to}"), true, |server| copy(server, mailbox, keys, to)).await?;
-        let before = self.begin_second_half(placed);
+        let verb = format!("copy {mailbox} {keys:?} {to}");
+        let copied = self.verb(&verb, true, |server| {
+            let placed = server.placed.len();
+            let moved = copy(server, mailbox, keys, to)?;
+            Ok((moved, server.placed[placed..].to_vec()))
+        });
+        let (moved, numbers) = copied.await?;
+        // until its source is gone too nobody hears of the copy
+        self.server.lock().unwrap().note_unanswered(&numbers);
+        if self.check(mailbox).is_err() {
+            // who numbers anew ends the sessions
+            self.dead = true;
+        }
         // the copy is made: a refusal of the second half must not look like a refusal of the whole
-        let expunged = self.verb(&format!("expunge {mailbox} {keys:?}"), false, |server| remove(server, mailbox, keys)).await;
-        expunged.map(|()| {
-            self.server.lock().unwrap().unanswered = before;
-            moved
-        })
+        let verb = format!("expunge {mailbox} {keys:?}");
+        let expunged = self.verb(&verb, false, |server| {
+            let there = find(server, mailbox)?.messages.len();
+            remove(server, mailbox, keys)?;
+            // another may have moved it too meanwhile: then each has made a copy
+            Ok(there - find(server, mailbox)?.messages.len() == numbers.len())
+        });
+        if expunged.await? {
+            self.server.lock().unwrap().forget_unanswered(&numbers);
+        }
+        Ok(moved)
     }
 
     async fn copy_to(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         self.verb(&format!("copy {mailbox} {keys:?} {to}"), true, |server| copy(server, mailbox, keys, to)).await
     }
 
@@ -549,18 +653,23 @@ impl Remote for Connection {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let number = text.split("Message-ID: <").nth(1).and_then(|rest| rest.split('@').next()).and_then(|n| n.parse().ok());
         let flags = flags.clone();
+        self.pass().await;
         self.verb(&format!("append {mailbox} {number:?}"), true, |server| {
             let has_copyuid = server.has_copyuid;
             let number = number.unwrap_or(0);
             let uid = find(server, mailbox)?.add(Message { number, flags });
             server.placed.push(number);
             *server.appended.entry(number).or_default() += 1;
-            Ok(has_copyuid.then_some(Key::Uid(Uid(uid))))
+            let key = Key::Uid(Uid(uid));
+            let mut told = vec![(key.clone(), has_copyuid.then_some(key))];
+            server.tell_keys(mailbox, &mut told);
+            Ok(told.pop().and_then(|(_, key)| key))
         })
         .await
     }
 
     async fn create(&mut self, mailbox: &str) -> Result<()> {
+        self.pass().await;
         self.verb(&format!("create {mailbox}"), true, |server| {
             let uid_validity = 1_000 + server.mailboxes.len() as u32 * 7;
             let new = Mailbox::new(uid_validity);
@@ -571,6 +680,7 @@ impl Remote for Connection {
     }
 
     async fn rename_mailbox(&mut self, mailbox: &str, to: &str) -> Result<()> {
+        self.pass().await;
         self.verb(&format!("rename {mailbox} {to}"), true, |server| {
             if server.mailboxes.contains_key(to) {
                 return Err(RemoteError::Rejected(format!("{to} is there")));
@@ -583,6 +693,7 @@ impl Remote for Connection {
     }
 
     async fn delete_mailbox(&mut self, mailbox: &str) -> Result<()> {
+        self.pass().await;
         self.verb(&format!("delete mailbox {mailbox}"), true, |server| {
             let count = find(server, mailbox)?.messages.len();
             if count > 0 {
@@ -595,7 +706,7 @@ impl Remote for Connection {
     }
 
     async fn delete(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         let deleted = self.verb(&format!("delete {mailbox} {keys:?}"), true, |server| remove(server, mailbox, keys)).await;
         if matches!(deleted, Err(RemoteError::Rejected(_))) {
             self.server.lock().unwrap().note_half(mailbox, keys);
@@ -604,7 +715,7 @@ impl Remote for Connection {
     }
 
     async fn find(&mut self, mailbox: &str, rfc_message_id: &str) -> Result<Vec<Key>> {
-        self.ensure(mailbox)?;
+        self.ensure(mailbox).await?;
         self.verb(&format!("find {mailbox} {rfc_message_id}"), false, |server| {
             let found = find(server, mailbox)?.messages.iter();
             let found = found.filter(|(_, message)| format!("{}@world.example", message.number) == rfc_message_id);

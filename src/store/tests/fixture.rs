@@ -126,11 +126,28 @@ impl Store {
     }
 
     pub fn push(&self) -> Option<Push> {
+        self.believe(self.work);
         self.writer.next_push(self.work, 100).wait().unwrap()
     }
 
     pub fn push_home(&self) -> Option<Push> {
+        self.believe(self.home);
         self.writer.next_push(self.home, 100).wait().unwrap()
+    }
+
+    /// What was told of keys by which something is to be asked is so.
+    pub fn believe(&self, account: AccountId) {
+        while let Some((mailbox, keys)) = self.reader.told_waiting(account, 100).unwrap() {
+            let there = keys.iter().map(|key| {
+                let sql = "SELECT c.rfc_message_id, c.size FROM message m JOIN content c ON c.id = m.content WHERE m.mailbox = ?1 AND m.uid = ?2";
+                let of = (mailbox.0, key.uid().unwrap().0);
+                let (rfc_message_id, size) = self.reader.db().query_row(sql, of, |row| Ok((row.get(0)?, row.get::<_, u32>(1)?.into()))).unwrap();
+                let envelope = Envelope { rfc_message_id, ..Envelope::default() };
+                NewMessage { key: key.clone(), size, envelope, ..message(1, "") }
+            });
+            let there = there.collect();
+            assert_eq!(self.writer.look_at_told(mailbox, keys, there).wait().unwrap().1, 0);
+        }
     }
 
     pub fn end(&self, push: Push, end: PushEnd) {

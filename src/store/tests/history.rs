@@ -97,6 +97,7 @@ impl World {
     }
 
     fn begin_push(&mut self) {
+        self.store.believe(self.store.work);
         let Some(push) = self.store.writer.next_push(self.store.work, 3).wait().unwrap() else { return };
         let end = match self.dice.roll(8) {
             0 => PushEnd::NotNow,

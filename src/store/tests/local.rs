@@ -21,6 +21,7 @@ fn shown(store: &Store, mailbox: MailboxId) -> Vec<MessageId> {
 
 /// What is asked of the server next, in a word, and how it ends.
 fn push(store: &Store, end: PushEnd) -> &'static str {
+    store.believe(store.work);
     let Some(next) = store.writer.next_push(store.work, 10).wait().unwrap() else { return "nothing" };
     let word = match &next.kind {
         PushKind::Append { .. } => "append",

@@ -260,6 +260,49 @@ fn a_stranger_under_the_new_key_is_taken_over() {
 }
 
 #[test]
+fn a_uid_told_wrongly_costs_no_other_message_and_the_wish_waits_until_its_own_is_found() {
+    let store = Store::new();
+    let moved = store.add(store.inbox, &["a", "b", "c"]);
+    let other = store.writer.add_messages(store.archive, vec![message(60, "other")]).wait().unwrap().mailboxes[0].added[0];
+    store.writer.opened(store.archive, opened(1)).wait().unwrap();
+    store.move_to(&moved, store.archive);
+    let push = store.writer.next_push(store.work, 100).wait().unwrap().unwrap();
+    // of "a" that of another message, of "b" one that another message gets next, of "c" the right one
+    let told = vec![(key(1), Some(key(60))), (key(2), Some(key(63))), (key(3), Some(key(62)))];
+    store.end(push, PushEnd::Done(told));
+    assert_eq!((store.key_of(moved[0]), store.key_of(moved[1]), store.key_of(other)), (None, Some(key(63)), Some(key(60))));
+    store.apply(Change::Delete { ids: moved.clone() });
+    assert!(store.writer.next_push(store.work, 100).wait().unwrap().is_none(), "nothing is asked by a key that was only told");
+    assert_eq!(store.reader.told_waiting(store.work, 100).unwrap(), Some((store.archive, vec![key(62), key(63)])));
+    let there = vec![message(62, "c"), message(63, "next")];
+    let looked = store.writer.look_at_told(store.archive, vec![key(62), key(63)], there).wait().unwrap();
+    assert_eq!((looked.1, store.key_of(moved[1])), (1, None));
+    let came = vec![message(61, "a"), message(64, "b"), message(62, "c"), message(63, "next")];
+    store.writer.add_messages(store.archive, came).wait().unwrap();
+    let push = store.writer.next_push(store.work, 100).wait().unwrap().unwrap();
+    assert_eq!(push.rows, [(moved[0], key(61)), (moved[1], key(64)), (moved[2], key(62))]);
+    store.end(push, PushEnd::Done(vec![]));
+    assert_eq!(store.shown(store.archive).len(), 2);
+    store.check();
+}
+
+#[test]
+fn a_told_uid_that_nobody_has_is_looked_for_not_taken_for_deleted() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.archive);
+    let push = store.push().unwrap();
+    store.end(push, PushEnd::Done(vec![(key(1), Some(key(99)))]));
+    store.writer.opened(store.archive, opened(1)).wait().unwrap();
+    let asked_at = store.writer.clock();
+    let merged = store.writer.merge_flags(store.archive, Window::ALL, vec![(key(50), seen())], asked_at).wait().unwrap();
+    assert_eq!((merged.missing, store.shown(store.archive)), (vec![key(50)], ids.clone()));
+    store.writer.add_messages(store.archive, vec![message(50, "a")]).wait().unwrap();
+    assert_eq!((store.key_of(ids[0]), store.shown(store.archive)), (Some(key(50)), ids));
+    store.check();
+}
+
+#[test]
 fn new_uid_validity_keeps_ids_and_flag_changes_and_cancels_moves() {
     let store = Store::new();
     let ids = store.add(store.inbox, &["a", "b", "c"]);

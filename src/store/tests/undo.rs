@@ -117,6 +117,7 @@ impl World {
                 if self.open.iter().any(|(push, _)| push.account == account) {
                     return;
                 }
+                self.store.believe(account);
                 let Some(push) = self.store.writer.next_push(account, 3).wait().unwrap() else { return };
                 let end = match self.dice.roll(6) {
                     0 => PushEnd::NotNow,
