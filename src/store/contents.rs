@@ -11,7 +11,7 @@ use super::{addresses, codec};
 use crate::mail::server::{Body, NewMessage};
 use crate::mail::thread::id_hash;
 use crate::mail::{AccountId, Address, ContentId, Envelope, FlagBits, MailboxId, MessageId};
-use crate::store::{StoreError, lookup};
+use crate::store::lookup;
 
 /// Search text kept of one body, in bytes; more finds nothing that people look for.
 const MAX_TEXT: usize = 256 * 1024;
@@ -246,7 +246,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Keeps the bytes of a local row in user.db, named so that people and programs can find its place.
+    /// Keeps the bytes of a local row that is wanted somewhere in user.db, named so that people and programs can find its place.
     pub fn keep_local(&mut self, id: MessageId, bytes: &[u8]) -> Result<()> {
         let named = self
             .db
@@ -261,9 +261,8 @@ impl Work<'_> {
                 Ok((text(0)?, text(1)?, row.get::<_, Option<String>>(2)?, number(3)?, number(4)?, FlagBits(row.get(5)?), text(6)?))
             })
             .optional()?;
-        let Some((account, mailbox, rfc_message_id, size, received, bits, keywords)) = named else {
-            return Err(StoreError::Other(format!("message {id} is not one that only lives here")));
-        };
+        // a server has it by now, or nobody wants it there any more
+        let Some((account, mailbox, rfc_message_id, size, received, bits, keywords)) = named else { return Ok(()) };
         self.user.execute(
             "INSERT OR REPLACE INTO local (message, account, mailbox, rfc_message_id, size, received, bits, keywords, bytes) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

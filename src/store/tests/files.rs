@@ -303,7 +303,8 @@ fn local_bytes_wait_in_user_db_until_a_server_has_them() {
     let ids = store.add(store.inbox, &["a"]);
     store.move_to(&ids, store.home_inbox);
     let new = store.shown(store.home_inbox)[0];
-    assert!(store.writer.keep_local(ids[0], b"x".to_vec()).wait().is_err(), "that one is on a server");
+    store.writer.keep_local(ids[0], b"x".to_vec()).wait().unwrap();
+    assert_eq!(store.reader.local_bytes(ids[0]).unwrap(), None, "that one is on a server");
     store.writer.keep_local(new, b"bytes".to_vec()).wait().unwrap();
     assert_eq!(store.reader.local_bytes(new).unwrap().as_deref(), Some(&b"bytes"[..]));
     let content = store.reader.location(new).unwrap().unwrap().content;
