@@ -302,17 +302,18 @@ impl Work<'_> {
     fn take_over_double(&mut self, id: MessageId, after: &mut Placed) -> Result<bool> {
         let Some((mailbox, key)) = after.mailbox.zip(after.key.clone()) else { return Ok(false) };
         let Some(double) = lookup::find_key(self.db, mailbox, &key)?.filter(|double| *double != id) else { return Ok(false) };
-        if self.is_told(double)? || !self.is_same_content(id, double)? {
+        let Some(row) = self.load(double)? else { return Ok(false) };
+        // what has a way of its own to go is no newcomer, though it may be an equal copy
+        let has_own_way = row.sent.is_some() || row.wanted.mailbox != row.mailbox;
+        if has_own_way || self.is_told(double)? || !self.is_same_content(id, double)? {
             (after.state, after.key) = (State::Lost, None);
             return Ok(false);
         }
-        if let Some(row) = self.load(double)? {
-            after.seen(&row.server);
-            let (add, remove) = row.server.difference(&row.wanted.flags);
-            after.wanted.flags = after.wanted.flags.with(&add).without(&remove);
-            self.goes_on_as(double, id)?;
-            self.remove(double, &row)?;
-        }
+        after.seen(&row.server);
+        let (add, remove) = row.server.difference(&row.wanted.flags);
+        after.wanted.flags = after.wanted.flags.with(&add).without(&remove);
+        self.goes_on_as(double, id)?;
+        self.remove(double, &row)?;
         Ok(true)
     }
 

@@ -139,9 +139,11 @@ impl Store {
     pub fn believe(&self, account: AccountId) {
         while let Some((mailbox, keys)) = self.reader.told_waiting(account, 100).unwrap() {
             let there = keys.iter().map(|key| {
-                let sql = "SELECT c.rfc_message_id, c.size FROM message m JOIN content c ON c.id = m.content WHERE m.mailbox = ?1 AND m.uid = ?2";
+                let sql =
+                    "SELECT c.rfc_message_id, c.size FROM message m JOIN content c ON c.id = m.content WHERE m.mailbox = ?1 AND m.uid = ?2";
                 let of = (mailbox.0, key.uid().unwrap().0);
-                let (rfc_message_id, size) = self.reader.db().query_row(sql, of, |row| Ok((row.get(0)?, row.get::<_, u32>(1)?.into()))).unwrap();
+                let (rfc_message_id, size) =
+                    self.reader.db().query_row(sql, of, |row| Ok((row.get(0)?, row.get::<_, u32>(1)?.into()))).unwrap();
                 let envelope = Envelope { rfc_message_id, ..Envelope::default() };
                 NewMessage { key: key.clone(), size, envelope, ..message(1, "") }
             });

@@ -287,6 +287,33 @@ fn a_uid_told_wrongly_costs_no_other_message_and_the_wish_waits_until_its_own_is
 }
 
 #[test]
+fn a_copy_said_to_be_where_its_source_is_leaves_the_source_its_way() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.apply(Change::Copy { ids: ids.clone(), to: store.inbox });
+    let copy = store.push().unwrap();
+    store.move_to(&ids, store.archive);
+    store.end(copy, PushEnd::Done(vec![(key(1), Some(key(1)))]));
+    assert_eq!((store.key_of(ids[0]), store.shown(store.archive)), (Some(key(1)), ids.clone()));
+    assert!(matches!(store.push().unwrap().kind, PushKind::Move { .. }), "what was wanted of the source is still wanted");
+    store.check();
+}
+
+#[test]
+fn bytes_that_come_for_a_row_nobody_wants_any_more_are_no_failure() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a"]);
+    store.move_to(&ids, store.home_inbox);
+    let push = store.push_home().unwrap();
+    let PushKind::Append { id, .. } = push.kind else { panic!() };
+    store.move_to(&[id], store.archive);
+    store.writer.keep_local(id, b"late".to_vec()).wait().unwrap();
+    assert_eq!(store.reader.local_bytes(id).unwrap(), None);
+    store.end(push, PushEnd::NotNow);
+    store.check();
+}
+
+#[test]
 fn a_told_uid_that_nobody_has_is_looked_for_not_taken_for_deleted() {
     let store = Store::new();
     let ids = store.add(store.inbox, &["a"]);
