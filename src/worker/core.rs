@@ -259,6 +259,8 @@ impl Core {
         inner.state.evict_due = true;
         inner.open_on_a = None;
         inner.open_on_b = None;
+        // B ended with A, perhaps in the middle of a step
+        (inner.state.has_b, inner.state.expects_b) = (false, false);
         inner.a_since = self.common.clock.wall();
         inner.state.b_rests = false;
         inner.unclaim();
