@@ -19,8 +19,7 @@ use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidVal
 type Known = (NewMessage, Option<i64>);
 
 /// Lost in mailbox ?1, or there under a uid that was only told, or in flight to it.
-const IS_AWAITED: &str =
-    "(m.mailbox = ?1 AND (m.state = 2 OR EXISTS (SELECT 1 FROM told t WHERE t.message = m.id)) OR s.mailbox = ?1)";
+const IS_AWAITED: &str = "(m.mailbox = ?1 AND (m.state = 2 OR EXISTS (SELECT 1 FROM told t WHERE t.message = m.id)) OR s.mailbox = ?1)";
 
 /// Rows added before the user is given way to.
 const LEAST: usize = 8;

@@ -118,10 +118,7 @@ impl Work<'_> {
         tracing::warn!(id = id.0, "the server told a wrong uid for this message");
         let after = Placed { state: State::Lost, key: None, sent: None, ..before.clone() };
         self.save(id, before, &after)?;
-        self.await_arrival(id)?;
-        // questions asked before say nothing of it
-        self.memory.touch([id]);
-        Ok(())
+        self.await_arrival(id)
     }
 
     /// If it is not found its user is told.

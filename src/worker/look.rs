@@ -80,6 +80,9 @@ pub async fn at_once<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox
         }
         progress.note_missing(missing);
     });
+    if differed {
+        look_for_lost(core, mailbox).await?;
+    }
     if !merged.is_stale && !is_withheld && !is_whole {
         count_up(core, mailbox, opened.exists).await?;
     }
@@ -116,8 +119,9 @@ pub async fn skip_unchanged(core: &Core, told: Vec<(String, Opened)>) -> Result<
         }
     }
     for (mailbox, exists) in same {
-        let count = core.common.readers.with(move |reader| reader.count_uids(mailbox)).await?;
-        if count == exists {
+        // what is to be found in it, or given up, is so only by a look
+        let known = core.common.readers.with(move |reader| Ok((reader.count_uids(mailbox)?, reader.has_lost(mailbox)?))).await?;
+        if known == (exists, false) {
             with_progress(core, mailbox, |progress| (progress.newest_due, progress.top_due) = (false, false));
         }
     }
@@ -202,6 +206,18 @@ async fn may_go(core: &Core, link: Link, mailbox: MailboxId, left: u64) -> Resul
     let again = core.common.clock.mono() + LOOK_AGAIN;
     with_progress(core, mailbox, |progress| progress.walk_at = Some(again));
     Ok(false)
+}
+
+/// A message that turned out not to be where its server told is found by a look at all of its mailbox, or given up after it.
+pub async fn look_for_lost(core: &Core, mailbox: MailboxId) -> Result<()> {
+    if core.common.readers.with(move |reader| reader.has_lost(mailbox)).await? {
+        with_progress(core, mailbox, |progress| {
+            if !progress.finish_due {
+                progress.look_again();
+            }
+        });
+    }
+    Ok(())
 }
 
 /// What waited of messages that are gone.

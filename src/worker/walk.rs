@@ -45,6 +45,9 @@ pub async fn compare<R: Remote>(
     let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
     core.common.out.changed(core.account, merged.changed).await;
     look::tell_void(core, &merged.void).await;
+    if differed {
+        look::look_for_lost(core, mailbox).await?;
+    }
     with_progress(core, mailbox, |progress| {
         if let Some(Key::Uid(highest)) = merged.missing.first() {
             progress.uid_next = progress.uid_next.max(highest.0.saturating_add(1));
@@ -61,7 +64,14 @@ pub async fn window<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox:
         return Ok(());
     }
     let asked_for = core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk);
-    let compared = compare(core, remote, mailbox, &name, window, None).await?;
+    let compared = compare(core, remote, mailbox, &name, window, None).await.inspect_err(|_| {
+        // where the connection was B's, A goes on with the walk: its top is still to be looked at
+        with_progress(core, mailbox, |progress| {
+            if window.high == u32::MAX && progress.walk == asked_for {
+                progress.walk = Some(u32::MAX);
+            }
+        });
+    })?;
     let mut reached = None;
     with_progress(core, mailbox, |progress| {
         progress.is_passed_over |= compared.has_passed_over;
