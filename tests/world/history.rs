@@ -7,8 +7,8 @@ use postrider::mail::{Change, Flags, MailboxId, MessageId, Summary};
 use postrider::store::Paths;
 
 use super::client::{Client, STEPS, ram, server, sync};
-use super::wide;
 use super::server::{Mailbox, NAMES, NUMBERS, Random, Server, Trouble, World, flag};
+use super::wide;
 
 /// What a history may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -278,7 +278,8 @@ async fn use_device(stage: &Stage, device: usize, mode: Mode, random: &mut Rando
     user(mode, client, random, ledger, log).await?;
     let after = places(client);
     if stage.clients.len() > 1 {
-        let touched = before.iter().filter(|(id, at)| after.get(id) != Some(at)).chain(after.iter().filter(|(id, _)| !before.contains_key(id)));
+        let touched =
+            before.iter().filter(|(id, at)| after.get(id) != Some(at)).chain(after.iter().filter(|(id, _)| !before.contains_key(id)));
         touched.for_each(|(_, (_, number))| *ledger.disturbed.entry(*number).or_default() += 1);
     }
     Ok(())
