@@ -70,6 +70,13 @@ async fn look_at_told<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId
         Ok(())
     };
     match look.await {
+        // nobody may look there: other changes do not wait behind these
+        Err(StepError::Remote(RemoteError::Rejected(why))) => {
+            let (changed, _) = core.common.writer.look_at_told(mailbox, keys.to_vec(), Vec::new()).await?;
+            core.common.out.changed(core.account, changed).await;
+            let what = format!("{} does not let its moved messages be looked at", core.name);
+            tell(core, what, why, "Changes of them wait until they are found.").await
+        }
         Err(StepError::Remote(error)) if !error.is_fatal() => {
             let is_gone = matches!(error, RemoteError::Gone(_));
             look_again(core, mailbox, is_gone);
