@@ -11,6 +11,8 @@ mod hangs;
 mod scripted;
 #[path = "imap_script/threats.rs"]
 mod threats;
+#[path = "imap_script/utf8.rs"]
+mod utf8;
 
 use std::sync::Arc;
 use std::time::Duration;

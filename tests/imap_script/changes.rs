@@ -15,7 +15,7 @@ fn counting(caps: &str, enabled: &str, state: &str, rest: &str) -> String {
     format!(
         "S: * OK [CAPABILITY IMAP4rev1 SASL-IR ENABLE AUTH=PLAIN] ready
          C: AUTHENTICATE PLAIN *
-         C: ENABLE QRESYNC
+         C: ENABLE QRESYNC UTF8=ACCEPT
          C: SELECT \"INBOX\"
          S: $1 OK [CAPABILITY IMAP4rev1 ENABLE {caps}] welcome
          S: * ENABLED {enabled}

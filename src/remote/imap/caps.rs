@@ -1,6 +1,6 @@
 //! What the server says it can do (RFC 9051 6.1.1). Only words; who uses an extension asks here.
 
-use super::command::NonSync;
+use super::command::{Dialect, NonSync};
 
 /// Capabilities in upper case; empty and unknown until the server named some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,12 +46,31 @@ impl Caps {
         !self.denied.contains(&word) && (self.has(word) || self.has("IMAP4REV2"))
     }
 
-    pub fn literals(&self) -> NonSync {
+    fn literals(&self) -> NonSync {
         match () {
             () if self.has("LITERAL+") => NonSync::All,
             () if self.has_or_rev2("LITERAL-") => NonSync::Short,
             () => NonSync::None,
         }
+    }
+
+    /// How it may be spoken to; `utf8`: it confirmed that it was turned on.
+    pub fn dialect(&self, utf8: bool) -> Dialect {
+        Dialect { literals: self.literals(), utf8: utf8 || self.is_rev2_only() }
+    }
+
+    /// IMAP4rev1 is not understood: names are UTF-8 from the beginning (RFC 9051 appendix A).
+    fn is_rev2_only(&self) -> bool {
+        self.has("IMAP4REV2") && !self.has("IMAP4REV1")
+    }
+
+    pub fn enable(&self) -> bool {
+        self.has_or_rev2("ENABLE")
+    }
+
+    /// UTF-8 is there to be turned on, or has to be (RFC 6855 6).
+    pub fn utf8(&self) -> bool {
+        self.has("UTF8=ACCEPT") || self.has("UTF8=ONLY")
     }
 
     pub fn sasl_ir(&self) -> bool {
@@ -114,10 +133,12 @@ mod tests {
     #[test]
     fn extensions_are_found_in_any_case_and_inside_rev2() {
         let caps = Caps::from_text("imap4rev1 idle LITERAL+ uidplus");
-        assert!(caps.idle() && caps.uidplus() && !caps.moves() && caps.literals() == NonSync::All);
+        assert!(caps.idle() && caps.uidplus() && !caps.moves() && caps.dialect(false) == Dialect { literals: NonSync::All, utf8: false });
         assert_eq!(caps.list_return(), None);
         let rev2 = Caps::from_text("IMAP4rev2");
-        assert!(rev2.moves() && rev2.uidplus() && rev2.literals() == NonSync::Short && rev2.list_return().is_some());
+        assert!(rev2.moves() && rev2.uidplus() && rev2.enable() && rev2.list_return().is_some());
+        assert_eq!(rev2.dialect(false), Dialect { literals: NonSync::Short, utf8: true });
+        assert!(!Caps::from_text("IMAP4rev1 IMAP4rev2").dialect(false).utf8);
         assert!(!Caps::default().is_known());
     }
 }

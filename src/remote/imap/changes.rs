@@ -11,7 +11,7 @@ use super::fetch::message;
 use super::modify::is_atom;
 use super::parse::{Fetch, Outcome, Response, SYSTEM_FLAGS, flags};
 use super::refusal::Done;
-use super::select::Selected;
+use super::select::{QRESYNC, Selected};
 use super::session::Session;
 use crate::mail::server::{Changes, Opened, Point};
 use crate::mail::{Flags, Key, Uid, Uids};
@@ -107,7 +107,7 @@ impl Session {
         let done = self.run_one(command, |response, _| found.take(&response) || heard.take(response)).await?;
         self.changed = false;
         if done.outcome == Outcome::Bad {
-            self.caps.deny("QRESYNC");
+            self.caps.deny(QRESYNC);
             self.select(mailbox).await?;
             return Ok(false);
         }
@@ -117,7 +117,7 @@ impl Session {
 
     /// The server is ready to tell what vanished.
     fn resyncs(&self) -> bool {
-        self.caps.has("QRESYNC") && self.enabled.iter().flatten().any(|word| word == "QRESYNC")
+        self.caps.has(QRESYNC) && self.has_enabled(QRESYNC)
     }
 
     /// Asks for changes since, and for the headers of what is new, in one write. False where the server does not
@@ -136,9 +136,9 @@ impl Session {
                 return Err(error);
             }
             *heard = Heard::default();
-            self.caps.deny(if vanished { "QRESYNC" } else { "CONDSTORE" });
+            self.caps.deny(if vanished { QRESYNC } else { "CONDSTORE" });
             if !vanished {
-                self.caps.deny("QRESYNC");
+                self.caps.deny(QRESYNC);
             }
             return Ok(false);
         }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::remote::{RemoteError, Result};
+use crate::remote::{RemoteError, Result, utf7};
 
 /// One command without its tag. Between two segments a synchronizing literal waits for the server's "+".
 #[derive(Clone, PartialEq, Eq)]
@@ -11,7 +11,15 @@ pub struct Command {
     segments: Vec<Vec<u8>>,
     /// Credentials in it: traces show its first word only.
     secret: bool,
-    non_sync: NonSync,
+    dialect: Dialect,
+}
+
+/// How a server lets strings be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialect {
+    pub literals: NonSync,
+    /// UTF-8 between quotes, and mailbox names in it instead of modified UTF-7 (RFC 9755, RFC 9051 5.1).
+    pub utf8: bool,
 }
 
 /// Which literals need no "+" from the server (RFC 7888).
@@ -39,7 +47,7 @@ impl Command {
     /// A command of words that are ours.
     pub fn new(words: &str) -> Self {
         debug_assert!(!words.contains(['\r', '\n']));
-        Self { segments: vec![words.as_bytes().to_vec()], secret: false, non_sync: NonSync::None }
+        Self { segments: vec![words.as_bytes().to_vec()], secret: false, dialect: Dialect::default() }
     }
 
     /// Hides its arguments from traces.
@@ -49,10 +57,10 @@ impl Command {
         self
     }
 
-    /// Literals that follow may use this.
+    /// Strings that follow are written so.
     #[must_use]
-    pub fn literals(mut self, non_sync: NonSync) -> Self {
-        self.non_sync = non_sync;
+    pub fn spoken(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 
@@ -87,7 +95,8 @@ impl Command {
             return Err(RemoteError::Rejected(format!("a line end in a name: {}", value.escape_ascii())));
         }
         self.push(b" ");
-        if value.len() > 1000 || !value.is_ascii() {
+        let may_be_quoted = value.is_ascii() || (self.dialect.utf8 && std::str::from_utf8(value).is_ok());
+        if value.len() > 1000 || !may_be_quoted {
             self.literal(value);
         } else {
             self.push(b"\"");
@@ -102,18 +111,34 @@ impl Command {
         Ok(self)
     }
 
-    /// A mailbox name, byte for byte as the server gave it. 8-bit names go as they came, in quotes where
-    /// the server itself writes them so.
+    /// A mailbox name, byte for byte as the server gave it; in UTF-8 where it is spoken.
     ///
     /// # Errors
     /// Line ends and NUL are refused.
     pub fn mailbox(self, wire_name: &str) -> Result<Self> {
-        self.string(wire_name.as_bytes())
+        if self.dialect.utf8 { self.string(utf7::decode(wire_name.as_bytes()).as_bytes()) } else { self.string(wire_name.as_bytes()) }
     }
 
-    /// Octets as a literal, after what is there; the caller wrote the space.
-    pub fn literal(&mut self, bytes: &[u8]) {
-        let at_once = match self.non_sync {
+    /// A message as APPEND takes it.
+    #[must_use]
+    pub fn message(mut self, bytes: &[u8]) -> Self {
+        self.push(b" ");
+        self.literal(bytes);
+        self
+    }
+
+    /// The same, with UTF-8 in its header, for servers that want to be told (RFC 6855 4).
+    #[must_use]
+    pub fn utf8_message(mut self, bytes: &[u8]) -> Self {
+        self.push(b" UTF8 (~");
+        self.literal(bytes);
+        self.push(b")");
+        self
+    }
+
+    /// Octets as a literal, after what is there.
+    fn literal(&mut self, bytes: &[u8]) {
+        let at_once = match self.dialect.literals {
             NonSync::None => false,
             NonSync::Short => bytes.len() <= SHORT,
             NonSync::All => true,
@@ -173,11 +198,29 @@ mod tests {
     fn names_are_quoted_or_sent_as_literals() {
         assert_eq!(text(&Command::new("SELECT").mailbox("a \"b\\c").unwrap()), ["SELECT \"a \\\"b\\\\c\""]);
         assert_eq!(text(&Command::new("SELECT").mailbox("ü").unwrap().word("(X)")), ["SELECT {2}\r\n", "ü (X)"]);
-        let at_once = Command::new("SELECT").literals(NonSync::All).mailbox("ü").unwrap();
-        assert_eq!(text(&at_once), ["SELECT {2+}\r\nü"]);
-        let mut long = Command::new("APPEND x ").literals(NonSync::Short);
-        long.literal(&[b'a'; SHORT + 1]);
-        assert_eq!(long.segments().len(), 2);
+        let (at_once, short) = (Dialect { literals: NonSync::All, utf8: false }, Dialect { literals: NonSync::Short, utf8: false });
+        assert_eq!(text(&Command::new("SELECT").spoken(at_once).mailbox("ü").unwrap()), ["SELECT {2+}\r\nü"]);
+        assert_eq!(Command::new("APPEND x").spoken(short).message(&[b'a'; SHORT + 1]).segments().len(), 2);
+        assert_eq!(text(&Command::new("APPEND x").utf8_message(b"abc")), ["APPEND x UTF8 (~{3}\r\n", "abc)"]);
+        assert_eq!(text(&Command::new("APPEND x").spoken(at_once).utf8_message(b"abc")), ["APPEND x UTF8 (~{3+}\r\nabc)"]);
+    }
+
+    #[test]
+    fn where_utf8_is_spoken_names_are_in_it_and_can_still_not_end_the_line() {
+        let utf8 = Dialect { literals: NonSync::None, utf8: true };
+        for (wire, spoken) in [
+            ("Entw&APw-rfe", "SELECT \"Entwürfe\""),
+            ("Übergrößen", "SELECT \"Übergrößen\""),
+            ("A &- B", "SELECT \"A & B\""),
+            ("a & b", "SELECT \"a & b\""),
+            ("&ACIAXA-", "SELECT \"\\\"\\\\\""),
+        ] {
+            assert_eq!(text(&Command::new("SELECT").spoken(utf8).mailbox(wire).unwrap()), [spoken]);
+        }
+        // CR LF, and NUL
+        for wire in ["a&AA0ACg-b", "a&AAA-b"] {
+            assert!(Command::new("SELECT").spoken(utf8).mailbox(wire).is_err(), "{wire}");
+        }
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn is_whole(length: usize, size: Option<u64>) -> bool {
 }
 
 /// Where the header block ends.
-fn header_end(bytes: &[u8]) -> usize {
+pub(super) fn header_end(bytes: &[u8]) -> usize {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4)
 }
 

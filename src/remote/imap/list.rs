@@ -51,6 +51,12 @@ impl Session {
                 true
             })
             .await?;
+        for list in &mut lists {
+            list.name = self.wire_name(std::mem::take(&mut list.name));
+        }
+        for status in &mut counts {
+            status.name = self.wire_name(std::mem::take(&mut status.name));
+        }
         Ok((lists, counts, done))
     }
 }

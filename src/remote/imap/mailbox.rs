@@ -8,7 +8,7 @@ use crate::remote::{RemoteError, Result};
 
 impl Session {
     fn about(&self, verb: &str, mailbox: &str) -> Result<Command> {
-        Command::new(verb).literals(self.caps.literals()).mailbox(mailbox)
+        self.command(verb).mailbox(mailbox)
     }
 
     /// Makes a mailbox and subscribes to it, so that other clients show it too.

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::command::{Command, date_time};
+use super::fetch::header_end;
 use super::parse::{Fetch, Outcome, Response, SYSTEM_FLAGS};
 use super::refusal::Done;
 use super::session::Session;
@@ -86,7 +87,7 @@ impl Session {
     async fn transfer(&mut self, verb: &str, set: &Uids, to: &str, what: &str) -> Result<Moved, Transfer> {
         let mut commands = Vec::new();
         for text in texts(set) {
-            commands.push(Command::new(&format!("{verb} {text}")).literals(self.caps.literals()).mailbox(to)?);
+            commands.push(self.command(&format!("{verb} {text}")).mailbox(to)?);
         }
         let mut codes: Vec<String> = Vec::new();
         let done = self
@@ -109,7 +110,7 @@ impl Session {
     }
 
     pub(super) async fn append_message(&mut self, mailbox: &str, bytes: &[u8], flags: &Flags, received: i64) -> Result<Option<Key>> {
-        let mut head = Command::new("APPEND").literals(self.caps.literals()).mailbox(mailbox)?;
+        let mut head = self.command("APPEND").mailbox(mailbox)?;
         let words = flag_words(flags);
         if !words.is_empty() {
             head = head.word(&format!("({})", words.join(" ")));
@@ -117,10 +118,14 @@ impl Session {
         if let Some(date) = date_time(received) {
             head = head.word(&date);
         }
-        let mut command = head.word("");
-        command.literal(bytes);
-        let done = self.run_one(command, |_, _| false).await?;
-        done.check("to add the message")?;
+        let what = "to add the message";
+        let mut done = self.run_one(head.clone().message(bytes), |_, _| false).await?;
+        // Where UTF-8 is on, some servers want to be told of it in a header, and others do not know that form.
+        let is_refused = matches!(done.check(what), Err(RemoteError::Rejected(_)));
+        if is_refused && self.dialect().utf8 && !header(bytes).is_ascii() {
+            done = self.run_one(head.utf8_message(bytes), |_, _| false).await?;
+        }
+        done.check(what)?;
         let uid = (done.code == "APPENDUID").then(|| done.argument.split(' ').nth(1)?.parse().ok().filter(|uid| *uid > 0)).flatten();
         Ok(uid.map(|uid| Key::Uid(Uid(uid))))
     }
@@ -161,8 +166,7 @@ impl Session {
 
     pub(super) async fn find_message_id(&mut self, mailbox: &str, rfc_message_id: &str) -> Result<Vec<Key>> {
         self.ensure(mailbox).await?;
-        let command =
-            Command::new("UID SEARCH HEADER MESSAGE-ID").literals(self.caps.literals()).string(format!("<{rfc_message_id}>").as_bytes())?;
+        let command = self.command("UID SEARCH HEADER MESSAGE-ID").string(format!("<{rfc_message_id}>").as_bytes())?;
         let found = self.search(command).await?;
         Ok(found.iter().map(|uid| Key::Uid(Uid(uid))).collect())
     }
@@ -241,6 +245,10 @@ fn pairs(codes: &[String], set: &Uids, uidplus: bool) -> Moved {
 fn flag_words(flags: &Flags) -> Vec<String> {
     let system = SYSTEM_FLAGS.iter().filter(|(_, bit)| flags.bits.contains(*bit)).map(|(name, _)| (*name).to_owned());
     system.chain(flags.keywords.iter().filter(|word| is_atom(word)).map(str::to_owned)).collect()
+}
+
+fn header(message: &[u8]) -> &[u8] {
+    message.get(..header_end(message)).unwrap_or_default()
 }
 
 pub(super) fn is_atom(word: &str) -> bool {

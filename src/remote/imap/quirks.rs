@@ -19,6 +19,12 @@ pub const ID: &str = "ID (\"name\" \"postrider\")";
 
 pub const QUIRKS: &[Quirk] = &[
     Quirk {
+        server: "hMailServer, Cyrus behind a proxy",
+        does: "turn on UTF8=ACCEPT and do not know APPEND's UTF8 form",
+        met: "a message is sent in the plain form first, and in that form only where the plain one was refused",
+        source: "Progressiverobot/hmailserver#53, cyrusimap/cyrus-imapd#6078",
+    },
+    Quirk {
         server: "NetEase (163.com, 126.com, yeah.net)",
         does: "refuses to open any mailbox (\"Unsafe Login\") until the program says its name with ID",
         met: "the name is given when it is refused so, and to nobody else; the mailbox is opened again",

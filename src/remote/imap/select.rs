@@ -8,10 +8,11 @@ use super::quirks::{ID, WANTS_ID};
 use super::refusal::Done;
 use super::session::Session;
 use crate::mail::UidValidity;
-use crate::remote::{Opened, RemoteError, Result};
+use crate::remote::{Opened, RemoteError, Result, utf7};
 
-/// What is turned on; a server leaves out what it does not know (RFC 5161 3.1).
-pub(super) const ENABLE: &str = "ENABLE QRESYNC";
+/// What is turned on with ENABLE; a server leaves out what it does not know (RFC 5161 3.1).
+pub(super) const QRESYNC: &str = "QRESYNC";
+pub(super) const UTF8: &str = "UTF8=ACCEPT";
 
 /// The open mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,13 +78,18 @@ impl Selected {
     }
 }
 
+/// A mailbox whose name is another in UTF-8 than in modified UTF-7: how to say it is known only after ENABLE.
+pub(super) fn is_said_in_two_ways(wire_name: &str) -> bool {
+    utf7::decode(wire_name.as_bytes()) != wire_name
+}
+
 fn permanent_flags(argument: &str) -> Vec<String> {
     argument.trim_matches(['(', ')', ' ']).split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 impl Session {
     pub(super) fn select_command(&self, mailbox: &str) -> Result<Command> {
-        Command::new("SELECT").literals(self.caps.literals()).mailbox(mailbox)
+        self.command("SELECT").mailbox(mailbox)
     }
 
     /// Opens a mailbox (again) for the caller, who learns its uid_validity by it.
@@ -149,7 +155,12 @@ impl Session {
     }
 
     pub(super) async fn select(&mut self, mailbox: &str) -> Result<()> {
-        let mut commands: Vec<Command> = self.enable().into_iter().collect();
+        let offered = [(QRESYNC, self.caps.has(QRESYNC)), (UTF8, self.caps.utf8())];
+        let enable = self.enable(offered.into_iter().filter_map(|(word, is_offered)| is_offered.then_some(word)));
+        let mut commands: Vec<Command> = enable.into_iter().collect();
+        if !commands.is_empty() && is_said_in_two_ways(mailbox) {
+            self.run(&std::mem::take(&mut commands), |_, _| false).await?;
+        }
         commands.push(self.select_command(mailbox)?);
         let mut found = Selected::new(mailbox);
         // SELECT closes the open mailbox first, also when it fails (RFC 9051 6.3.2).
@@ -164,13 +175,14 @@ impl Session {
         self.selected(found, &done)
     }
 
-    /// ENABLE, where it was not said yet and still may be: before the first SELECT (RFC 5161 3.1).
-    fn enable(&mut self) -> Option<Command> {
-        if self.enabled.is_some() || self.selected.is_some() || !self.caps.has("ENABLE") || !self.caps.has("QRESYNC") {
+    /// ENABLE of what was not asked for yet, while it still may be: before the first SELECT (RFC 5161 3.1).
+    fn enable(&mut self, words: impl Iterator<Item = &'static str>) -> Option<Command> {
+        let new: Vec<&str> = words.filter(|word| !self.asked.contains(word)).collect();
+        if new.is_empty() || self.selected.is_some() || !self.caps.enable() {
             return None;
         }
-        self.enabled = Some(Vec::new());
-        Some(Command::new(ENABLE))
+        self.asked.extend(&new);
+        Some(Command::new(&format!("ENABLE {}", new.join(" "))))
     }
 
     /// Takes the answer of SELECT.

@@ -1,7 +1,7 @@
 //! The wire of one connection: tags, several commands in one write, reading until every one is answered,
 //! deadlines. Knows nothing of what commands mean; start with [`Session::run`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::caps::Caps;
-use super::command::Command;
+use super::command::{Command, Dialect};
 use super::frame::{Frame, Framer, Limits};
 use super::parse::{Outcome, Response, Status, response};
 use super::refusal::{Done, bye};
-use super::select::Selected;
+use super::select::{Selected, UTF8};
 use crate::remote::net::{Stream, Trace};
-use crate::remote::{RemoteError, Result};
+use crate::remote::{RemoteError, Result, utf7};
 
 /// How long to wait for the server.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +69,10 @@ pub struct Session {
     read: Vec<u8>,
     next_tag: u32,
     pub(super) caps: Caps,
-    /// What ENABLE turned on; None: it was not asked yet.
-    pub(super) enabled: Option<Vec<String>>,
+    /// What was asked to be turned on.
+    pub(super) asked: Vec<&'static str>,
+    /// What of it was.
+    enabled: BTreeSet<&'static str>,
     pub(super) selected: Option<Selected>,
     /// What splits levels of names, once a list told it.
     pub(super) delimiter: Option<char>,
@@ -107,7 +109,8 @@ impl Session {
             read: Vec::with_capacity(READ),
             next_tag: 0,
             caps: Caps::default(),
-            enabled: None,
+            asked: Vec::new(),
+            enabled: BTreeSet::new(),
             selected: None,
             delimiter: None,
             changed: false,
@@ -193,6 +196,30 @@ impl Session {
         // After a refusal the rest may be on its way still: not for use again.
         self.broken = pending.is_first_refused();
         Ok(pending.done())
+    }
+
+    /// ENABLE of this was asked for and confirmed (iCloud offers what it does not confirm).
+    pub(super) fn has_enabled(&self, word: &str) -> bool {
+        self.enabled.contains(&word)
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.caps.dialect(self.has_enabled(UTF8))
+    }
+
+    /// A command as this server is spoken to.
+    pub(super) fn command(&self, words: &str) -> Command {
+        Command::new(words).spoken(self.dialect())
+    }
+
+    /// A mailbox name that the server said, as it is known everywhere else: in modified UTF-7, whether or not UTF-8 is
+    /// spoken on this connection. A name that is no UTF-8 stays as it came.
+    pub(super) fn wire_name(&self, said: Vec<u8>) -> Vec<u8> {
+        match String::from_utf8(said) {
+            Ok(name) if self.dialect().utf8 => utf7::encode(&name).into_bytes(),
+            Ok(name) => name.into_bytes(),
+            Err(odd) => odd.into_bytes(),
+        }
     }
 
     /// Marks the stream as in use; what is not ended by success stays marked.
@@ -298,7 +325,10 @@ impl Session {
         match &response {
             Response::Status(status) => self.note_code(status),
             Response::Capability(words) => self.caps.learn(words.iter().cloned()),
-            Response::Enabled(words) => self.enabled.get_or_insert_default().extend(words.iter().cloned()),
+            Response::Enabled(words) => {
+                let asked = self.asked.iter().filter(|word| words.iter().any(|told| told == *word));
+                self.enabled.extend(asked);
+            }
             Response::Expunge(_) if self.own_expunges > 0 => self.own_expunges -= 1,
             Response::Vanished { earlier: false, uids } => {
                 change = uids.len() > self.own_expunges;

@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Account;
 use super::caps::Caps;
-use super::command::Command;
+use super::command::{Command, Dialect};
 use super::parse::{Outcome, Response, response};
 use super::refusal::{Done, bye};
-use super::select::{ENABLE, Selected};
+use super::select::{QRESYNC, Selected, UTF8, is_said_in_two_ways};
 use super::session::{MAX_CHALLENGES, Session};
 use crate::config::{Security, Server};
 use crate::remote::auth::{Given, Kind};
@@ -130,8 +130,10 @@ fn method(offered: &Caps, user: &str, given: &Given) -> Result<Method> {
         Kind::Password => None,
     };
     let Some(mechanism) = mechanism else {
-        let login =
-            Command::new("LOGIN").literals(offered.literals()).string(user.as_bytes()).and_then(|login| login.string(secret.as_bytes()));
+        let login = Command::new("LOGIN")
+            .spoken(Dialect { utf8: false, ..offered.dialect(false) })
+            .string(user.as_bytes())
+            .and_then(|login| login.string(secret.as_bytes()));
         let login = login.map_err(|_| RemoteError::BadLogin("the user name or password holds a line end".into()))?;
         return Ok(Method::OneWrite(login.secret()));
     };
@@ -148,13 +150,15 @@ fn method(offered: &Caps, user: &str, given: &Given) -> Result<Method> {
 async fn together(session: &mut Session, command: Command, first: Option<&str>, offered: &Caps) -> Result<First> {
     let mut commands = vec![command];
     let mut found = None;
-    if offered.has("ENABLE") && first.is_some() {
-        // what it has of this is often told only after sign-in
-        commands.push(Command::new(ENABLE));
-        session.enabled = Some(Vec::new());
-    }
     if let Some(mailbox) = first {
-        let select = Command::new("SELECT").literals(offered.literals()).mailbox(mailbox)?;
+        let dialect = offered.dialect(false);
+        if offered.enable() {
+            // What it has of this is often told only after sign-in. The SELECT behind it must be right whatever comes of it.
+            let is_clear = dialect.utf8 || !is_said_in_two_ways(mailbox);
+            session.asked = if is_clear { vec![QRESYNC, UTF8] } else { vec![QRESYNC] };
+            commands.push(Command::new(&format!("ENABLE {}", session.asked.join(" "))));
+        }
+        let select = Command::new("SELECT").spoken(dialect).mailbox(mailbox)?;
         // A literal that waits for "+" can't ride along.
         if select.segments().len() == 1 && commands.iter().all(|command| command.segments().len() == 1) {
             commands.push(select);
