@@ -5,6 +5,8 @@
 mod authority;
 #[path = "imap_script/changes.rs"]
 mod changes;
+#[path = "imap_script/gmail.rs"]
+mod gmail;
 #[path = "imap_script/hangs.rs"]
 mod hangs;
 #[path = "support/scripted.rs"]

@@ -1,6 +1,7 @@
 //! What the server says it can do (RFC 9051 6.1.1). Only words; who uses an extension asks here.
 
 use super::command::{Dialect, NonSync};
+use super::quirks::GMAIL;
 
 /// Capabilities in upper case; empty and unknown until the server named some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl Caps {
     /// The FETCH item that names a message's content across mailboxes.
     pub fn identity_item(&self) -> Option<&'static str> {
         match () {
-            () if self.has("X-GM-EXT-1") => Some("X-GM-MSGID"),
+            () if self.has(GMAIL) => Some("X-GM-MSGID"),
             () if self.has("OBJECTID") => Some("EMAILID"),
             () => None,
         }

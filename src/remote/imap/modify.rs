@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use super::command::{Command, date_time};
 use super::fetch::header_end;
 use super::parse::{Fetch, Outcome, Response, SYSTEM_FLAGS};
+use super::quirks::GMAIL;
 use super::refusal::Done;
 use super::session::Session;
 use super::set::{parse_ordered, texts};
 use crate::mail::server::Moved;
-use crate::mail::{Flags, Key, Uid, Uids};
+use crate::mail::{Flags, Key, Role, Uid, Uids};
 use crate::remote::{RemoteError, Result};
 
 impl Session {
@@ -77,7 +78,7 @@ impl Session {
     async fn copy_and_delete(&mut self, mailbox: &str, keys: &[Key], to: &str) -> Result<Moved> {
         let moved = self.copy_messages(mailbox, keys, to).await?;
         let copied: Vec<Key> = moved.iter().map(|(old, _)| old.clone()).collect();
-        match self.delete_messages(mailbox, &copied).await {
+        match self.expunge(mailbox, &copied).await {
             // Only marked, because others' deleted messages are there: it is in the target all the same.
             Ok(()) | Err(RemoteError::Rejected(_)) => Ok(moved),
             Err(error) => Err(error),
@@ -131,6 +132,30 @@ impl Session {
     }
 
     pub(super) async fn delete_messages(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
+        if self.caps.has(GMAIL) && !keys.is_empty() { self.delete_labelled(mailbox, keys).await } else { self.expunge(mailbox, keys).await }
+    }
+
+    /// Gmail takes an expunged message out of that mailbox only, a label of it, and keeps it in All Mail. For good it goes
+    /// from its trash and its spam, and moving it there takes it out of all others.
+    async fn delete_labelled(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
+        let list = self.list_mailboxes().await?;
+        if list.iter().any(|one| one.wire_name == mailbox && matches!(one.role, Some(Role::Trash | Role::Junk))) {
+            return self.expunge(mailbox, keys).await;
+        }
+        let Some(trash) = list.into_iter().find(|one| one.role == Some(Role::Trash) && one.selectable) else {
+            return Err(RemoteError::Rejected("messages are deleted for ever from the trash only, and the server shows none".into()));
+        };
+        let moved = self.move_messages(mailbox, keys, &trash.wire_name).await?;
+        let (known, unknown): (Vec<_>, Vec<_>) = moved.into_iter().map(|(_, new)| new).partition(Option::is_some);
+        self.select(&trash.wire_name).await?;
+        self.expunge(&trash.wire_name, &known.into_iter().flatten().collect::<Vec<_>>()).await?;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(RemoteError::Rejected("they are in the trash now, but the server does not tell as which messages".into()))
+    }
+
+    async fn expunge(&mut self, mailbox: &str, keys: &[Key]) -> Result<()> {
         let set = Uids::from_keys(keys);
         if set.is_empty() {
             return Ok(());

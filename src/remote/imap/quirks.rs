@@ -17,7 +17,22 @@ pub const WANTS_ID: &str = "unsafe login";
 /// The name it gets; no version, no system, no host.
 pub const ID: &str = "ID (\"name\" \"postrider\")";
 
+/// Who offers this keeps a message once and shows it in several mailboxes, which are its labels.
+pub const GMAIL: &str = "X-GM-EXT-1";
+
 pub const QUIRKS: &[Quirk] = &[
+    Quirk {
+        server: "Gmail",
+        does: "takes an expunged message out of one mailbox, a label, and keeps it in All Mail",
+        met: "to delete for ever, it is moved to the trash, which takes it out of all others, and expunged there",
+        source: "postalsys/imapflow#69, chatmail/core#3957",
+    },
+    Quirk {
+        server: "Gmail",
+        does: "has one message in several mailboxes, and in All Mail in any case",
+        met: "what has the same X-GM-MSGID is one message in lists; archiving moves it to \\All, where it is already",
+        source: "mailpile/Mailpile#1847",
+    },
     Quirk {
         server: "hMailServer, Cyrus behind a proxy",
         does: "turn on UTF8=ACCEPT and do not know APPEND's UTF8 form",
