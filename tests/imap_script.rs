@@ -9,6 +9,8 @@ mod changes;
 mod gmail;
 #[path = "imap_script/hangs.rs"]
 mod hangs;
+#[path = "imap_script/notify.rs"]
+mod notify;
 #[path = "support/scripted.rs"]
 mod scripted;
 #[path = "imap_script/threats.rs"]

@@ -67,10 +67,12 @@ impl RemoteError {
 pub type Result<T, E = RemoteError> = std::result::Result<T, E>;
 
 /// What the server said without being asked; only ever a reason to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
     /// The open mailbox changed: messages came, went or changed flags.
     Changed,
+    /// So did others, by wire name; none named: the list of mailboxes is to be read again.
+    Elsewhere(Vec<String>),
     /// Nothing happened before the time to renew came, or the wait was interrupted.
     Nothing,
 }

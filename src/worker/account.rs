@@ -433,10 +433,10 @@ impl<C: Connect> Supervisor<C> {
                     }
                 }
             };
-            if hint == Hint::Changed
-                && let Some(progress) = core.lock().state.mailbox_mut(id)
-            {
-                progress.top_due = true;
+            match hint {
+                Hint::Changed => core.lock().state.mailbox_mut(id).into_iter().for_each(|progress| progress.top_due = true),
+                Hint::Elsewhere(names) => core.poke(|inner| inner.state.note_elsewhere(&names)),
+                Hint::Nothing => {}
             }
         } else {
             tokio::select! {

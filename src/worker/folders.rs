@@ -152,7 +152,7 @@ pub async fn list<R: Remote>(core: &Core, remote: &mut R, link: Link) -> Result<
         inner.state.list_due = false;
         inner.state.mailboxes_due = true;
     }
-    look::skip_unchanged(core, told).await?;
+    look::sort_by_list(core, told).await?;
     tell_changed(core).await;
     Ok(())
 }

@@ -104,8 +104,8 @@ async fn point(core: &Core, mailbox: MailboxId, ask: Ask) -> Result<Option<(Stri
     Ok(Some((name, Point { count, ..point }, floor)))
 }
 
-/// Mailboxes of which the list already told that nothing changed in them need not be opened.
-pub async fn skip_unchanged(core: &Core, told: Vec<(String, Opened)>) -> Result<()> {
+/// Mailboxes of which the list told that nothing changed in them need not be opened; those in which something did are due.
+pub async fn sort_by_list(core: &Core, told: Vec<(String, Opened)>) -> Result<()> {
     let mut same = Vec::new();
     for (wire_name, state) in told {
         let mut inner = core.lock();
@@ -114,6 +114,8 @@ pub async fn skip_unchanged(core: &Core, told: Vec<(String, Opened)>) -> Result<
             && (progress.uid_validity, progress.mod_seq) == (state.uid_validity, state.mod_seq)
             && progress.headers_from.is_some_and(|from| from <= 1)
             && progress.missing.is_empty();
+        // where changes are counted on both sides, another count is a change
+        progress.top_due |= !progress.newest_due && progress.mod_seq.is_some_and(|known| state.mod_seq.is_some_and(|told| told > known));
         if is_same && (progress.newest_due || progress.top_due) && !is_whole_due(core, progress) {
             same.push((progress.id, state.exists));
         }

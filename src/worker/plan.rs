@@ -353,6 +353,17 @@ impl State {
         self.mailboxes.iter_mut().find(|mailbox| mailbox.id == id)
     }
 
+    /// These mailboxes (wire names) changed. One that is not known, or none named: the list tells which.
+    pub fn note_elsewhere(&mut self, names: &[String]) {
+        self.list_due |= names.is_empty();
+        for name in names {
+            match self.mailboxes.iter_mut().find(|mailbox| mailbox.wire_name == *name) {
+                Some(mailbox) => mailbox.top_due = true,
+                None => self.list_due = true,
+            }
+        }
+    }
+
     /// The mailbox link A lives in.
     pub fn home(&self) -> Option<&Progress> {
         self.looked_at

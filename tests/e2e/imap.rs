@@ -166,6 +166,20 @@ fn a_delivery_appears_without_a_key() {
     assert_eq!(terminal.quit(), 0);
 }
 
+/// The mailboxes are looked at by themselves every ten minutes only: this is the server's word.
+#[test]
+fn a_delivery_into_another_folder_shows_without_a_key() {
+    let world = World::new(3);
+    let mut other = world.other();
+    other.command("CREATE Lists");
+    let terminal = world.open();
+    let has_unread = |screen: &str| screen.lines().any(|line| line.contains("Lists") && line.contains('1'));
+    terminal.wait("the folder, with nothing new", |screen| screen.contains("Lists") && !has_unread(screen));
+    other.append("Lists", "", &message(60, "Elsewhere", "New.", 0));
+    terminal.wait("one unread in Lists", has_unread);
+    assert_eq!(terminal.quit(), 0);
+}
+
 #[test]
 fn changes_by_another_client_appear_and_the_users_touch_stays() {
     let world = World::new(4);

@@ -171,7 +171,8 @@ impl Client {
         let Some(remote) = self.connected().await else { return Ok(false) };
         let told = match remote.wait("INBOX", Arc::new(Notify::new())).await {
             Ok(Hint::Changed) => true,
-            Ok(Hint::Nothing) => false,
+            // this server has no NOTIFY
+            Ok(Hint::Nothing | Hint::Elsewhere(_)) => false,
             Err(_) => {
                 self.remote = None;
                 false

@@ -5,13 +5,54 @@ use std::time::Duration;
 
 use postrider::config::Security;
 use postrider::mail::server::Window;
-use postrider::remote::imap::session::Deadlines;
+use postrider::remote::imap::session::{Deadlines, Session};
 use postrider::remote::{Connect, Hint, Remote, RemoteError};
 use tokio::sync::Notify;
 
 use crate::second_client::SecondClient;
 use crate::servers::dovecot::{Dovecot, PASSWORD};
 use crate::{account, message};
+
+/// Until there is news of the open mailbox.
+async fn changed(remote: &mut Session, stop: &Arc<Notify>) {
+    while remote.wait("INBOX", stop.clone()).await.unwrap() != Hint::Changed {}
+}
+
+type Deed = fn(&mut SecondClient);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_in_a_mailbox_that_is_not_open_ends_the_wait() {
+    let dovecot = Dovecot::shared();
+    let mut remote = account(&dovecot, "notify", Security::Tls).connect(Some("INBOX")).await.unwrap();
+    remote.open("INBOX").await.unwrap();
+    let stop = Arc::new(Notify::new());
+    assert_eq!(
+        remote.wait("INBOX", stop.clone()).await.unwrap(),
+        Hint::Elsewhere(Vec::new()),
+        "NOTIFY is on; the list tells what was before"
+    );
+    let archive = Hint::Elsewhere(vec!["Archive".to_owned()]);
+    let mut other = SecondClient::login(dovecot.imap_port, "notify", PASSWORD);
+    let deeds: [(&str, Deed, &Hint); 4] = [
+        ("a delivery", |other| assert!(other.append("Archive", "", &message(1, 1)) > 0), &archive),
+        ("a flag", |other| other.store("Archive", "1", "+FLAGS", "\\Seen"), &archive),
+        ("an expunge", |other| other.expunge("Archive", "1"), &archive),
+        ("a new mailbox", |other| drop(other.command("CREATE Lists")), &Hint::Elsewhere(Vec::new())),
+    ];
+    for (name, deed, expected) in deeds {
+        let doing = tokio::task::spawn_blocking(move || {
+            deed(&mut other);
+            other
+        });
+        let told = tokio::time::timeout(Duration::from_secs(30), async {
+            while remote.wait("INBOX", stop.clone()).await.unwrap() != *expected {}
+        });
+        assert!(told.await.is_ok(), "{name} was not told");
+        other = doing.await.unwrap();
+    }
+    // the connection goes on
+    assert_eq!(remote.newest("Lists", 5).await.unwrap().0.exists, 0);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_ends_the_wait_and_the_connection_goes_on() {
@@ -25,7 +66,7 @@ async fn a_delivery_ends_the_wait_and_the_connection_goes_on() {
         other.append("INBOX", "", &message(1, 1));
         other
     });
-    assert_eq!(remote.wait("INBOX", stop.clone()).await.unwrap(), Hint::Changed);
+    changed(&mut remote, &stop).await;
     let mut other = delivery.await.unwrap();
     assert_eq!(remote.newest("INBOX", 10).await.unwrap().1.len(), 1);
 
@@ -36,7 +77,7 @@ async fn a_delivery_ends_the_wait_and_the_connection_goes_on() {
         other.store("INBOX", "1", "+FLAGS", "\\Seen");
         other
     });
-    assert_eq!(remote.wait("INBOX", stop.clone()).await.unwrap(), Hint::Changed);
+    changed(&mut remote, &stop).await;
     let mut other = change.await.unwrap();
     assert_eq!(remote.flags("INBOX", Window::ALL).await.unwrap().len(), 1);
     tokio::task::spawn_blocking(move || other.expunge("INBOX", "1")).await.unwrap();
@@ -56,10 +97,12 @@ async fn a_wait_is_renewed_and_our_own_moves_are_no_news() {
     remote.open("INBOX").await.unwrap();
     let key = remote.append("INBOX", message(1, 1).into_bytes(), &postrider::mail::Flags::default(), 0).await.unwrap().unwrap();
     let stop = Arc::new(Notify::new());
-    while remote.wait("INBOX", stop.clone()).await.unwrap() == Hint::Changed {}
+    while remote.wait("INBOX", stop.clone()).await.unwrap() != Hint::Nothing {}
     assert_eq!(remote.wait("INBOX", stop.clone()).await.unwrap(), Hint::Nothing);
     remote.move_to("INBOX", &[key], "Archive").await.unwrap();
-    assert_eq!(remote.wait("INBOX", stop.clone()).await.unwrap(), Hint::Nothing);
+    for _ in 0..3 {
+        assert_ne!(remote.wait("INBOX", stop.clone()).await.unwrap(), Hint::Changed);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,20 +32,22 @@ impl Session {
     /// DELETE takes what is in it along, so it is asked for only where the server says that nothing is.
     pub(super) async fn delete_empty(&mut self, mailbox: &str) -> Result<()> {
         self.leave(mailbox).await?;
-        let mut held = None;
+        let mut told = Vec::new();
         let status = self.about("STATUS", mailbox)?.word("(MESSAGES)");
         let done = self
             .run_one(status, |response, _| {
-                if let Response::StatusOf(status) = response {
-                    held = status.item("MESSAGES");
-                    return true;
-                }
-                false
+                let Response::StatusOf(status) = response else { return false };
+                told.push(status);
+                true
             })
             .await?;
         // Dovecot names no code where it is gone
         done.check_select(mailbox)?;
-        match held {
+        // others' may come in between, where the server tells of them (NOTIFY)
+        let own = told
+            .into_iter()
+            .filter_map(|status| (self.wire_name(status.name.clone()) == mailbox.as_bytes()).then(|| status.item("MESSAGES"))?);
+        match own.last() {
             Some(0) => {}
             Some(count) => return Err(RemoteError::Rejected(format!("it holds {count} messages that came meanwhile"))),
             None => return Err(RemoteError::Rejected("the server does not tell whether it is empty".into())),

@@ -57,6 +57,8 @@ impl Selected {
                 _ => return false,
             },
             Response::Flags(words) => self.flags.clone_from(words),
+            // the mailbox itself (RFC 9051 6.3.2)
+            Response::List(_) => {}
             _ => return false,
         }
         true

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::caps::Caps;
 use super::command::{Command, Dialect};
 use super::frame::{Frame, Framer, Limits};
+use super::idle::{Elsewhere, Notified};
 use super::parse::{Outcome, Response, Status, response};
 use super::refusal::{Done, bye};
 use super::select::{Selected, UTF8};
@@ -78,6 +79,8 @@ pub struct Session {
     pub(super) delimiter: Option<char>,
     /// The open mailbox changed since [`super::idle`] last said so.
     pub(super) changed: bool,
+    pub(super) notified: Notified,
+    pub(super) elsewhere: Elsewhere,
     /// EXPUNGE responses that our own commands cause.
     pub(super) own_expunges: u64,
     /// Tag of an IDLE that still runs, and when it is to be renewed; DONE travels with the next command.
@@ -114,6 +117,8 @@ impl Session {
             selected: None,
             delimiter: None,
             changed: false,
+            notified: Notified::Not,
+            elsewhere: Elsewhere::default(),
             own_expunges: 0,
             idling: None,
             lingers_until: Instant::now(),
@@ -353,8 +358,26 @@ impl Session {
             (Response::Expunge(_), Some(selected)) => selected.exists = selected.exists.saturating_sub(1),
             _ => {}
         }
-        if !on(response, too_deep) && change {
-            self.changed = true;
+        let news = if self.notified == Notified::All { self.news(&response) } else { None };
+        if on(response, too_deep) {
+            return;
+        }
+        self.changed |= change;
+        if let Some(name) = news {
+            self.elsewhere.note(name);
+        }
+    }
+
+    /// What NOTIFY tells of other mailboxes: which changed, or None where that does not say it all.
+    fn news(&self, response: &Response<'_>) -> Option<Option<String>> {
+        match response {
+            Response::StatusOf(status) => {
+                let name = String::from_utf8(self.wire_name(status.name.clone())).ok()?;
+                let is_open = self.selected.as_ref().is_some_and(|selected| selected.wire_name == name);
+                (!is_open).then_some(Some(name))
+            }
+            Response::List(_) => Some(None),
+            _ => None,
         }
     }
 
@@ -364,6 +387,10 @@ impl Session {
             "ALERT" => {
                 let text = crate::mail::DisplayText::capped(&status.text, 500);
                 tracing::warn!(account = self.account, "the server alerts: {text}");
+            }
+            "NOTIFICATIONOVERFLOW" if self.notified == Notified::All => {
+                self.notified = Notified::Overflowed;
+                self.elsewhere.note(None);
             }
             "UIDVALIDITY" => self.note_validity(&status.argument),
             _ => {}

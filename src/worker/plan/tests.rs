@@ -193,6 +193,19 @@ fn a_cold_start_brings_the_page_before_the_list_of_mailboxes() {
 }
 
 #[test]
+fn news_of_other_mailboxes_make_them_due_and_unknown_ones_the_list() {
+    let mut state = State { has_b: true, ..calm() };
+    let other = state.mailboxes[1].wire_name.clone();
+    state.note_elsewhere(std::slice::from_ref(&other));
+    assert_eq!((plan(&state, Link::A), plan(&state, Link::B)), (Step::Wait, Step::Top { mailbox: LISTS }));
+    for names in [&["new".to_owned(), other][..], &[]] {
+        let mut state = calm();
+        state.note_elsewhere(names);
+        assert!(state.list_due, "{names:?}");
+    }
+}
+
+#[test]
 fn looks_that_find_nothing_wait_longer_and_longer_and_a_change_ends_that() {
     let mut inbox = Progress::new(INBOX, "Inbox", "INBOX", true);
     let mut now = 100_000;
