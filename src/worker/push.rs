@@ -481,7 +481,8 @@ fn copied(one: &Unresolved, present: &HashSet<Key>, arrived: &[NewMessage]) -> V
 }
 
 /// A copy or an appended message that arrived is done; what is not there is done again. Each arrival counts
-/// for one row, so equal messages copied together are not copied twice.
+/// for one row, so equal messages copied together are not copied twice. Where the source of a copy is gone, what arrived may
+/// be the source itself, moved there by another program: it stands for itself, and taking back the copy does not delete it.
 async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
     let arrived = own_arrivals(core, remote, one, to, to_wire).await?;
     let mut left: Vec<(&str, &Key)> =
@@ -492,10 +493,15 @@ async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, t
     };
     let ends = match &one.push.kind {
         PushKind::Copy { to, to_wire, new } => {
+            let sources = if arrived.is_empty() { HashSet::new() } else { sources(remote, &one.push).await? };
             let rows = one.push.rows.iter().zip(new).zip(&one.rfc_message_ids);
             let each = rows.map(|((row, new), id)| {
                 let kind = PushKind::Copy { to: *to, to_wire: to_wire.clone(), new: vec![*new] };
-                let end = take(id.as_deref()).map_or(PushEnd::NotNow, |key| PushEnd::Done(vec![(row.1.clone(), Some(key))]));
+                let end = match take(id.as_deref()) {
+                    Some(key) if sources.contains(&row.1) => PushEnd::Done(vec![(row.1.clone(), Some(key))]),
+                    Some(_) => PushEnd::Refused,
+                    None => PushEnd::NotNow,
+                };
                 (Push { rows: vec![row.clone()], kind, ..one.push.clone() }, end)
             });
             each.collect()
@@ -509,6 +515,15 @@ async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, t
         finish(core, push, end).await?;
     }
     add(core, to, arrived).await
+}
+
+/// Which messages that were to be copied are still there.
+async fn sources<R: Remote>(remote: &mut R, push: &Push) -> Result<HashSet<Key>> {
+    match present(remote, push).await {
+        Ok(present) => Ok(present.into_iter().map(|(key, _)| key).collect()),
+        Err(StepError::Remote(RemoteError::Gone(_))) => Ok(HashSet::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// [`arrivals`] without those that earlier pushes put there.
