@@ -166,7 +166,7 @@ pub struct Progress {
     pub missing: Vec<Key>,
     /// A complete look is under way and its end is to be recorded.
     pub finish_due: bool,
-    /// Pushes that may put messages here are under way: not the moment to say that everything was seen.
+    /// Pushes that may put messages here are under way: not the moment to look.
     pub guards: u32,
     /// Uids a header or flags window spans, adapted to how densely they are used.
     pub header_span: u32,
@@ -474,8 +474,9 @@ fn home(state: &State) -> Option<&Progress> {
     state.home().filter(|mailbox| may_start(state, mailbox))
 }
 
+/// While messages are put there nobody looks: half a move (copied, not yet deleted at its source) must not be taken for a whole.
 fn may_start(state: &State, mailbox: &Progress) -> bool {
-    mailbox.not_before <= state.now
+    mailbox.not_before <= state.now && mailbox.guards == 0
 }
 
 fn home_newest(state: &State) -> Option<Step> {
@@ -571,7 +572,6 @@ pub fn flags_window(mailbox: &Progress, below: u32) -> Window {
 
 fn finish(mailbox: &Progress, now: u64) -> Option<Step> {
     let complete = mailbox.finish_due
-        && mailbox.guards == 0
         && !mailbox.newest_due
         && (!mailbox.top_due || mailbox.is_calming(now))
         && mailbox.missing.is_empty()
