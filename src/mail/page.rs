@@ -76,6 +76,26 @@ pub struct View {
     pub source: bool,
 }
 
+/// A mailing list or newsletter, as the header tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// Empty where it has no List-Id.
+    pub name: DisplayText,
+    pub unsubscribe: Option<Unsubscribe>,
+}
+
+/// Ways to leave a list, of which at least one is there; free of blanks and of anything that [`DisplayText`] would change.
+/// None is ever taken without the user's word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unsubscribe {
+    /// A `mailto:` link: a message there is enough.
+    pub mailto: Option<String>,
+    /// An http or https address.
+    pub web: Option<String>,
+    /// A POST of `List-Unsubscribe=One-Click` to `web`, which is https then, is enough (RFC 8058).
+    pub one_click: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     pub id: MessageId,
@@ -85,6 +105,8 @@ pub struct Page {
     pub to: Vec<Address>,
     pub cc: Vec<Address>,
     pub reply_to: Vec<Address>,
+    /// The mailing list it came by.
+    pub list: Option<List>,
     /// Unix seconds and the sender's offset from UTC in minutes.
     pub date: Option<(i64, i16)>,
     /// One-word facts for the header summary: "HTML", "list", "3 remote images blocked", warnings.

@@ -130,7 +130,7 @@ fn subject(field: &Field<'_>) -> String {
 }
 
 /// `Talk about boats <boats.example.org>` to `boats.example.org` (RFC 2919).
-fn list_id(value: &str) -> Option<String> {
+pub fn list_id(value: &str) -> Option<String> {
     let id = match value.rsplit_once('<') {
         Some((_, tail)) => tail.split('>').next().unwrap_or(tail),
         None => value,

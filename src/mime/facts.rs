@@ -2,6 +2,7 @@
 
 use super::envelope::Summary;
 use super::html::Counts;
+use super::list;
 use super::structure::Structure;
 use crate::mail::{Address, DisplayText};
 
@@ -22,7 +23,7 @@ pub fn facts(summary: &Summary) -> Vec<DisplayText> {
         out.push(format!("⚠ answers go to {elsewhere}"));
     }
     if let Some(list) = &envelope.list_id {
-        out.push(format!("list {}", list_name(list)));
+        out.push(format!("list {}", list::short(list)));
     }
     out.iter().map(|fact| DisplayText::capped(fact, 120)).collect()
 }
@@ -100,11 +101,6 @@ fn reply_elsewhere(summary: &Summary) -> Option<String> {
 fn same_site(one: &str, other: &str) -> bool {
     let tail = |domain: &str| domain.rsplit('.').take(2).map(str::to_ascii_lowercase).collect::<Vec<_>>();
     tail(one) == tail(other)
-}
-
-/// The first label names the list ("rust-dev.lists.example.org").
-fn list_name(list: &str) -> &str {
-    list.split('.').next().filter(|name| !name.is_empty()).unwrap_or(list)
 }
 
 #[cfg(test)]

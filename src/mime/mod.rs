@@ -24,6 +24,7 @@ mod flowed;
 mod html;
 mod kept;
 mod links;
+mod list;
 mod outgoing;
 mod page;
 mod params;

@@ -4,6 +4,7 @@ use super::body::{self, Shown, Text};
 use super::envelope;
 use super::facts;
 use super::links::Links;
+use super::list;
 use super::parts;
 use super::structure::{self, Structure};
 use super::wrap::{DIM, Paragraph};
@@ -37,6 +38,7 @@ pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: Vi
         to: clean(&summary.envelope.to),
         cc: clean(&summary.envelope.cc),
         reply_to: clean(&summary.reply_to),
+        list: list::list(bytes),
         facts,
         lines: writer.lines,
         links: writer.links.into_list(),

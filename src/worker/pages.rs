@@ -107,6 +107,7 @@ fn plain(id: MessageId, view: View, bytes: &[u8], why: &str) -> Page {
         to: Vec::new(),
         cc: Vec::new(),
         reply_to: Vec::new(),
+        list: None,
         date: None,
         facts: Vec::new(),
         lines: lines.collect(),

@@ -438,6 +438,7 @@ fn page(id: MessageId, view: postrider::mail::page::View) -> Page {
         lines,
         links: vec![Link { number: 1, url: "https://example.org/a".into(), host: DisplayText::new("example.org"), mismatch: false }],
         parts: vec![part("2", "plan.pdf"), part("3", "graph.pdf")],
+        list: None,
         notes: vec![],
         whole: true,
     }
