@@ -3,6 +3,7 @@
 
 mod reader;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,6 +14,7 @@ use postrider::cli::out::say;
 use postrider::cli::session::Session;
 use postrider::clock::Clock;
 use postrider::events::EventLog;
+use postrider::mail::DisplayText;
 use postrider::paths::{Paths, private_append, private_folder};
 
 fn main() -> ExitCode {
@@ -20,14 +22,20 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+            if !error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            // it repeats the words of the command line, which may come from a link or a file's name
+            let text: Vec<_> = error.to_string().lines().map(|line| DisplayText::new(line).into_string()).collect();
+            let _ = writeln!(std::io::stderr(), "{}", text.join("\n"));
+            return ExitCode::from(USAGE);
         }
     };
     match run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            say(&postrider::mail::DisplayText::new(&failure.message).into_string());
+            say(&DisplayText::new(&failure.message).into_string());
             ExitCode::from(failure.code)
         }
     }

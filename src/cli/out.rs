@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 
 use serde_json::{Map, Value};
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::exit::{Failure, IO};
 use crate::mail::DisplayText;
@@ -36,15 +36,17 @@ pub fn json(fields: Value) -> Result<(), Failure> {
     print(format!("{}\n", escape(&Value::Object(object).to_string())).as_bytes())
 }
 
-/// serde escapes C0 controls; C1 controls and bidi overrides act on terminals as well.
+/// serde escapes C0 controls; others act on terminals as well, or hide, or flood a cell.
 fn escape(text: &str) -> String {
+    const MARKS: usize = 8;
     let mut out = String::with_capacity(text.len());
+    let mut marks = 0;
     for c in text.chars() {
-        match c {
-            '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
-            }
-            c => out.push(c),
+        marks = if c.width() == Some(0) { marks + 1 } else { 0 };
+        if DisplayText::keeps(c) && marks <= MARKS {
+            out.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
         }
     }
     out
@@ -110,8 +112,8 @@ mod tests {
 
     #[test]
     fn json_holds_no_control_character() {
-        let text = escape(&serde_json::json!({"a": "\u{1b}[31m\u{9b}\u{202e}\u{7f}"}).to_string());
-        assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text}");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["a"], "\u{1b}[31m\u{9b}\u{202e}\u{7f}");
+        let text = escape(&serde_json::json!({"a": "\u{1b}[31m\u{9b}\u{202e}\u{7f}\u{61c}\u{e0041}"}).to_string());
+        assert!(!text.contains(|c: char| c.is_control() || matches!(c, '\u{202e}' | '\u{61c}' | '\u{e0041}')), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["a"], "\u{1b}[31m\u{9b}\u{202e}\u{7f}\u{61c}\u{e0041}");
     }
 }

@@ -55,6 +55,11 @@ impl DisplayText {
         }
     }
 
+    /// Whether this character shows as itself.
+    pub fn keeps(c: char) -> bool {
+        matches!(mark(c), Mark::Keep)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

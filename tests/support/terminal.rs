@@ -75,8 +75,31 @@ impl Home {
     }
 }
 
-struct Shown {
+/// What a terminal shows after these octets, by someone else's parser.
+pub struct Screen {
     parser: vt100::Parser,
+    /// The beginning of a character that the last octets ended with.
+    rest: Vec<u8>,
+}
+
+impl Screen {
+    pub fn new(columns: u16, rows: u16) -> Self {
+        Self { parser: vt100::Parser::new(cells(rows), cells(columns), 0), rest: Vec::new() }
+    }
+
+    pub fn take(&mut self, octets: &[u8]) {
+        let known = printable(&mut self.rest, octets);
+        self.parser.process(&known);
+    }
+
+    /// A line a row, without trailing blanks.
+    pub fn text(&self) -> String {
+        screen_text(&self.parser)
+    }
+}
+
+struct Shown {
+    screen: Screen,
     raw: Vec<u8>,
     closed: bool,
     /// The reading thread is to give its side of the terminal back.
@@ -134,7 +157,7 @@ impl Terminal {
         let mut reader = pair.master.try_clone_reader().expect("the terminal's output");
         let writer = pair.master.take_writer().expect("the terminal's input");
         let shown = Arc::new((
-            Mutex::new(Shown { parser: vt100::Parser::new(cells(rows), cells(columns), 0), raw: Vec::new(), closed: false, leave: false }),
+            Mutex::new(Shown { screen: Screen::new(columns, rows), raw: Vec::new(), closed: false, leave: false }),
             Condvar::new(),
         ));
         let drawn = Arc::clone(&shown);
@@ -148,7 +171,7 @@ impl Terminal {
                     drawn.1.notify_all();
                     return;
                 }
-                screen.parser.process(&buffer[..got]);
+                screen.screen.take(&buffer[..got]);
                 screen.raw.extend_from_slice(&buffer[..got]);
                 drawn.1.notify_all();
             }
@@ -174,7 +197,7 @@ impl Terminal {
     /// The screen as text, a line a row, without trailing blanks.
     pub fn text(&self) -> String {
         let shown = self.shown.0.lock().expect("the screen");
-        screen_text(&shown.parser)
+        shown.screen.text()
     }
 
     /// Everything that the program wrote to the terminal.
@@ -184,12 +207,12 @@ impl Terminal {
 
     /// The screen with its colours.
     pub fn screen(&self) -> vt100::Screen {
-        self.shown.0.lock().expect("the screen").parser.screen().clone()
+        self.shown.0.lock().expect("the screen").screen.parser.screen().clone()
     }
 
     /// (row, column) of the cursor.
     pub fn cursor(&self) -> (u16, u16) {
-        self.shown.0.lock().expect("the screen").parser.screen().cursor_position()
+        self.shown.0.lock().expect("the screen").screen.parser.screen().cursor_position()
     }
 
     /// Waits until the screen satisfies `condition`; panics with the screen when it never does.
@@ -197,7 +220,7 @@ impl Terminal {
         let end = Instant::now() + PATIENCE;
         let mut shown = self.shown.0.lock().expect("the screen");
         loop {
-            let text = screen_text(&shown.parser);
+            let text = shown.screen.text();
             if condition(&text) {
                 return text;
             }
@@ -221,7 +244,7 @@ impl Terminal {
         let end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            if condition(&screen_text(&shown.parser)) {
+            if condition(&shown.screen.text()) {
                 return true;
             }
             if shown.closed || left.is_zero() {
@@ -332,7 +355,7 @@ impl Terminal {
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.shown.0.lock().expect("the screen").parser.screen_mut().set_size(cells(rows), cells(columns));
+        self.shown.0.lock().expect("the screen").screen.parser.screen_mut().set_size(cells(rows), cells(columns));
         let master = self.master.as_ref().expect("an open terminal");
         master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("resizes");
     }
@@ -409,6 +432,30 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// vt100 draws nothing for U+FFFD, where terminals draw a cell: it is given another character. `rest`: the beginning of one that
+/// the last octets ended with.
+fn printable(rest: &mut Vec<u8>, octets: &[u8]) -> Vec<u8> {
+    const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
+    const SHOWN: &[u8] = "¿".as_bytes();
+    rest.extend_from_slice(octets);
+    let mut out = Vec::with_capacity(rest.len());
+    let mut at = 0;
+    while at < rest.len() {
+        let left = &rest[at..];
+        if left.starts_with(REPLACEMENT) {
+            out.extend_from_slice(SHOWN);
+            at += REPLACEMENT.len();
+        } else if left.len() < REPLACEMENT.len() && REPLACEMENT.starts_with(left) {
+            break;
+        } else {
+            out.push(left[0]);
+            at += 1;
+        }
+    }
+    rest.drain(..at);
+    out
 }
 
 /// vt100 counts cells in non-zero numbers.
