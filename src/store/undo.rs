@@ -1,5 +1,6 @@
 //! The stack of inverse changes, kept in mail.db so that it outlives the program: the last 200. Undo takes
-//! this session's newest, then older ones; what was undone can be done again until something new is done.
+//! this session's newest, then older ones; what was undone can be done again, also by a later session, until
+//! something new is done.
 
 use std::collections::HashSet;
 
@@ -61,7 +62,9 @@ impl Work<'_> {
     }
 
     pub fn redo(&mut self) -> Result<Option<Applied>> {
-        let sql = "SELECT id, label, rows, wish FROM undo WHERE undone > 0 AND session = ?1 ORDER BY undone DESC LIMIT 1";
+        // of another session only what nothing newer stands on
+        let sql = "SELECT id, label, rows, wish FROM undo AS u WHERE undone > 0 AND (session = ?1 OR \
+                   NOT EXISTS (SELECT 1 FROM undo AS newer WHERE newer.undone = 0 AND newer.id > u.id)) ORDER BY session = ?1 DESC, undone DESC LIMIT 1";
         let Some(entry) = self.find_entry(sql)? else { return Ok(None) };
         let (id, label) = (entry.id, entry.label.clone());
         let outcome = self.run_change(entry.change())?;

@@ -54,6 +54,26 @@ fn undo_outlives_a_restart_and_takes_this_sessions_first() {
 }
 
 #[test]
+fn redo_outlives_a_restart_until_something_new_is_done() {
+    let store = Store::new();
+    let ids = store.add(store.inbox, &["a", "b", "c"]);
+    for id in &ids {
+        store.add_flags(&[*id], flagged());
+    }
+    let store = store.restart();
+    store.undo().unwrap();
+    store.undo().unwrap();
+    let store = store.restart();
+    store.redo().unwrap();
+    assert_eq!((store.flags(ids[1]), store.flags(ids[2])), (flagged(), Flags::default()), "what was taken back last comes first");
+    store.add_flags(&ids[..1], seen());
+    assert!(store.redo().is_none());
+    let store = store.restart();
+    assert!(store.redo().is_none(), "what was done since stands on it");
+    assert_eq!(store.flags(ids[2]), Flags::default());
+}
+
+#[test]
 fn something_new_ends_redo() {
     let store = Store::new();
     let ids = store.add(store.inbox, &["a"]);
