@@ -206,6 +206,10 @@ impl Remote for Session {
         self.wait_in(mailbox, stop).await
     }
 
+    fn alert(&mut self) -> Option<String> {
+        self.alert.take()
+    }
+
     async fn close(mut self) {
         // Whether the goodbye is heard changes nothing.
         let _ = tokio::time::timeout(CLOSE, self.run_one(Command::new("LOGOUT"), |_, _| true)).await;

@@ -198,6 +198,11 @@ pub trait Remote: Send {
     /// Waits in this mailbox until something changes, `stop` is notified, or the time to renew comes.
     fn wait(&mut self, mailbox: &str, stop: Arc<Notify>) -> impl Future<Output = Result<Hint>> + Send;
 
+    /// What the server wants the user to read (ALERT, RFC 9051 7.1), in its words, each once.
+    fn alert(&mut self) -> Option<String> {
+        None
+    }
+
     /// Says goodbye, briefly.
     fn close(self) -> impl Future<Output = ()> + Send;
 }

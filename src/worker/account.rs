@@ -379,11 +379,22 @@ impl<C: Connect> Supervisor<C> {
                     }
                 }
             };
+            if let Some(alert) = remote.alert() {
+                self.tell_alert(alert).await;
+            }
             if let Err(error) = result {
                 return End::Failed(error);
             }
         }
         End::Stopped
+    }
+
+    /// Some servers give the same one at every sign-in.
+    async fn tell_alert(&self, alert: String) {
+        let core = &self.core;
+        if core.lock().alerted.replace(alert.clone()).as_ref() != Some(&alert) {
+            core.common.out.failed(format!("The server of {} says", core.name), alert, "").await;
+        }
     }
 
     async fn tell_round_trip(&self, push: bool, took: Duration) {

@@ -93,6 +93,8 @@ pub struct Inner {
     pub answered: Option<i64>,
     /// The newest failure of a connection, and when.
     pub failed: Option<(i64, String)>,
+    /// The newest alert of the server that was told.
+    pub alerted: Option<String>,
     /// Told at the sign-in.
     pub abilities: Option<Abilities>,
     /// The machine slept: the connection of the link may be dead, and its next answer is not waited for as long as others.

@@ -197,6 +197,7 @@ async fn outcome(remote: &mut Session, verb: &str) -> Result<String> {
         },
         "find" => remote.find("INBOX", "a@b").await?.iter().map(uid).collect::<Vec<_>>().join(" "),
         "wait" => format!("{:?}", remote.wait("INBOX", Arc::new(Notify::new())).await?),
+        "alert" => remote.alert().unwrap_or_default(),
         other => panic!("no such verb: {other}"),
     })
 }
@@ -260,7 +261,7 @@ threats! {
     odd_but_known_answers_are_understood: "quirks", 12;
     what_can_not_be_read_costs_itself_only: "unreadable", 6;
     a_goodbye_at_any_step_is_told: "goodbye", 10;
-    a_wait_ends_in_news_a_renewal_or_an_error: "idle", 8;
+    a_wait_ends_in_news_a_renewal_or_an_error: "idle", 10;
     every_octet_is_taken_everywhere: "octets", 10;
     a_message_that_is_not_taken_says_why: "append", 9;
     floods_of_mail_are_taken: "floods", 3;

@@ -116,7 +116,7 @@ impl Session {
                 until
             }
         };
-        while !self.changed && self.elsewhere.is_empty() {
+        while !self.changed && self.elsewhere.is_empty() && self.alert.is_none() {
             // Reading a response can't be interrupted between its octets without losing step, waiting for
             // its first can: what was read is kept by the framer.
             tokio::select! {

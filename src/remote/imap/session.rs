@@ -56,6 +56,8 @@ const SPARE_RESPONSES: u64 = 100_000;
 const MOST_OCTETS: usize = 128 << 20;
 /// Challenges of one sign-in; more is a game.
 pub const MAX_CHALLENGES: usize = 5;
+/// Characters of an alert.
+const ALERT: usize = 500;
 const READ: usize = 64 * 1024;
 
 /// uid_validity of mailboxes as last told to the caller, shared by the connections of an account.
@@ -81,6 +83,8 @@ pub struct Session {
     pub(super) changed: bool,
     pub(super) notified: Notified,
     pub(super) elsewhere: Elsewhere,
+    /// An ALERT that nobody took yet.
+    pub(super) alert: Option<String>,
     /// EXPUNGE responses that our own commands cause.
     pub(super) own_expunges: u64,
     /// Tag of an IDLE that still runs, and when it is to be renewed; DONE travels with the next command.
@@ -119,6 +123,7 @@ impl Session {
             changed: false,
             notified: Notified::Not,
             elsewhere: Elsewhere::default(),
+            alert: None,
             own_expunges: 0,
             idling: None,
             lingers_until: Instant::now(),
@@ -384,9 +389,9 @@ impl Session {
     fn note_code(&mut self, status: &Status<'_>) {
         match status.code.as_str() {
             "CAPABILITY" => self.caps.learn(status.argument.split_ascii_whitespace().map(str::to_owned)),
-            "ALERT" => {
-                let text = crate::mail::DisplayText::capped(&status.text, 500);
-                tracing::warn!(account = self.account, "the server alerts: {text}");
+            // with a refusal it is told as the reason of what failed
+            "ALERT" if status.outcome != Outcome::No && status.outcome != Outcome::Bad => {
+                self.alert = Some(status.text.chars().take(ALERT).collect())
             }
             "NOTIFICATIONOVERFLOW" if self.notified == Notified::All => {
                 self.notified = Notified::Overflowed;

@@ -654,3 +654,22 @@ async fn health_tells_since_when_what_failed_and_when_the_server_answered() {
     assert_eq!(inner.failed, Some((1_800_000_000, "no route".to_owned())));
     assert!(inner.abilities.is_some_and(|can| can.told().iter().all(|ability| ability.has)));
 }
+
+#[tokio::test]
+async fn an_alert_of_the_server_is_told_once_in_its_words() {
+    let fake = Fake::new(3, 3);
+    fake.script().alerts = ["disk full", "disk full", "off at ten"].map(str::to_owned).into();
+    let mut process = Process::new();
+    let account = process.run("first", &fake, false).await;
+    let mut told = Vec::new();
+    let both = process.until(|event| match event {
+        WorkerEvent::Failed { what, why, .. } => {
+            told.push(format!("{what}: {why}"));
+            (told.len() == 2).then_some(())
+        }
+        _ => None,
+    });
+    soon(both).await;
+    soon(account.until_rest()).await;
+    assert_eq!(told, ["The server of first says: disk full", "The server of first says: off at ten"]);
+}

@@ -44,6 +44,7 @@ pub struct Script {
     /// Every wait ends at once with a hint.
     pub hints: bool,
     pub flags: BTreeMap<u32, Flags>,
+    pub alerts: VecDeque<String>,
 }
 
 /// Connects to it.
@@ -277,6 +278,10 @@ impl Remote for Connection {
         }
         stop.notified().await;
         Ok(Hint::Nothing)
+    }
+
+    fn alert(&mut self) -> Option<String> {
+        self.fake.script().alerts.pop_front()
     }
 
     async fn close(self) {
