@@ -21,9 +21,10 @@ pub enum Row {
     Subject,
     /// From, to and date.
     People,
-    /// From, where it needs a row of its own; then [`Row::People`] has the rest.
-    Sender,
-    Facts,
+    /// From, where it needs rows of its own; then [`Row::People`] has the rest.
+    Sender(String),
+    /// Warnings have rows of their own.
+    Facts(String, Token),
     Blank,
     /// A line of the page, by its place.
     Text(usize),
@@ -31,18 +32,20 @@ pub enum Row {
     Note(String),
 }
 
-/// Below this width the sender has a row to itself.
-const TWO_ROWS: u16 = 60;
+/// Cells for the recipients and a short date beside the sender; where they are not there, the sender has a row to itself.
+const BESIDE_SENDER: usize = 34;
 
 /// The rows of a page, with quotes folded or not.
 pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
     let mut rows = vec![Row::Subject];
-    if page.view.width < TWO_ROWS {
-        rows.push(Row::Sender);
+    let room = usize::from(page.view.width);
+    if has_sender_row(page) {
+        rows.extend(wrap(&senders(page), room).into_iter().map(Row::Sender));
     }
     rows.push(Row::People);
-    if !page.facts.is_empty() {
-        rows.push(Row::Facts);
+    let (warnings, facts): (Vec<&str>, Vec<&str>) = page.facts.iter().map(DisplayText::as_str).partition(|fact| fact.starts_with('⚠'));
+    for (words, token) in [(warnings, Token::Warning), (facts, Token::Dim)] {
+        rows.extend(lines_of(&words, room).into_iter().map(|line| Row::Facts(line, token)));
     }
     rows.push(Row::Blank);
     for (n, line) in page.lines.iter().enumerate() {
@@ -74,13 +77,33 @@ pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
     rows
 }
 
+/// An address is never cut: what it belongs to could be in the rest.
+fn has_sender_row(page: &Page) -> bool {
+    width(&senders(page)) + BESIDE_SENDER > usize::from(page.view.width)
+}
+
+/// Facts side by side, a fact broken only where a line is too short for it.
+fn lines_of(facts: &[&str], room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(fact) + 3 <= room => {
+                line.push_str(" · ");
+                line.push_str(fact);
+            }
+            _ => lines.extend(wrap(fact, room)),
+        }
+    }
+    lines
+}
+
 /// The words of a row, for finding.
 pub fn row_text(page: &Page, row: &Row) -> String {
     match row {
         Row::Subject => page.subject.as_str().to_owned(),
         Row::Text(n) => page.lines.get(*n).map(line_text).unwrap_or_default(),
         Row::Files(text) | Row::Note(text) => text.clone(),
-        Row::Sender | Row::People | Row::Facts | Row::Blank => String::new(),
+        Row::Sender(_) | Row::People | Row::Facts(..) | Row::Blank => String::new(),
     }
 }
 
@@ -165,13 +188,12 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
             let subject = if page.subject.is_empty() { "(no subject)" } else { page.subject.as_str() };
             put(buf, line.x, line.y, subject, room, theme.style(Token::Heading));
         }
-        Row::Sender => {
-            put(buf, line.x, line.y, &senders(page), room, theme.style(Token::Text));
+        Row::Sender(text) => {
+            put(buf, line.x, line.y, text, room, theme.style(Token::Text));
         }
         Row::People => people(model, theme, now, page, line, buf),
-        Row::Facts => {
-            let facts: Vec<&str> = page.facts.iter().map(DisplayText::as_str).collect();
-            put(buf, line.x, line.y, &facts.join(" · "), room, theme.style(Token::Dim));
+        Row::Facts(text, token) => {
+            put(buf, line.x, line.y, text, room, theme.style(*token));
         }
         Row::Text(n) => {
             if let Some(text) = page.lines.get(*n) {
@@ -187,21 +209,24 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
     }
 }
 
-/// "Priya Raman <priya@…> → me, team@…" and the date at the right.
+/// "Priya Raman <priya@…> → me, team@…" and the date at the right, as much of it as there is room for.
 fn people(model: &Model, theme: &Theme, now: &Now, page: &Page, line: Rect, buf: &mut Buffer) {
-    let mut date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
     let room = usize::from(line.width);
-    let narrow = page.view.width < TWO_ROWS;
-    if narrow && let Some(at) = date.find(" (") {
-        date.truncate(at);
-    }
-    let date_room = width(&date).min(room / 2);
     let arrow = if model.settings.icons == Icons::Ascii { "->" } else { "→" };
-    let from = if narrow { String::new() } else { format!("{} ", senders(page)) };
+    let from = if has_sender_row(page) { String::new() } else { format!("{} ", senders(page)) };
     let to: Vec<String> = page.to.iter().chain(&page.cc).map(|address| short(model, address)).collect();
     let text = format!("{from}{arrow} {}", to.join(", "));
+    let date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
+    let date = shorter(&date, room.saturating_sub(width(&text) + 3).max(room / 2).min(room.saturating_sub(width(&from) + 8)));
+    let date_room = width(date).min(room);
     put(buf, line.x, line.y, &text, room.saturating_sub(date_room + 2), theme.style(Token::Text));
-    put(buf, line.right().saturating_sub(date_room as u16 + 1), line.y, &date, date_room, theme.style(Token::Dim));
+    put(buf, line.right().saturating_sub(date_room as u16 + 1), line.y, date, date_room, theme.style(Token::Dim));
+}
+
+/// A date without the sender's clock, then without its age, where it is too long.
+fn shorter(date: &str, room: usize) -> &str {
+    let without = |mark: &str| date.find(mark).map_or(date, |at| date.get(..at).unwrap_or(date));
+    [date, without(", "), without(" (")].into_iter().find(|text| width(text) <= room).unwrap_or_else(|| without(" ("))
 }
 
 fn senders(page: &Page) -> String {
@@ -262,4 +287,25 @@ fn meaning(theme: &Theme, meaning: Meaning) -> Style {
         style = style.add_modifier(Modifier::ITALIC);
     }
     style
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_gives_up_the_senders_clock_then_its_age() {
+        let date = "Fri 20 Nov 20:15 (45 min ago), 11:15 for the sender";
+        for (room, expect) in [(60, date), (40, "Fri 20 Nov 20:15 (45 min ago)"), (20, "Fri 20 Nov 20:15"), (3, "Fri 20 Nov 20:15")] {
+            assert_eq!(shorter(date, room), expect, "{room}");
+        }
+        assert_eq!(shorter("no date", 20), "no date");
+    }
+
+    #[test]
+    fn facts_stand_side_by_side_and_none_is_cut() {
+        let facts = ["HTML", "1 remote image blocked", "the name says somebody@example.org"];
+        assert_eq!(lines_of(&facts, 80), ["HTML · 1 remote image blocked · the name says somebody@example.org"]);
+        assert_eq!(lines_of(&facts, 30), ["HTML · 1 remote image blocked", "the name says", "somebody@example.org"]);
+    }
 }
