@@ -371,8 +371,11 @@ impl Work<'_> {
         }
     }
 
-    pub fn opened(&mut self, mailbox: MailboxId, opened: Opened) -> Result<Validity> {
-        self.memory.open(mailbox);
+    /// `looked_at`: when the look was asked for that it was opened for, if it was.
+    pub fn opened(&mut self, mailbox: MailboxId, opened: Opened, looked_at: Option<u64>) -> Result<Validity> {
+        if let Some(at) = looked_at {
+            self.memory.open(mailbox, at);
+        }
         let mut statement = self.db.prepare_cached("SELECT uid_validity FROM mailbox WHERE id = ?1")?;
         let Some(known) = statement.query_row([mailbox.0], |row| row.get::<_, Option<u32>>(0)).optional()? else {
             return Err(StoreError::Other("the mailbox is gone".into()));

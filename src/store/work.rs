@@ -93,10 +93,6 @@ impl Memory {
         self.users.store(users, Ordering::SeqCst);
     }
 
-    pub fn now(&self) -> u64 {
-        self.clock.load(Ordering::SeqCst)
-    }
-
     /// A push of these rows ended now: the clock goes on.
     pub fn touch(&mut self, ids: impl IntoIterator<Item = MessageId>) {
         let now = self.clock.fetch_add(1, Ordering::SeqCst) + 1;
@@ -157,8 +153,9 @@ impl Memory {
         self.left.retain(|(of, _)| *of != mailbox);
     }
 
-    pub fn open(&mut self, mailbox: MailboxId) {
-        self.opened.insert(mailbox, self.now());
+    /// It was opened for a look that was asked for at that time.
+    pub fn open(&mut self, mailbox: MailboxId, asked_at: u64) {
+        self.opened.insert(mailbox, asked_at);
     }
 
     /// The mailbox is there, now.
@@ -172,7 +169,7 @@ impl Memory {
         self.met.get(&mailbox).is_some_and(|at| *at > asked_at)
     }
 
-    /// A push of the row ended since its mailbox was opened.
+    /// A push of the row ended since its mailbox was opened to be looked at.
     pub fn is_touched_since_open(&self, mailbox: MailboxId, id: MessageId) -> bool {
         let opened = self.opened.get(&mailbox).copied().unwrap_or_default();
         self.touched.get(&id).is_some_and(|at| *at > opened)

@@ -429,9 +429,14 @@ impl Writer {
         self.sync_job(move |work| work.set_mailboxes(account, &list, &role_overrides, &renamed, asked_at))
     }
 
-    /// A mailbox was opened on the server.
+    /// A mailbox was opened on the server to be looked at, now.
     pub fn opened(&self, mailbox: MailboxId, opened: Opened) -> Pending<Validity> {
-        self.sync_job(move |work| work.opened(mailbox, opened))
+        self.opened_at(mailbox, opened, Some(self.clock()))
+    }
+
+    /// The same, for a look that was asked for at [`Writer::clock`] `looked_at`; None: nobody looks.
+    pub fn opened_at(&self, mailbox: MailboxId, opened: Opened, looked_at: Option<u64>) -> Pending<Validity> {
+        self.sync_job(move |work| work.opened(mailbox, opened, looked_at))
     }
 
     /// Headers came: new rows, or rows that were lost or in flight, or known ones whose flags are merged. Gives way to

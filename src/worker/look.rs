@@ -35,7 +35,7 @@ pub async fn at_once<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox
     let asked_at = core.common.writer.clock();
     let Some(mut changes) = remote.changes(&name, &point).await? else { return Ok(None) };
     let (opened, is_whole) = (changes.opened, changes.present.is_some() && !changes.marked.is_empty());
-    if record_opened(core, mailbox, opened).await? {
+    if record_opened(core, mailbox, opened, Some(asked_at)).await? {
         with_progress(core, mailbox, |progress| progress.newest_due = true);
         return Ok(Some(true));
     }
@@ -44,7 +44,7 @@ pub async fn at_once<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox
     // they come with their flags
     changes.flags.retain(|(key, _)| !new.iter().any(|message| message.key == *key));
     let has_new = !new.is_empty();
-    add(core, mailbox, parse(core, mailbox, new).await?).await?;
+    let is_taken = add(core, mailbox, parse(core, mailbox, new).await?).await?;
     let mod_seq = changes.mod_seq;
     let compared = core.common.readers.with(move |reader| reader.differences(mailbox, &changes, floor)).await?;
     if compared.missing.len() > MISSING {
@@ -57,7 +57,7 @@ pub async fn at_once<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox
     }
     let has_gone = !gone.is_empty();
     let reached = Reached { mod_seq, whole: is_whole.then(|| core.common.clock.wall()) };
-    let at_once = if missing.is_empty() && !is_withheld { reached } else { Reached::default() };
+    let at_once = if missing.is_empty() && is_taken && !is_withheld { reached } else { Reached::default() };
     let applied = Differences { flags, gone, ..Differences::default() };
     let merged = core.common.writer.resync(mailbox, applied, floor, asked_at, at_once).await?;
     core.common.out.changed(core.account, merged.changed.clone()).await;
@@ -73,7 +73,7 @@ pub async fn at_once<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox
             progress.top_due = true;
         } else if is_withheld {
             // nothing counts as seen
-        } else if missing.is_empty() {
+        } else if missing.is_empty() && is_taken {
             progress.note_reached(reached);
         } else {
             progress.reached = Some(reached);

@@ -166,7 +166,7 @@ pub struct Progress {
     pub missing: Vec<Key>,
     /// A complete look is under way and its end is to be recorded.
     pub finish_due: bool,
-    /// Pushes that may put messages here are under way: not the moment to look.
+    /// Pushes that may put messages here are under way, or nobody knows what became of them: not the moment to look.
     pub guards: u32,
     /// Uids a header or flags window spans, adapted to how densely they are used.
     pub header_span: u32,
@@ -251,7 +251,8 @@ impl Progress {
     pub fn look_again(&mut self) {
         if self.mod_seq.is_some() {
             self.look_now();
-        } else if !self.newest_due {
+        } else {
+            // though its newest are due: they may be on their way, asked for before
             self.walk = Some(u32::MAX);
         }
         self.finish_due = true;
@@ -288,7 +289,6 @@ impl Progress {
         self.not_before = 0;
         self.fruitless = 0;
         self.top_not_before = 0;
-        self.guards = 0;
     }
 }
 

@@ -38,7 +38,10 @@ pub async fn push<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
         Err(StepError::Remote(RemoteError::Gone(_))) if matches!(push.kind, PushKind::Append { .. }) => attempt(core, remote, &push).await,
         Err(error) => Err(error),
     };
-    guard(core, &push, false);
+    // of a lost answer nobody knows how far it came: `resolve` lets others look again
+    if !matches!(&result, Err(StepError::Remote(error)) if error.is_fatal()) {
+        guard(core, &push, false);
+    }
     core.lock().state.dirty = true;
     match result {
         Ok(moved) => {
@@ -357,15 +360,22 @@ async fn append<R: Remote>(
 /// Finds out what became of every push without an answer, and ends it.
 pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     let mut is_later = false;
-    for one in core.common.writer.unresolved(core.account).await? {
+    let all = core.common.writer.unresolved(core.account).await?;
+    core.lock().state.mailboxes.iter_mut().for_each(|progress| progress.guards = 0);
+    all.iter().for_each(|one| guard(core, &one.push, true));
+    for one in all {
         match resolve_one(core, remote, &one).await {
-            Ok(()) => {}
-            // a move may be half done: it stays in flight, so that only the rest of it is done later
-            Err(StepError::Remote(RemoteError::NotNow(_))) => {
-                is_later = true;
-                leave_alone(core, &one.push);
+            Ok(arrived) => {
+                guard(core, &one.push, false);
+                if let Some(target) = target(&one.push) {
+                    add(core, target, arrived).await?;
+                }
             }
+            // a move may be half done: it stays in flight, so that only the rest of it is done later, and until then nobody
+            // looks at its target
+            Err(StepError::Remote(RemoteError::NotNow(_))) => is_later = true,
             Err(StepError::Remote(error)) if !error.is_fatal() => {
+                guard(core, &one.push, false);
                 // its mailbox can't be asked: nothing is in flight any more, the wish stays
                 finish(core, one.push, PushEnd::NotNow).await?;
                 pause(core, NOT_NOW);
@@ -382,28 +392,20 @@ pub async fn resolve<R: Remote>(core: &Core, remote: &mut R) -> Result<()> {
     Ok(())
 }
 
-/// Until it is known what became of a push, nobody else looks at its target: half a move must not be taken for a whole.
-fn leave_alone(core: &Core, push: &Push) {
-    let until = core.common.clock.mono() + NOT_NOW + 1_000;
-    let Some(target) = target(push) else { return };
-    if let Some(progress) = core.lock().state.mailbox_mut(target) {
-        progress.not_before = until;
-    }
-}
-
-async fn resolve_one<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved) -> Result<()> {
+/// What arrived with it in its target, once its own rows have had their pick.
+async fn resolve_one<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved) -> Result<Vec<NewMessage>> {
     core.lock().open_on_a = Some(one.push.mailbox);
     let is_by_uid = !matches!(one.push.kind, PushKind::Append { .. } | PushKind::Copy { .. });
     if is_by_uid && !step::validate(core, remote, one.push.mailbox).await? {
         // what was asked of them was given up with their uids
-        return Ok(());
+        return Ok(Vec::new());
     }
     match &one.push.kind {
         PushKind::Flags { .. } => {
             let present = present(remote, &one.push).await?;
-            finish(core, one.push.clone(), PushEnd::Looked(present)).await
+            finish(core, one.push.clone(), PushEnd::Looked(present)).await.map(|()| Vec::new())
         }
-        PushKind::Delete => resolve_delete(core, remote, &one.push).await,
+        PushKind::Delete => resolve_delete(core, remote, &one.push).await.map(|()| Vec::new()),
         PushKind::Move { to, to_wire } => resolve_move(core, remote, one, *to, to_wire).await,
         PushKind::Copy { to, to_wire, .. } => resolve_new(core, remote, one, *to, to_wire).await,
         PushKind::Append { .. } => resolve_new(core, remote, one, one.push.mailbox, &one.push.wire_name).await,
@@ -430,7 +432,7 @@ async fn resolve_delete<R: Remote>(core: &Core, remote: &mut R, push: &Push) -> 
 }
 
 /// Moved is what left the source; where a move is copy and delete, a copy that arrived only lacks the delete.
-async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
+async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<Vec<NewMessage>> {
     let source = one.push.wire_name.as_str();
     let mut present: HashSet<Key> = present(remote, &one.push).await?.into_iter().map(|(key, _)| key).collect();
     let arrived = own_arrivals(core, remote, one, to, to_wire).await?;
@@ -457,15 +459,13 @@ async fn resolve_move<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, 
         (part(&|key| present.contains(key) && is_refused(key)), PushEnd::Refused),
         (moved, PushEnd::Done(done)),
     ];
-    // only then: what stays must not be taken for what arrived
     for (push, end) in ends.into_iter().filter(|(push, _)| !push.rows.is_empty()) {
         finish(core, push, end).await?;
     }
-    add(core, to, arrived).await?;
     if let Some((_, why)) = refused {
         tell(core, refused_sentence(core, &one.push), why, "It is in both mailboxes now; delete the one you do not want.").await?;
     }
-    Ok(())
+    Ok(arrived)
 }
 
 /// Rows still in the source whose copy arrived in the target, each arrival counted once.
@@ -483,7 +483,7 @@ fn copied(one: &Unresolved, present: &HashSet<Key>, arrived: &[NewMessage]) -> V
 /// A copy or an appended message that arrived is done; what is not there is done again. Each arrival counts
 /// for one row, so equal messages copied together are not copied twice. Where the source of a copy is gone, what arrived may
 /// be the source itself, moved there by another program: it stands for itself, and taking back the copy does not delete it.
-async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<()> {
+async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, to: MailboxId, to_wire: &str) -> Result<Vec<NewMessage>> {
     let arrived = own_arrivals(core, remote, one, to, to_wire).await?;
     let mut left: Vec<(&str, &Key)> =
         arrived.iter().filter_map(|message| Some((message.envelope.rfc_message_id.as_deref()?, &message.key))).collect();
@@ -514,7 +514,7 @@ async fn resolve_new<R: Remote>(core: &Core, remote: &mut R, one: &Unresolved, t
     for (push, end) in ends {
         finish(core, push, end).await?;
     }
-    add(core, to, arrived).await
+    Ok(arrived)
 }
 
 /// Which messages that were to be copied are still there.

@@ -184,10 +184,15 @@ fn unread(why: &str) -> Envelope {
     Envelope { subject: format!("({why})"), ..Envelope::default() }
 }
 
-/// Commits headers in batches and tells of each.
-pub async fn add(core: &Core, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<()> {
+/// Commits headers in batches and tells of each. What a look brings that began before a push into this mailbox is not
+/// taken, for it may be half of a move: it is missing until the push ended. True: all was taken.
+pub async fn add(core: &Core, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<bool> {
     if messages.is_empty() {
-        return Ok(());
+        return Ok(true);
+    }
+    if let Some(progress) = core.lock().state.mailbox_mut(mailbox).filter(|progress| progress.guards > 0) {
+        progress.note_missing(messages.into_iter().map(|message| message.key).collect());
+        return Ok(false);
     }
     let mut rest = messages.into_iter().peekable();
     while rest.peek().is_some() {
@@ -200,7 +205,7 @@ pub async fn add(core: &Core, mailbox: MailboxId, messages: Vec<NewMessage>) -> 
     inner.state.keep_due = !core.common.headers_only;
     // a row that was awaited may now have a wish of its own
     inner.state.dirty = true;
-    Ok(())
+    Ok(true)
 }
 
 pub fn wire(core: &Core, mailbox: MailboxId) -> Result<String> {
@@ -213,9 +218,13 @@ pub fn with_progress(core: &Core, mailbox: MailboxId, change: impl FnOnce(&mut P
     }
 }
 
-/// Records the state of an opened mailbox; true where everything known of its keys became void.
-pub async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened) -> Result<bool> {
-    let validity = core.common.writer.opened(mailbox, opened).await?;
+/// Records the state of a mailbox that was opened for a look asked for at that time, or for none; true where everything known
+/// of its keys became void.
+pub async fn record_opened(core: &Core, mailbox: MailboxId, opened: Opened, looked_at: Option<u64>) -> Result<bool> {
+    // beside a push into it nothing that is new here counts as looked at (see `add`)
+    let is_guarded = core.lock().state.mailbox(mailbox).is_some_and(|progress| progress.guards > 0);
+    let seen = Opened { uid_next: opened.uid_next.filter(|_| !is_guarded), ..opened };
+    let validity = core.common.writer.opened_at(mailbox, seen, looked_at).await?;
     with_progress(core, mailbox, |progress| {
         progress.is_valid = true;
         progress.exists = u64::from(opened.exists);
@@ -264,7 +273,7 @@ pub async fn validate<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId
     let Some((false, name)) = known else { return Ok(true) };
     // not how far its uids go: nobody has looked at the newest of them yet
     let opened = Opened { uid_next: None, ..remote.open(&name).await? };
-    let is_void = record_opened(core, mailbox, opened).await?;
+    let is_void = record_opened(core, mailbox, opened, None).await?;
     if is_void {
         with_progress(core, mailbox, |progress| progress.newest_due = true);
     }
@@ -289,8 +298,9 @@ async fn newest<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: Mai
         }
         return Ok(());
     }
+    let asked_at = core.common.writer.clock();
     let (opened, messages) = remote.newest(&name, PAGE).await?;
-    record_opened(core, mailbox, opened).await?;
+    record_opened(core, mailbox, opened, Some(asked_at)).await?;
     let lowest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).min();
     let highest = messages.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
     let is_all = u64::from(opened.exists) <= messages.len() as u64;
@@ -383,7 +393,9 @@ fn hint(core: &Core, mailbox: MailboxId) {
 async fn fetch<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys: Vec<Key>) -> Result<()> {
     let name = wire(core, mailbox)?;
     let messages = remote.headers(&name, &keys).await?;
-    add(core, mailbox, parse(core, mailbox, messages).await?).await?;
+    if !add(core, mailbox, parse(core, mailbox, messages).await?).await? {
+        return Ok(());
+    }
     let asked: std::collections::HashSet<Key> = keys.into_iter().take(FETCH).collect();
     let mut reached = None;
     with_progress(core, mailbox, |progress| {

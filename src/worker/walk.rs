@@ -103,9 +103,13 @@ async fn begin_walk<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox:
         return Ok(true);
     }
     let fresh = core.lock().state.mailbox_mut(mailbox).is_some_and(|progress| std::mem::take(&mut progress.fresh));
-    if !fresh && record_opened(core, mailbox, remote.open(name).await.inspect_err(|error| again(&error.clone().into()))?).await? {
-        with_progress(core, mailbox, Progress::reconnect);
-        return Ok(true);
+    if !fresh {
+        let asked_at = core.common.writer.clock();
+        let opened = remote.open(name).await.inspect_err(|error| again(&error.clone().into()))?;
+        if record_opened(core, mailbox, opened, Some(asked_at)).await? {
+            with_progress(core, mailbox, Progress::reconnect);
+            return Ok(true);
+        }
     }
     if look::shrinks(core, link, mailbox).await.inspect_err(again)? {
         with_progress(core, mailbox, |progress| progress.walk = None);

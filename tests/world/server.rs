@@ -353,7 +353,7 @@ impl Connection {
 
     /// One verb: may be cut before or after its effect.
     async fn verb<T>(&mut self, name: &str, changes: bool, run: impl FnOnce(&mut Server) -> Result<T>) -> Result<T> {
-        let (answer, crash) = {
+        let (answer, crash, placed) = {
             let server = self.server.clone();
             let mut server = server.lock().unwrap();
             if self.dead {
@@ -383,10 +383,9 @@ impl Connection {
                 _ => "",
             };
             server.say(&format!("{name}{end}"));
-            if cut || crash {
-                let placed = server.placed.split_off(placed);
-                server.note_unanswered(&placed);
-            }
+            // whoever is led may die before the answer comes
+            let placed = server.placed.split_off(placed);
+            server.note_unanswered(&placed);
             if cut {
                 self.dead = true;
                 return Err(offline());
@@ -396,12 +395,13 @@ impl Connection {
                 None if crash => server.crashed.notify_one(),
                 _ => {}
             }
-            (answer, crash)
+            (answer, crash, placed)
         };
         if crash {
             std::future::pending::<()>().await;
         }
         self.pass().await;
+        self.server.lock().unwrap().forget_unanswered(&placed);
         answer
     }
 }
@@ -636,11 +636,12 @@ impl Remote for Connection {
             let there = find(server, mailbox)?.messages.len();
             remove(server, mailbox, keys)?;
             // another may have moved it too meanwhile: then each has made a copy
-            Ok(there - find(server, mailbox)?.messages.len() == numbers.len())
+            if there - find(server, mailbox)?.messages.len() == numbers.len() {
+                server.forget_unanswered(&numbers);
+            }
+            Ok(())
         });
-        if expunged.await? {
-            self.server.lock().unwrap().forget_unanswered(&numbers);
-        }
+        expunged.await?;
         Ok(moved)
     }
 
