@@ -267,12 +267,13 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 impl Stream {
-    /// True where the peer is this machine, so that a password in clear does not leave it.
-    pub fn is_loopback(&self) -> bool {
+    /// True where the peer is this machine, so that a password in clear does not leave it. A connection that was reset has no
+    /// peer any more.
+    fn is_loopback(&self) -> io::Result<bool> {
         match self {
-            Stream::Plain(tcp) => tcp.tcp().peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
-            Stream::Tls(_) => false,
-            Stream::Pipe(_) => true,
+            Stream::Plain(tcp) => tcp.tcp().peer_addr().map(|peer| peer.ip().to_canonical().is_loopback()),
+            Stream::Tls(_) => Ok(false),
+            Stream::Pipe(_) => Ok(true),
         }
     }
 
@@ -292,10 +293,11 @@ impl Stream {
 
     /// Refuses to send a password readable to others: TLS, this machine, or the user's own word for it.
     pub fn check_may_sign_in(&self, server: &Server) -> Result<()> {
-        if self.is_tls() || self.is_loopback() || server.allow_plaintext_password {
+        let host = &server.host;
+        let is_lost = |error| RemoteError::Offline(format!("the connection to {host} broke: {error}"));
+        if self.is_tls() || server.allow_plaintext_password || self.is_loopback().map_err(is_lost)? {
             return Ok(());
         }
-        let host = &server.host;
         Err(RemoteError::Untrusted(format!(
             "the password is not sent in clear to {host}: use security = \"tls\" or \"starttls\", or set allow_plaintext_password = true"
         )))

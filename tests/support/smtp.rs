@@ -70,6 +70,18 @@ pub struct Script {
     pub reads: Option<usize>,
     /// The connection ends after so many octets to the client.
     pub writes: Option<usize>,
+    /// How it ends there.
+    pub end: End,
+}
+
+/// How a connection ends after so many octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    #[default]
+    Orderly,
+    Reset,
+    /// Nothing more is said or taken until the client leaves.
+    Silence,
 }
 
 impl Default for Script {
@@ -85,6 +97,7 @@ impl Default for Script {
             implicit_tls: false,
             reads: None,
             writes: None,
+            end: End::default(),
         }
     }
 }
@@ -226,7 +239,7 @@ impl Shared {
         // many small writes in a row
         let _ = stream.set_nodelay(true);
         let script = lock(&self.script).clone();
-        let bounded = Bounded { inner: stream, reads: script.reads, writes: script.writes };
+        let bounded = Bounded { inner: stream, reads: script.reads, writes: script.writes, end: script.end };
         let mut wire = Wire::Plain(bounded);
         if script.implicit_tls {
             let Some(tls) = script.tls.clone() else { return };
@@ -248,12 +261,25 @@ struct Bounded {
     inner: TcpStream,
     reads: Option<usize>,
     writes: Option<usize>,
+    end: End,
+}
+
+impl Bounded {
+    /// No octet is left.
+    fn end(&mut self) {
+        match self.end {
+            End::Orderly => {}
+            End::Reset => drop(rustix::net::sockopt::set_socket_linger(&self.inner, Some(Duration::ZERO))),
+            End::Silence => drop(io::copy(&mut self.inner, &mut io::sink())),
+        }
+    }
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = self.reads.unwrap_or(usize::MAX).min(buffer.len());
         if room == 0 {
+            self.end();
             return Ok(0);
         }
         let count = self.inner.read(&mut buffer[..room])?;
@@ -266,6 +292,7 @@ impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let room = self.writes.unwrap_or(usize::MAX).min(bytes.len());
         if room == 0 && !bytes.is_empty() {
+            self.end();
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let count = self.inner.write(&bytes[..room])?;
