@@ -1,5 +1,6 @@
 //! `kill -9` at seeded moments while messages are queued, sent and filed: each one that was acknowledged was taken by
 //! the server exactly once, or is still in the queue, or is shown as of unknown fate; never lost, never silently sent twice.
+//! And a queue of fifty, killed twice as often: all are there, in their order.
 //! `POSTRIDER_SEEDS` says how many kills (default 150), `POSTRIDER_SEED_FROM` where to begin.
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use crate::kill::{KILLS_EACH, Random, seeds};
 use crate::support::mail::Maildir;
-use crate::support::smtp::{Script, ScriptedSmtp};
+use crate::support::smtp::{Fault, Script, ScriptedSmtp, Step};
 use crate::support::terminal::Home;
 
 struct Stage {
@@ -38,6 +39,33 @@ fn every_acknowledged_message_is_sent_once_or_kept_or_of_unknown_fate_after_any_
     assert!(sent > 0);
 }
 
+#[test]
+fn fifty_queued_messages_are_there_in_their_order_after_any_kill_and_go_once() {
+    let stage = Stage::new();
+    let away = Script::fault(Step::Greeting, Fault::say("421 4.3.2 come back later"));
+    stage.server.set(away);
+    let subjects: Vec<String> = (1..=50).map(|number| format!("s{number}")).collect();
+    for subject in &subjects {
+        assert!(stage.run_and_kill(&["send", "--queue"], Some(subject), None), "{subject} is queued");
+    }
+    let (mut random, kills) = (Random::new(seeds(0).start), 2 * KILLS_EACH * (seeds(40).end - seeds(40).start));
+    for kill in 0..kills {
+        let arguments: &[&str] = [&["outbox", "send"][..], &["outbox", "send", "25"], &["sync"], &["outbox"]][random.next(4) as usize];
+        let context = format!("kill {kill}, of {arguments:?}");
+        // the moment of death is part of the seed, as far as a machine allows
+        stage.run_and_kill(arguments, None, Some(Duration::from_micros(random.next(90_000))));
+        let queue = stage.queue(&context);
+        assert!(queue.iter().map(|(subject, _)| subject).eq(&subjects), "{context}: {queue:?}");
+        assert!(queue.iter().all(|(_, state)| ["queued", "sending"].contains(&state.as_str())), "{context}: {queue:?}");
+    }
+    stage.server.set(Script::default());
+    let (code, _, errors) = stage.home.run(&["outbox", "send"]);
+    assert_eq!(code, 0, "{errors}");
+    let taken: Vec<String> = stage.server.taken().iter().map(|taken| subject_of(&taken.data)).collect();
+    assert_eq!(taken, subjects);
+    println!("figure: {kills} kills with fifty messages in the queue: all there each time, sent once in their order");
+}
+
 fn history(seed: u64) -> (usize, usize) {
     let mut random = Random::new(seed);
     let mut stage = Stage::new();
@@ -53,7 +81,7 @@ fn history(seed: u64) -> (usize, usize) {
         let context = format!("seed {seed}, kill {round} of {arguments:?}");
         // the moment of death is part of the seed, as far as a machine allows
         let life = Duration::from_micros(random.next(if verb < 2 { 120_000 } else { 70_000 }));
-        let written = stage.run_and_kill(arguments, (verb < 4).then_some(subject.as_str()), life);
+        let written = stage.run_and_kill(arguments, (verb < 4).then_some(subject.as_str()), Some(life));
         if verb < 4 {
             if written { stage.acknowledged.push(subject) } else { stage.begun.push(subject) }
         }
@@ -82,8 +110,8 @@ impl Stage {
         Self { home, maildir, server, acknowledged: Vec::new(), begun: Vec::new() }
     }
 
-    /// Runs a command and kills it after its life; whether it said that its message is queued.
-    fn run_and_kill(&self, arguments: &[&str], subject: Option<&str>, life: Duration) -> bool {
+    /// Runs a command and kills it after its life, if it has one; whether it said that its message is queued.
+    fn run_and_kill(&self, arguments: &[&str], subject: Option<&str>, life: Option<Duration>) -> bool {
         let events = self.home.path().join("events.jsonl");
         let _ = std::fs::remove_file(&events);
         let mut child = Command::new(env!("CARGO_BIN_EXE_postrider"))
@@ -104,8 +132,10 @@ impl Stage {
             let _ = child.stdin.take().expect("its stdin").write_all(message.as_bytes());
         }
         drop(child.stdin.take());
-        std::thread::sleep(life);
-        let _ = child.kill();
+        if let Some(life) = life {
+            std::thread::sleep(life);
+            let _ = child.kill();
+        }
         let _ = child.wait();
         std::fs::read_to_string(&events).unwrap_or_default().lines().any(|line| line.contains("\"queued\""))
     }
@@ -119,15 +149,19 @@ impl Stage {
         ledger
     }
 
-    fn outbox(&self, context: &str) -> BTreeMap<String, String> {
+    /// Subjects and states, in the order of the queue.
+    fn queue(&self, context: &str) -> Vec<(String, String)> {
         let (code, list, errors) = self.home.run(&["outbox", "--json"]);
         assert_eq!(code, 0, "{context}: {errors}");
         let list: serde_json::Value = serde_json::from_str(&list).expect("outbox is JSON");
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        list["items"].as_array().expect("items").iter().map(|item| (text(&item["subject"]), text(&item["state"]))).collect()
+    }
+
+    fn outbox(&self, context: &str) -> BTreeMap<String, String> {
         let mut states = BTreeMap::new();
-        for item in list["items"].as_array().expect("items") {
-            let before = states.insert(text(&item["subject"]), text(&item["state"]));
-            assert!(before.is_none(), "{context}: {} is queued twice", item["subject"]);
+        for (subject, state) in self.queue(context) {
+            assert!(states.insert(subject.clone(), state).is_none(), "{context}: {subject} is queued twice");
         }
         states
     }

@@ -287,6 +287,27 @@ fn every_octet_of_a_literal_may_be_the_last() {
     }
 }
 
+/// Texts of a thousand sizes, also around the first stretch that is asked for; of each a part came, by default one part and
+/// with `POSTRIDER_FULL=1` twenty.
+#[test]
+fn no_part_of_a_text_of_any_of_a_thousand_sizes_is_taken_for_the_whole() {
+    let parts = if std::env::var_os("POSTRIDER_FULL").is_some() { 20 } else { 1 };
+    let mut seed = 1_u64;
+    for size in (1..=800).chain(65_436..65_636) {
+        let head = format!("* 4 FETCH (UID 4 RFC822.SIZE {size} BODY[]<0> {{{size}}}\r\n");
+        for _ in 0..parts {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let came = usize::try_from(seed >> 33).unwrap_or_default() % size;
+            let sent: String = head.chars().chain(std::iter::repeat_n('a', came)).collect();
+            let sent = sent.replace("\r\n", "\\r\\n");
+            let case = Case { verbs: vec!["body 4".into()], steps: format!("C: *\nS! {sent}\nCUT\n"), ..Case::default() };
+            let (got, _) = play(&case, Pieces::Lines);
+            assert!(matches("Offline: *closed*", &got), "{came} of {size} octets: {got}");
+        }
+    }
+    println!("figure: texts of 1000 sizes, {parts} part(s) of each: none taken for the whole");
+}
+
 #[test]
 fn a_literal_may_come_in_any_two_pieces() {
     let (body, escaped) = one_body();
