@@ -169,6 +169,13 @@ impl<P: Program> Session<P> {
         let mut signals = Signals::new().context("can't watch for signals")?;
         self.tty.enter().context("can't set up the terminal")?;
         self.resize();
+        let left = self.turns(&mut signals).await;
+        // however it ends: what was typed goes to the disk
+        self.update(Event::Ending);
+        left
+    }
+
+    async fn turns(&mut self, signals: &mut Signals) -> anyhow::Result<Leave> {
         let mut buffer = vec![0; READ];
         loop {
             if self.draw_at.is_some_and(|at| at <= Instant::now()) && self.unwritten.is_empty() {
@@ -179,18 +186,16 @@ impl<P: Program> Session<P> {
                 return Ok(leave);
             }
             if std::mem::take(&mut self.suspend) {
-                self.suspend(&mut signals).await?;
+                self.suspend(signals).await?;
             }
             if let Some((draft, text)) = self.edit.take()
-                && !self.edit(draft, text, &mut signals).await?
+                && !self.edit(draft, text, signals).await?
             {
-                self.update(Event::Ending);
                 return Ok(Leave::Quit);
             }
-            let woken = self.wait(&mut signals, &mut buffer).await;
+            let woken = self.wait(signals, &mut buffer).await;
             if !self.handle(woken, &buffer)? {
                 // The terminal is gone, or we were told to end.
-                self.update(Event::Ending);
                 return Ok(Leave::Quit);
             }
             self.drain();
@@ -233,7 +238,8 @@ impl<P: Program> Session<P> {
             }
             Woken::Signal(Signal::End) => return Ok(false),
             Woken::Signal(Signal::Resized) => self.resize(),
-            Woken::Signal(Signal::Continued) => self.resumed()?,
+            // a terminal that goes away has its programs continued, for they might be stopped
+            Woken::Signal(Signal::Continued) => return Ok(self.resumed().is_ok()),
             Woken::Room(open) => {
                 if !open {
                     self.worker_is_gone();
