@@ -57,5 +57,7 @@ fn search_text_of_html(bencher: Bencher<'_, '_>) {
 
 fn page(bencher: Bencher<'_, '_>, mail: &str) {
     let view = View { width: 80, ..View::default() };
-    bencher.counter(BytesCount::of_str(mail)).bench(|| mime::page(MessageId(1), black_box(mail.as_bytes()), true, &[], view));
+    bencher
+        .counter(BytesCount::of_str(mail))
+        .bench(|| mime::page(MessageId(1), black_box(mail.as_bytes()), true, &[], view, &Default::default()));
 }

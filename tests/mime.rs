@@ -1,5 +1,7 @@
 //! Messages in, values out, through the public functions of `mime` alone.
 
+#[path = "mime/ambiguous.rs"]
+mod ambiguous;
 #[path = "mime/answers.rs"]
 mod answers;
 #[path = "mime/behaviour.rs"]
@@ -19,5 +21,9 @@ mod faults;
 mod hostile;
 #[path = "mime/outgoing.rs"]
 mod outgoing;
+#[path = "mime/reference.rs"]
+mod reference;
+#[path = "mime/senders.rs"]
+mod senders;
 #[path = "mime/support.rs"]
 mod support;

@@ -31,7 +31,7 @@ pub fn run(session: &Session, args: &args::Show) -> Outcome {
     let names = Names::load(&reader)?;
     let body = load(&config, &reader, &names, &summary)?;
     if args.json {
-        return show_json(&summary, &names, body.as_ref());
+        return show_json(&summary, &names, body.as_ref(), &setting(&config, &names, &summary));
     }
     let body = body.ok_or_else(|| {
         Failure::new(UNAVAILABLE, format!("the text of {} is not here; `postrider sync` fetches what is kept offline", args.id))
@@ -44,15 +44,16 @@ pub fn run(session: &Session, args: &args::Show) -> Outcome {
     } else if args.html {
         foreign(&html(&body.bytes).ok_or_else(|| Failure::new(DATA, format!("{} has no HTML part", args.id)))?)?;
     } else {
-        let page = page(&summary, &body, out::columns().map_or(WIDTH, |columns| columns.min(MOST)));
+        let width = out::columns().map_or(WIDTH, |columns| columns.min(MOST));
+        let page = page(&summary, &body, width, &setting(&config, &names, &summary));
         out::print(text(&page).as_bytes())?;
     }
     Ok(0)
 }
 
-fn show_json(summary: &Summary, names: &Names, body: Option<&StoredBody>) -> Outcome {
+fn show_json(summary: &Summary, names: &Names, body: Option<&StoredBody>, setting: &mime::Setting) -> Outcome {
     let mut message = list::message(summary, names);
-    let page = body.map(|body| page(summary, body, WIDTH));
+    let page = body.map(|body| page(summary, body, WIDTH, setting));
     let parts: Vec<Value> = page.iter().flat_map(|page| &page.parts).map(part_json).collect();
     message["text"] = page.as_ref().map(|page| body_text(&page.lines)).into();
     message["parts"] = parts.into();
@@ -117,9 +118,14 @@ fn whole(body: &StoredBody, id: i64) -> Result<(), Failure> {
     Err(Failure::new(UNAVAILABLE, format!("only the beginning of {id} is here; open it in the reader to fetch the whole")))
 }
 
-fn page(summary: &Summary, body: &StoredBody, width: usize) -> Page {
+fn page(summary: &Summary, body: &StoredBody, width: usize, setting: &mime::Setting) -> Page {
     let view = View { width: u16::try_from(width).unwrap_or(80), ..View::default() };
-    mime::page(summary.id, &body.bytes, body.whole, &body.parts, view)
+    mime::page(summary.id, &body.bytes, body.whole, &body.parts, view, setting)
+}
+
+fn setting(config: &Config, names: &Names, summary: &Summary) -> mime::Setting {
+    let account = config.accounts.iter().find(|account| account.name == names.account(summary.account));
+    mime::Setting { authserv_id: account.and_then(|account| account.authserv_id.clone()), zone: jiff::tz::TimeZone::system() }
 }
 
 /// The header lines with the empty line's place cut.

@@ -74,7 +74,13 @@ const ACCOUNT: &[Key] = &[
     key("name", Kind::Text, "", "\"Ada Lovelace\"", "Your name as others see it."),
     key("signature", Kind::Text, "", "\"Ada\"", "What stands under your mail."),
     other("signature_file", Kind::Path, "", "\"signature.txt\"", "The same from a file."),
-    other("authserv_id", Kind::Text, "", "\"mx.example.org\"", "The server whose Authentication-Results are believed (still to come)."),
+    other(
+        "authserv_id",
+        Kind::Text,
+        "",
+        "\"mx.example.org\"",
+        "The server whose Authentication-Results are believed: its verdict on the sender stands above the text.",
+    ),
     other(
         "sent_copy",
         Kind::Bool,

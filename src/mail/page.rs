@@ -41,10 +41,15 @@ pub struct Line {
 pub struct Link {
     /// 1, 2, … as shown in the text.
     pub number: u32,
+    /// As the sender wrote it.
     pub url: String,
-    /// The host a click would go to, for display.
+    /// Where it leads, without a service in between and without what only tells who clicked: what is copied.
+    pub bare: String,
+    /// The host it leads to, for display; a name of look-alike letters in ASCII.
     pub host: DisplayText,
-    /// The text names another host than the target.
+    /// The host of the service in between.
+    pub via: Option<DisplayText>,
+    /// The text names another host than the target, or the host only looks like what it says.
     pub mismatch: bool,
 }
 
@@ -96,6 +101,28 @@ pub struct Unsubscribe {
     pub one_click: bool,
 }
 
+/// What the reader's own server found out about the sender (its Authentication-Results, RFC 8601). The screen draws its word where no
+/// text of a message can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The sender's domain vouches for the message (DMARC, or DKIM or SPF of that very domain).
+    Verified,
+    /// Nobody vouches for it, and nobody has to.
+    Unproven,
+    /// It claims a domain that says it is not its own.
+    Suspect,
+}
+
+impl Verdict {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Unproven => "unproven",
+            Self::Suspect => "suspect",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     pub id: MessageId,
@@ -109,7 +136,11 @@ pub struct Page {
     pub list: Option<List>,
     /// Unix seconds and the sender's offset from UTC in minutes.
     pub date: Option<(i64, i16)>,
-    /// One-word facts for the header summary: "HTML", "list", "3 remote images blocked", warnings.
+    /// None where no server is believed, or it says nothing.
+    pub verdict: Option<Verdict>,
+    /// What about the sender may deceive, in words, the gravest first.
+    pub warnings: Vec<DisplayText>,
+    /// Short facts for the header summary: "HTML", "list boats", "3 remote images blocked".
     pub facts: Vec<DisplayText>,
     pub lines: Vec<Line>,
     pub links: Vec<Link>,

@@ -3,7 +3,7 @@
 use super::parts::{self, is_marked_attachment};
 use super::plain::Format;
 use super::structure::{Kind, Node, Structure};
-use super::{charset, html, transfer};
+use super::{charset, html, inner, transfer};
 
 /// Bytes of one text part that are decoded.
 const MAX_RAW: usize = 4 * 1024 * 1024;
@@ -38,16 +38,34 @@ pub struct Text {
 
 /// The parts to show; `other` asks for the alternative that is not shown by itself.
 pub fn choose(structure: &Structure, bytes: &[u8], other: bool) -> Vec<Shown> {
+    let mut chooser = Chooser { structure, bytes, other, both: false, children: children(structure), shown: Vec::new() };
+    chooser.visit(0);
+    chooser.shown.truncate(MAX_SHOWN);
+    chooser.shown
+}
+
+/// For each part, whether its text is shown by itself or as the other alternative.
+pub fn readable(structure: &Structure, bytes: &[u8]) -> Vec<bool> {
+    let mut chooser = Chooser { structure, bytes, other: false, both: true, children: children(structure), shown: Vec::new() };
+    chooser.visit(0);
+    let mut out = vec![false; structure.nodes.len()];
+    for shown in chooser.shown.iter().take(MAX_SHOWN) {
+        let (Shown::Plain(index) | Shown::Html(index) | Shown::HtmlAsText(index) | Shown::Message(index)) = *shown;
+        if let Some(readable) = out.get_mut(index) {
+            *readable = true;
+        }
+    }
+    out
+}
+
+fn children(structure: &Structure) -> Vec<Vec<usize>> {
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); structure.nodes.len()];
     for (index, node) in structure.nodes.iter().enumerate() {
         if let Some(list) = node.parent.and_then(|parent| children.get_mut(parent)) {
             list.push(index);
         }
     }
-    let mut chooser = Chooser { structure, bytes, other, children, shown: Vec::new() };
-    chooser.visit(0);
-    chooser.shown.truncate(MAX_SHOWN);
-    chooser.shown
+    children
 }
 
 /// Types that are read in place; calendars, cards and tables are listed as files.
@@ -55,7 +73,8 @@ pub fn is_shown_type(content_type: &str) -> bool {
     match content_type.strip_prefix("text/") {
         Some("calendar" | "vcard" | "x-vcard" | "directory" | "csv" | "xml" | "rtf" | "rfc822-headers" | "css" | "javascript") => false,
         Some(_) => true,
-        None => matches!(content_type, "message/delivery-status" | "message/disposition-notification"),
+        // what would have to be fetched or put together is shown as it stands, and nothing is fetched
+        None => content_type.starts_with("message/") && !matches!(content_type, "message/rfc822" | "message/global"),
     }
 }
 
@@ -63,6 +82,8 @@ struct Chooser<'a> {
     structure: &'a Structure,
     bytes: &'a [u8],
     other: bool,
+    /// Not one of the alternatives but all that some view shows.
+    both: bool,
     children: Vec<Vec<usize>>,
     shown: Vec<Shown>,
 }
@@ -114,6 +135,10 @@ impl Chooser<'_> {
         let find = |kind: &str| children.iter().copied().find(|child| self.first_leaf_of(*child, kind).is_some());
         let (plain, rich) = (find("text/plain"), find("text/html"));
         match (plain, rich) {
+            (Some(plain), Some(rich)) if plain != rich && self.both => {
+                self.visit(plain);
+                self.visit(rich);
+            }
             (Some(plain), Some(rich)) if plain != rich => {
                 let prefers_rich = self.is_stub(plain, rich) != self.other;
                 // the alternative is chosen; inside it nothing is switched again
@@ -163,6 +188,7 @@ impl Chooser<'_> {
 pub fn decode(node: &Node, bytes: &[u8]) -> Text {
     let raw = parts::raw(node, bytes);
     let content = transfer::decode_text(raw.get(..MAX_RAW).unwrap_or(raw), &node.encoding);
+    let content = inner::without_files(node, content.into());
     let label = node.content_type.param("charset");
     let is_html = node.content_type.value == "text/html";
     let own = if is_html && label.is_none() { html_charset(&content) } else { None };

@@ -25,6 +25,15 @@ pub fn decode<'a>(bytes: &'a [u8], label: Option<&str>) -> Decoded<'a> {
     }
 }
 
+/// Text that a guess decoded too early, back in the bytes of its label; UTF-8 where the label has no such characters.
+pub fn encode<'a>(text: &'a str, label: &str) -> Cow<'a, [u8]> {
+    let known = Encoding::for_label(label.as_bytes()).map(|found| found.encode(text));
+    match known {
+        Some((bytes, _, false)) => bytes,
+        _ => Cow::Borrowed(text.as_bytes()),
+    }
+}
+
 /// UTF-8 if it is valid (a byte order mark is dropped), else windows-1252, which maps every byte.
 pub fn guess(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

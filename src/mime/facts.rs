@@ -3,29 +3,27 @@
 use super::envelope::Summary;
 use super::html::Counts;
 use super::list;
+use super::sender;
 use super::structure::Structure;
-use crate::mail::{Address, DisplayText};
+use crate::mail::DisplayText;
+use crate::mail::page::Verdict;
 
-/// Words about the header, warnings first.
+/// What may deceive, as the screen shows it; `verdict` is of the server that is believed.
+pub fn warnings(summary: &Summary, verdict: Option<Verdict>) -> Vec<DisplayText> {
+    let mut out = sender::warnings(summary);
+    if verdict == Some(Verdict::Suspect) {
+        out.insert(0, "your server says that this is not from who it claims to be from".to_owned());
+    }
+    out.iter().map(|warning| DisplayText::capped(warning, 200)).collect()
+}
+
+/// Words about the header.
 pub fn facts(summary: &Summary) -> Vec<DisplayText> {
-    let envelope = &summary.envelope;
-    let mut out = Vec::new();
-    if !summary.other_from.is_empty() {
-        out.push("⚠ several From lines".to_owned());
-    }
-    if let Some(claimed) = envelope.from.iter().find_map(claimed_address) {
-        out.push(format!("⚠ the name says {claimed}"));
-    }
-    if let Some(domain) = envelope.from.iter().find_map(mixed_domain) {
-        out.push(format!("⚠ mixed letters in {domain}"));
-    }
-    if let Some(elsewhere) = reply_elsewhere(summary) {
-        out.push(format!("⚠ answers go to {elsewhere}"));
-    }
-    if let Some(list) = &envelope.list_id {
-        out.push(format!("list {}", list::short(list)));
-    }
-    out.iter().map(|fact| DisplayText::capped(fact, 120)).collect()
+    // one word of theirs in each, so that no line of the screen is made of their words alone
+    let word = |text: &str| text.split_whitespace().collect::<String>();
+    let list = summary.envelope.list_id.as_ref().map(|list| format!("list {}", word(list::short(list))));
+    let by = sender::handed_in_by(summary).map(|by| format!("handed in by {}", word(by)));
+    list.into_iter().chain(by).map(|fact| DisplayText::capped(&fact, 120)).collect()
 }
 
 /// Words about the text.
@@ -68,62 +66,4 @@ pub fn notes(summary: &Summary, structure: &Structure, whole: bool) -> Vec<Displ
         out.push("The message ends before its last part does; it may have been cut on its way.".to_owned());
     }
     out.iter().map(|note| DisplayText::capped(note, 500)).collect()
-}
-
-/// An address in the display name that is not the real one.
-fn claimed_address(from: &Address) -> Option<String> {
-    let is_address = |word: &&str| word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
-    let mut words = from.name.split(|c: char| c.is_whitespace() || "<>()\"',;:[]".contains(c));
-    let claimed = words.find(is_address)?;
-    (!claimed.eq_ignore_ascii_case(&from.address)).then(|| claimed.to_owned())
-}
-
-/// A domain that mixes Latin with look-alike letters of other scripts.
-fn mixed_domain(from: &Address) -> Option<String> {
-    let (_, domain) = from.address.rsplit_once('@')?;
-    let is_lookalike =
-        |c: char| matches!(c, '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{52f}' | '\u{530}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}');
-    let mixed = domain.split('.').any(|label| label.chars().any(is_lookalike) && label.chars().any(|c| c.is_ascii_alphabetic()));
-    mixed.then(|| domain.to_owned())
-}
-
-/// Where answers go, if that is another site than the sender's and no list's.
-fn reply_elsewhere(summary: &Summary) -> Option<String> {
-    if summary.envelope.list_id.is_some() {
-        return None;
-    }
-    let from = summary.envelope.from.first()?;
-    let (_, own) = from.address.rsplit_once('@')?;
-    let other = summary.reply_to.iter().find(|reply| reply.address.rsplit_once('@').is_some_and(|(_, domain)| !same_site(own, domain)))?;
-    Some(other.address.clone())
-}
-
-fn same_site(one: &str, other: &str) -> bool {
-    let tail = |domain: &str| domain.rsplit('.').take(2).map(str::to_ascii_lowercase).collect::<Vec<_>>();
-    tail(one) == tail(other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::envelope::summary;
-    use super::*;
-
-    fn words(header: &str) -> Vec<String> {
-        facts(&summary(header.as_bytes())).into_iter().map(DisplayText::into_string).collect()
-    }
-
-    #[test]
-    fn senders_that_pretend_are_flagged() {
-        for (header, expect) in [
-            ("From: \"ceo@bank.example\" <evil@x.example>\n", vec!["⚠ the name says ceo@bank.example"]),
-            ("From: \"a@b.example\" <A@b.example>\n", vec![]),
-            ("From: Ada <a@b.example>\nReply-To: eve@c.example\n", vec!["⚠ answers go to eve@c.example"]),
-            ("From: Ada <a@mail.b.example>\nReply-To: help@b.example\n", vec![]),
-            ("From: a@p\u{430}ypal.example\n", vec!["⚠ mixed letters in p\u{430}ypal.example"]),
-            ("From: a@b.c\nFrom: d@e.f\n", vec!["⚠ several From lines"]),
-            ("From: a@b.c\nReply-To: l@d.e\nList-Id: <boats.example.org>\n", vec!["list boats"]),
-        ] {
-            assert_eq!(words(header), expect, "{header}");
-        }
-    }
 }

@@ -10,6 +10,23 @@ pub const MAX_FIELDS: usize = 10_000;
 /// Bytes of one field that are looked at.
 pub const MAX_FIELD_BYTES: usize = 256 * 1024;
 
+/// Lines of one header that are none, and how far behind each a field is looked for.
+const MAX_STRAYS: u32 = 20;
+const LOOK_AHEAD: usize = 20;
+/// Fields that are of a header wherever they stand; a text that lost its blank line seldom begins like this.
+const EVERYBODYS: &[&str] = &[
+    "from",
+    "subject",
+    "date",
+    "message-id",
+    "received",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+    "return-path",
+    "delivered-to",
+];
+
 /// One header field: its name and its raw value, folds and line end included.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
@@ -90,21 +107,38 @@ pub fn split_field(block: &[u8]) -> Option<Field<'_>> {
 }
 
 /// Length of the header block at the start of `bytes`, its empty line included. A line that can't be of a
-/// header ends it too (a message whose blank line got lost), unless it is the first.
+/// header ends it too (a message whose blank line got lost), unless it is the first or fields that everybody knows follow it (a line
+/// that was broken in two).
 pub fn header_end(bytes: &[u8]) -> usize {
     let mut at = 0;
+    let mut strays = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let text = line.trim_ascii_end();
         if text.is_empty() {
-            return at + line.len();
+            // a line of blanks only is a fold that was broken, where fields follow it
+            let is_fold = !matches!(line.first(), Some(b'\r' | b'\n')) && is_before_header(bytes.get(at..).unwrap_or_default(), line.len());
+            if !is_fold {
+                return at + line.len();
+            }
         }
         let is_continuation = matches!(line.first(), Some(b' ' | b'\t'));
         if !is_continuation && split_field(line).is_none() && !(at == 0 && is_before_header(bytes, line.len())) {
-            return at;
+            strays += 1;
+            if strays > MAX_STRAYS || !is_broken_line(line, bytes.get(at + line.len()..).unwrap_or_default()) {
+                return at;
+            }
         }
         at += line.len();
     }
     bytes.len()
+}
+
+/// Whether a line that is no field stands in the middle of a header: one of its best known fields is among the next lines.
+fn is_broken_line(line: &[u8], rest: &[u8]) -> bool {
+    let lines =
+        rest.split(|byte| *byte == b'\n').take(LOOK_AHEAD).take_while(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"--"));
+    let is_known = |field: Field<'_>| EVERYBODYS.iter().any(|known| field.is(known));
+    !line.starts_with(b"--") && !line.starts_with(b">") && lines.filter_map(split_field).any(is_known)
 }
 
 /// A first line that is no field, with fields after it: an mbox "From " line, or what a gateway put there.
@@ -125,18 +159,19 @@ fn encoded_word(text: &str) -> Option<(&str, Vec<u8>, usize)> {
     }
     let (encoding, after) = after.split_once('?')?;
     let (data, _) = after.split_once("?=")?;
+    // RFC 2231 5: "charset*language"
+    let label = charset.split('*').next().unwrap_or(charset);
+    let raw = if data.is_ascii() { Cow::Borrowed(data.as_bytes()) } else { charset::encode(data, label) };
     let bytes = match encoding {
-        "b" | "B" => transfer::base64(data.as_bytes()),
+        "b" | "B" => transfer::base64(&raw),
         "q" | "Q" => {
-            let spaced: Vec<u8> = data.bytes().map(|byte| if byte == b'_' { b' ' } else { byte }).collect();
+            let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'_' { b' ' } else { *byte }).collect();
             let mut out = Vec::with_capacity(spaced.len());
             transfer::escapes(&spaced, &mut out);
             out
         }
         _ => return None,
     };
-    // RFC 2231 5: "charset*language"
-    let label = charset.split('*').next().unwrap_or(charset);
     Some((label, bytes, 2 + charset.len() + 1 + encoding.len() + 1 + data.len() + 2))
 }
 
@@ -232,6 +267,8 @@ mod tests {
             ("=?bogus", "=?bogus"),
             ("=?utf-8?X?a?=", "=?utf-8?X?a?="),
             ("=?utf-8?q?a b?= c", "a b c"),
+            ("=?iso-8859-1?Q?Fr\u{f6}=F6?=", "Fröö"),
+            ("=?utf-8?Q?Fr\u{f6}=C3=B6?=", "Fröö"),
         ] {
             assert_eq!(decode_words(value), expect, "{value}");
         }
@@ -252,5 +289,9 @@ mod tests {
         assert_eq!(header_end(b"\nbody"), 1);
         assert_eq!(header_end(b"just text"), 0);
         assert_eq!(header_end(b"A: b"), 4);
+        assert_eq!(header_end(b"To: a,\nb@c.d\nMessage-ID: <x>\n\nbody"), 30);
+        assert_eq!(header_end(b"A: b\n \nSubject: c\n\nbody"), 19);
+        assert_eq!(header_end(b"A: b\n \nbody\n"), 7);
+        assert_eq!(header_end(b"Content-Type: a/b\n--x\nContent-Type: c/d\n\n"), 18);
     }
 }

@@ -1,6 +1,7 @@
 //! The links of one page: numbers, hosts, and whether a text claims another host than its target.
 
 use super::wrap::Paragraph;
+use super::{redirect, sender};
 use crate::mail::DisplayText;
 use crate::mail::page::{Link, Meaning};
 use linkify::{LinkFinder, LinkKind};
@@ -30,8 +31,10 @@ impl Links {
     /// The number of a target, new or known; None if it is none that can be opened. `text` is what people see.
     pub fn add(&mut self, url: &str, text: &str) -> Option<u32> {
         let url = clean_url(url)?;
-        let host = host(&url);
-        let mismatch = claims_other_host(text, &host);
+        let (bare, via) = redirect::bare(&url);
+        let host = host(&bare);
+        let ascii = sender::suspicious_domain(&host);
+        let mismatch = ascii.is_some() || claims_other_host(text, &host);
         if let Some(number) = self.numbers.get(&url) {
             if let Some(link) = self.list.get_mut(*number as usize - 1) {
                 link.mismatch |= mismatch;
@@ -42,7 +45,8 @@ impl Links {
         if self.list.len() >= MAX_LINKS {
             return None;
         }
-        self.list.push(Link { number, url: url.clone(), host: DisplayText::new(&host), mismatch });
+        let host = DisplayText::new(ascii.as_deref().unwrap_or(&host));
+        self.list.push(Link { number, url: url.clone(), bare, host, via: via.map(|via| DisplayText::new(&via)), mismatch });
         self.numbers.insert(url, number);
         Some(number)
     }
@@ -120,7 +124,7 @@ fn starts_with(text: &str, prefix: &str) -> bool {
 fn clean_url(url: &str) -> Option<String> {
     let text = DisplayText::new(url.trim());
     let joined: String = text.as_str().chars().filter(|c| !c.is_whitespace()).collect();
-    if joined.len() > MAX_URL || joined.contains('\u{fffd}') {
+    if !is_clean(&joined) {
         return None;
     }
     if starts_with(&joined, "www.") {
@@ -132,8 +136,13 @@ fn clean_url(url: &str) -> Option<String> {
     (known && !rest.trim_matches('/').is_empty()).then(|| joined.clone())
 }
 
+/// Nothing in it that a screen would not show as it is.
+pub fn is_clean(url: &str) -> bool {
+    url.len() <= MAX_URL && !url.contains('\u{fffd}') && !url.contains(char::is_whitespace) && DisplayText::new(url).as_str() == url
+}
+
 /// The host of a target (of a mailto:, the address's domain), lower-case.
-fn host(url: &str) -> String {
+pub fn host(url: &str) -> String {
     let (_, rest) = url.split_once(':').unwrap_or(("", url));
     let host = match rest.strip_prefix("//") {
         Some(rest) => {

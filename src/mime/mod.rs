@@ -15,6 +15,7 @@ pub use outgoing::{Outgoing, outgoing};
 
 mod addresses;
 mod body;
+mod card;
 mod charset;
 mod compose;
 mod envelope;
@@ -22,18 +23,26 @@ mod facts;
 mod field;
 mod flowed;
 mod html;
+mod inner;
 mod kept;
 mod links;
 mod list;
 mod outgoing;
+mod outside;
 mod page;
 mod params;
 mod parts;
 mod plain;
+mod redirect;
 mod reply;
+mod rtf;
+mod sender;
 mod source;
 mod structure;
+mod tnef;
 mod transfer;
+mod uu;
+mod verdict;
 mod wrap;
 
 /// Bytes of a message's text that search sees.
@@ -49,9 +58,24 @@ pub fn arrived(header: &[u8]) -> Option<i64> {
     envelope::arrived(header)
 }
 
+/// What a page depends on besides its message.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The server whose Authentication-Results are believed (`authserv_id` of the account).
+    pub authserv_id: Option<String>,
+    /// The reader's time zone.
+    pub zone: jiff::tz::TimeZone,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self { authserv_id: None, zone: jiff::tz::TimeZone::UTC }
+    }
+}
+
 /// Renders a message for a view. `parts` is the server's structure where `whole` is false.
-pub fn page(id: MessageId, bytes: &[u8], whole: bool, parts: &[Part], view: View) -> Page {
-    page::render(id, bytes, whole, parts, view)
+pub fn page(id: MessageId, bytes: &[u8], whole: bool, parts: &[Part], view: View, setting: &Setting) -> Page {
+    page::render(id, bytes, whole, parts, view, setting)
 }
 
 /// The text that search finds: the readable body as plain text, bounded.
@@ -69,7 +93,7 @@ pub fn html(bytes: &[u8]) -> Option<String> {
     page::html_source(bytes)
 }
 
-/// The leaf parts and enclosed messages in order, numbered as IMAP does.
+/// The leaf parts and enclosed messages in order, numbered as IMAP does; files inside of a part as "2/1" behind it.
 pub fn parts(bytes: &[u8]) -> Vec<Part> {
     parts::list(&structure::split(bytes), bytes)
 }

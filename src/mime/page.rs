@@ -8,9 +8,10 @@ use super::list;
 use super::parts;
 use super::structure::{self, Structure};
 use super::wrap::{DIM, Paragraph};
-use super::{html, plain, source};
+use super::{Setting, card, charset, html, inner, outside, plain, source, verdict};
 use crate::mail::page::{Line, Meaning, Part, View};
 use crate::mail::{Address, DisplayText, MessageId, Page};
+use jiff::tz::TimeZone;
 
 /// Where the width is not known yet, and the least that text can be laid out for.
 const DEFAULT_WIDTH: u16 = 80;
@@ -18,15 +19,21 @@ const MIN_WIDTH: u16 = 10;
 const MAX_WIDTH: u16 = 500;
 
 /// See [`super::page`].
-pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: View) -> Page {
+pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: View, setting: &Setting) -> Page {
     let summary = envelope::summary(bytes);
     let structure = structure::split(bytes);
     let width = if view.width == 0 { DEFAULT_WIDTH } else { view.width.clamp(MIN_WIDTH, MAX_WIDTH) };
     let listed = if whole || known.is_empty() { parts::list(&structure, bytes) } else { known.to_vec() };
     let mut writer = Writer { bytes, whole, structure: &structure, width: usize::from(width), ..Writer::new(&structure) };
-    writer.write(view, &listed);
+    writer.write(view, &listed, &setting.zone);
     let mut notes = writer.notes;
     notes.extend(facts::notes(&summary, &structure, whole));
+    if !outside::outside(&structure, bytes).is_empty() {
+        notes.push(DisplayText::new("There is text outside of the parts of this message; only its source has it."));
+    }
+    let has_several_from = !summary.other_from.is_empty();
+    let trusted = setting.authserv_id.as_deref();
+    let verdict = trusted.and_then(|trusted| verdict::verdict(bytes, trusted, &summary.envelope.from, has_several_from));
     let mut facts = facts::facts(&summary);
     facts.extend(facts::of_body(writer.is_html, writer.counts));
     Page {
@@ -39,6 +46,8 @@ pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: Vi
         cc: clean(&summary.envelope.cc),
         reply_to: clean(&summary.reply_to),
         list: list::list(bytes),
+        verdict,
+        warnings: facts::warnings(&summary, verdict),
         facts,
         lines: writer.lines,
         links: writer.links.into_list(),
@@ -81,7 +90,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn write(&mut self, view: View, listed: &[Part]) {
+    fn write(&mut self, view: View, listed: &[Part], zone: &TimeZone) {
         if view.source {
             if source::source(self.bytes, self.width, &mut self.lines) {
                 self.note("The source is longer than what is shown; save the message to see all of it.");
@@ -94,12 +103,23 @@ impl<'a> Writer<'a> {
             }
             self.lines.push(Line::default());
         }
+        for invitation in card::invitations(self.structure, self.bytes, zone) {
+            card::draw(&invitation, self.width, &mut self.lines);
+        }
         let before = self.lines.len();
         self.body(&body::choose(self.structure, self.bytes, view.other_alternative));
         trim(&mut self.lines, before);
         if self.lines.len() == before {
+            self.inner_text();
+        }
+        if self.lines.len() == before {
             self.say_empty(listed);
         }
+        for contact in card::contacts(self.structure, self.bytes) {
+            self.lines.push(Line::default());
+            card::draw(&contact, self.width, &mut self.lines);
+        }
+        trim(&mut self.lines, 0);
     }
 
     fn note(&mut self, text: &str) {
@@ -115,6 +135,7 @@ impl<'a> Writer<'a> {
                 Shown::Message(index) => self.message_head(index),
                 Shown::Plain(index) | Shown::Html(index) | Shown::HtmlAsText(index) => {
                     let text = self.text(index);
+                    self.say_elsewhere(index);
                     if text.text.trim().is_empty() {
                         continue;
                     }
@@ -131,8 +152,7 @@ impl<'a> Writer<'a> {
         match shown {
             Shown::Html(_) => {
                 let counts = html::render(&text.text, self.width, &mut self.links, &mut self.lines);
-                self.counts.remote_images += counts.remote_images;
-                self.counts.hidden_texts += counts.hidden_texts;
+                self.counts.add(counts);
                 self.is_html = true;
                 let laid_out = std::mem::take(&mut self.lines);
                 plain::fold_quotes(laid_out, self.width, &mut self.lines);
@@ -141,6 +161,18 @@ impl<'a> Writer<'a> {
                 plain::render(&html::text(&text.text), plain::Format::default(), self.width, &mut self.links, &mut self.lines);
             }
             _ => plain::render(&text.text, text.format, self.width, &mut self.links, &mut self.lines),
+        }
+    }
+
+    /// What a part stands for is elsewhere, or in other messages.
+    fn say_elsewhere(&mut self, index: usize) {
+        let content_type = self.structure.nodes.get(index).map(|node| node.content_type.value.as_str());
+        match content_type {
+            Some("message/external-body") => {
+                self.note("A part of this message is only a pointer to something elsewhere; it is not fetched.")
+            }
+            Some("message/partial") => self.note("This is a piece of a message that was sent in several; it is not put together."),
+            _ => {}
         }
     }
 
@@ -203,6 +235,20 @@ impl<'a> Writer<'a> {
             }
         }
         self.lines.push(Line::default());
+    }
+
+    /// The text of a message that is nothing but a `winmail.dat`.
+    fn inner_text(&mut self) {
+        let Some(node) = self.structure.nodes.iter().find(|node| inner::is_tnef(node)) else { return };
+        let files = inner::files(node, self.bytes);
+        let find = |content_type: &str| files.iter().find(|file| file.content_type == content_type);
+        if let Some(file) = find("text/plain") {
+            plain::render(&charset::guess(&file.bytes), plain::Format::default(), self.width, &mut self.links, &mut self.lines);
+        } else if let Some(file) = find("text/html") {
+            self.counts.add(html::render(&charset::guess(&file.bytes), self.width, &mut self.links, &mut self.lines));
+            self.is_html = true;
+        }
+        trim(&mut self.lines, 0);
     }
 
     fn say_empty(&mut self, listed: &[Part]) {

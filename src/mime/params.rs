@@ -17,8 +17,12 @@ impl Structured {
     /// Parses an unfolded field value.
     pub fn parse(text: &str) -> Self {
         let (value, rest) = text.split_once(';').unwrap_or((text, ""));
-        let value = strip_comment(value).trim().to_ascii_lowercase();
-        Self { value, params: joined(raw_params(rest)) }
+        let value = strip_comment(value).trim();
+        // "multipart/mixed boundary=x": the semicolon is forgotten often enough
+        let (value, forgotten) = value.split_once(char::is_whitespace).filter(|(_, more)| more.contains('=')).unwrap_or((value, ""));
+        let mut params = raw_params(forgotten);
+        params.extend(raw_params(rest));
+        Self { value: value.to_ascii_lowercase(), params: joined(params) }
     }
 
     pub fn param(&self, name: &str) -> Option<&str> {
@@ -67,7 +71,8 @@ fn param_value(text: &str) -> (String, &str) {
         match c {
             '"' => {
                 let rest = quoted.get(at + 1..).unwrap_or_default();
-                return (value, rest.split_once(';').map_or("", |(_, rest)| rest));
+                let rest = rest.trim_start();
+                return (value, rest.strip_prefix(';').unwrap_or(rest));
             }
             '\\' => match chars.next() {
                 Some((_, escaped @ ('"' | '\\'))) => value.push(escaped),

@@ -1,25 +1,54 @@
 //! Undoing content transfer encodings (RFC 2045 6), leniently: what is damaged is read as far as it goes,
 //! because a shortened or slightly wrong attachment is worth more than none.
 
+use super::uu;
+
 /// Undoes `encoding` ("base64", "quoted-printable"; all else is as it is).
 pub fn decode(raw: &[u8], encoding: &str) -> Vec<u8> {
     let encoding = encoding.trim();
     if encoding.eq_ignore_ascii_case("base64") {
-        base64(raw)
+        base64(raw.get(..base64_end(raw)).unwrap_or(raw))
     } else if encoding.eq_ignore_ascii_case("quoted-printable") {
         quoted_printable(raw)
+    } else if ["x-uuencode", "uuencode", "x-uue"].iter().any(|known| encoding.eq_ignore_ascii_case(known)) {
+        uu::decode(raw)
     } else {
         raw.to_vec()
     }
 }
 
-/// The same for a text: one that is called base64 and plainly is not stays as it is.
+/// Where base64 ends: before a line after the padding that is none, such as a list's footer.
+pub fn base64_end(raw: &[u8]) -> usize {
+    let mut at = 0;
+    let mut is_padded = false;
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.trim_ascii();
+        let is_foreign = || text.len() % 4 != 0 || text.iter().any(|byte| base64_value(*byte).is_none() && *byte != b'=');
+        if is_padded && is_foreign() {
+            return at;
+        }
+        is_padded |= text.ends_with(b"=");
+        at += line.len();
+    }
+    raw.len()
+}
+
+/// The same for a text: one that is called base64 and plainly is not stays as it is, and so does what stands behind it.
 pub fn decode_text(raw: &[u8], encoding: &str) -> Vec<u8> {
     let is_foreign = |byte: &&u8| base64_value(**byte).is_none() && **byte != b'=' && !matches!(**byte, b'\r' | b'\n');
-    if encoding == "base64" && raw.iter().filter(is_foreign).count() * 10 > raw.len() {
+    if encoding != "base64" {
+        return decode(raw, encoding);
+    }
+    let (content, footer) = raw.split_at(base64_end(raw));
+    if content.iter().filter(is_foreign).count() * 10 > content.len() {
         return raw.to_vec();
     }
-    decode(raw, encoding)
+    let mut text = base64(content);
+    if !footer.is_empty() && !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    text.extend_from_slice(footer);
+    text
 }
 
 /// Base64 that skips foreign bytes, goes on after padding and keeps the bytes of an unfinished group.
@@ -135,6 +164,8 @@ mod tests {
             ("aGVs\r\nbG8=\r\n", "hello"),
             ("aG!Vs*bG8=", "hello"),
             ("aGk=aGk=", "hihi"),
+            ("aGk=\r\naGk=\r\n", "hihi"),
+            ("aGk=\r\n-- \r\nThe list: x\r\n", "hi"),
             ("a", ""),
             ("", ""),
         ] {

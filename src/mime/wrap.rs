@@ -134,7 +134,7 @@ impl Breaker {
             if at > start && may_break(before, grapheme) {
                 chance = Some((at, used));
             }
-            while used + cells > self.room() && at > start && grapheme != " " {
+            while used + cells > self.room() && at > start && (self.preformatted || grapheme != " ") {
                 let (cut, cut_used) = match chance {
                     Some(chance) if !self.preformatted => chance,
                     _ => (at, used),
@@ -226,6 +226,16 @@ mod tests {
         ] {
             assert_eq!(wrapped(text, width), expect, "{text}");
         }
+    }
+
+    #[test]
+    fn blanks_of_source_code_are_no_wider_than_the_line() {
+        let mut paragraph = Paragraph::of("abcde     f", Meaning::default());
+        paragraph.preformatted = true;
+        let mut lines = Vec::new();
+        paragraph.wrap(5, &mut lines);
+        let texts: Vec<&str> = lines.iter().map(|line| line.spans[0].text.as_str()).collect();
+        assert_eq!(texts, ["abcde", "     ", "f"]);
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Running {
 /// Makes the account's memory and, where its kind is spoken, starts its supervisor.
 pub async fn start(common: &Common, id: AccountId, account: &config::Account) -> Result<Running, StoreError> {
     let core = Core::new(common, id, account);
+    common.pages.believe(id, account.authserv_id.as_deref());
     if matches!(account.incoming, Incoming::Imap(_)) {
         create_inbox(&core).await?;
     }

@@ -439,8 +439,8 @@ impl Intake {
             return self.fetch_ahead(ahead).await;
         }
         match self.locate(id).await {
-            Ok(Some((_, Some(body)))) => {
-                self.spawn(async move { pages.render(id, view, body.bytes, body.whole, body.parts).await });
+            Ok(Some((location, Some(body)))) => {
+                self.spawn(async move { pages.render(id, location.account, view, body).await });
                 self.fetch_ahead(ahead).await;
             }
             Ok(Some((location, None))) => self.fetch_wanted(id, view, location, ahead).await,

@@ -1,15 +1,15 @@
 //! Rendered pages: made on the blocking pool with a time limit, the newest few kept. Knows no server.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::WorkerEvent;
 use super::hand::{self, Hand};
 use super::out::Out;
-use crate::mail::page::{Line, Part, Span, View};
-use crate::mail::{DisplayText, MailboxId, MessageId, Page};
-use crate::store::{InHand, What};
+use crate::mail::page::{Line, Span, View};
+use crate::mail::{AccountId, DisplayText, MailboxId, MessageId, Page};
+use crate::store::{InHand, StoredBody, What};
 use crate::{fault, mime};
 
 /// Pages kept.
@@ -26,11 +26,27 @@ pub struct Pages {
     out: Out,
     hand: Hand,
     kept: Arc<Mutex<VecDeque<Arc<Page>>>>,
+    /// Of each account, the server whose word about senders counts.
+    believed: Arc<Mutex<BTreeMap<AccountId, String>>>,
 }
 
 impl Pages {
     pub fn new(out: Out, hand: Hand) -> Self {
-        Self { out, hand, kept: Arc::default() }
+        Self { out, hand, kept: Arc::default(), believed: Arc::default() }
+    }
+
+    /// Whose Authentication-Results count in an account's mail from now on.
+    pub fn believe(&self, account: AccountId, authserv_id: Option<&str>) {
+        let mut believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
+        match authserv_id {
+            Some(server) => drop(believed.insert(account, server.to_owned())),
+            None => drop(believed.remove(&account)),
+        }
+    }
+
+    fn setting(&self, account: AccountId) -> mime::Setting {
+        let believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
+        mime::Setting { authserv_id: believed.get(&account).cloned(), zone: jiff::tz::TimeZone::system() }
     }
 
     /// The page, if it is still here.
@@ -53,8 +69,9 @@ impl Pages {
     }
 
     /// Renders, keeps and tells.
-    pub async fn render(&self, id: MessageId, view: View, bytes: Vec<u8>, whole: bool, parts: Vec<Part>) {
-        let page = Arc::new(draw(&self.hand, id, view, Arc::new(bytes), whole, parts).await);
+    pub async fn render(&self, id: MessageId, account: AccountId, view: View, body: StoredBody) {
+        let whole = body.whole;
+        let page = Arc::new(draw(&self.hand, id, view, body, self.setting(account)).await);
         if page.whole || !whole {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.push_front(page.clone());
@@ -68,7 +85,9 @@ impl Pages {
     }
 }
 
-async fn draw(hand: &Hand, id: MessageId, view: View, bytes: Arc<Vec<u8>>, whole: bool, parts: Vec<Part>) -> Page {
+async fn draw(hand: &Hand, id: MessageId, view: View, body: StoredBody, setting: mime::Setting) -> Page {
+    let StoredBody { bytes, whole, parts } = body;
+    let bytes = Arc::new(bytes);
     let theirs = bytes.clone();
     let held = match hand.take(InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }) {
         Ok(held) => held,
@@ -83,7 +102,7 @@ async fn draw(hand: &Hand, id: MessageId, view: View, bytes: Arc<Vec<u8>>, whole
         // also where nobody waits for it any more
         let _held = held;
         fault::at("page", &theirs);
-        mime::page(id, &theirs, whole, &parts, view)
+        mime::page(id, &theirs, whole, &parts, view, &setting)
     });
     match tokio::time::timeout(LIMIT, work).await {
         Ok(Ok(page)) => page,
@@ -109,6 +128,8 @@ fn plain(id: MessageId, view: View, bytes: &[u8], why: &str) -> Page {
         reply_to: Vec::new(),
         list: None,
         date: None,
+        verdict: None,
+        warnings: Vec::new(),
         facts: Vec::new(),
         lines: lines.collect(),
         links: Vec::new(),

@@ -19,7 +19,7 @@ use crate::config::Keep;
 use crate::mail::server::{Body, NewMessage, Opened, RemoteMessage, Window};
 use crate::mail::{Envelope, Key, MailboxId};
 use crate::remote::{Remote, RemoteError};
-use crate::store::{InHand, StoreError, Validity, What};
+use crate::store::{InHand, StoreError, StoredBody, Validity, What};
 use crate::{fault, mime};
 
 /// Rows written in one transaction: a large one writes the pages of its indexes once. It gives way to the user.
@@ -485,8 +485,9 @@ async fn bodies<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId, keys
         match answer.iter().find(|body| body.key == wanted.key) {
             Some(body) => {
                 core.common.pages.forget(wanted.id);
-                let (pages, id, body) = (core.common.pages.clone(), wanted.id, body.clone());
-                tokio::spawn(async move { pages.render(id, view, body.bytes, body.whole, body.parts).await });
+                let (pages, id, account) = (core.common.pages.clone(), wanted.id, core.account);
+                let body = StoredBody { bytes: body.bytes.clone(), whole: body.whole, parts: body.parts.clone() };
+                tokio::spawn(async move { pages.render(id, account, view, body).await });
             }
             None => {
                 let gone = "This message is no longer on the server.".to_owned();

@@ -75,12 +75,93 @@ fn enclosed_messages_are_shown_and_can_be_saved() {
 fn a_prefix_shows_its_text_and_the_servers_parts() {
     let parts = [Part { number: "2".into(), content_type: "image/png".into(), name: Some("x.png".into()), size: 9, is_attachment: true }];
     let message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nthe text is lon";
-    let found = mime::page(MessageId(1), message.as_bytes(), false, &parts, VIEW);
+    let found = mime::page(MessageId(1), message.as_bytes(), false, &parts, VIEW, &Default::default());
     check(&found);
     assert_eq!((text(&found).as_str(), found.parts.len(), found.whole), ("the text is lon", 1, false));
     assert!(found.notes.iter().any(|note| note.as_str().contains("beginning")));
-    let found = mime::page(MessageId(1), b"Subject: x\r\n\r\n", false, &parts, VIEW);
+    let found = mime::page(MessageId(1), b"Subject: x\r\n\r\n", false, &parts, VIEW, &Default::default());
     assert!(text(&found).contains("not here yet"));
+}
+
+/// Whatever a sender hides where no view looks can still be saved.
+#[test]
+fn a_text_that_no_view_shows_is_listed_as_a_file() {
+    let message = multipart(
+        "alternative",
+        &[(PLAIN, "shown"), (PLAIN, "not shown"), (HTML, "<p>shown</p>"), ("Content-Type: text/x-amp-html", "<p>x")],
+    );
+    let files: Vec<bool> = page(&message).parts.iter().map(|part| part.is_attachment).collect();
+    assert_eq!(files, [false, true, false, false]);
+    let many = page(multipart("mixed", &vec![(PLAIN, "text"); 300]));
+    assert_eq!(many.parts.iter().filter(|part| !part.is_attachment).count(), 200);
+}
+
+#[test]
+fn uuencoded_files_are_listed_and_leave_the_text() {
+    let message = "Subject: x\r\n\r\nhello\r\nbegin 644 cat.txt\r\n#0V%T\r\n`\r\nend\r\nbye\r\n";
+    let found = page(message);
+    assert_eq!(text(&found), "hello\n[file: cat.txt]\nbye");
+    let listed: Vec<(&str, Option<&str>, u64, bool)> =
+        found.parts.iter().map(|part| (part.number.as_str(), part.name.as_deref(), part.size, part.is_attachment)).collect();
+    assert_eq!(listed, [("1", None, 46, false), ("1/1", Some("cat.txt"), 3, true)]);
+    assert_eq!(mime::part(message.as_bytes(), "1/1").unwrap().1, b"Cat");
+    for number in ["1/0", "1/2", "1/", "2/1", "1/x"] {
+        assert!(mime::part(message.as_bytes(), number).is_none(), "{number}");
+    }
+    let encoded = multipart(
+        "mixed",
+        &[("Content-Type: image/x; name=cat\r\nContent-Transfer-Encoding: x-uuencode", "begin 644 cat.txt\r\n#0V%T\r\n`\r\nend")],
+    );
+    assert_eq!(mime::part(encoded.as_bytes(), "1").unwrap().1, b"Cat");
+}
+
+#[test]
+fn a_winmail_dat_shows_its_files_and_its_text() {
+    // a body and a file
+    let mut tnef = vec![0x78, 0x9f, 0x3e, 0x22, 1, 0];
+    for (id, data) in [(0x0002_800c_u32, &b"the text\0"[..]), (0x0006_9002, &[0; 14]), (0x0001_8010, b"a.pdf\0"), (0x0006_800f, b"%PDF")] {
+        tnef.push(1);
+        tnef.extend(id.to_le_bytes());
+        tnef.extend((data.len() as u32).to_le_bytes());
+        tnef.extend(data);
+        tnef.extend([0, 0]);
+    }
+    let mut message = multipart("mixed", &[("Content-Type: application/ms-tnef; name=winmail.dat", "WINMAIL")]).into_bytes();
+    let at = message.windows(7).position(|seven| seven == b"WINMAIL").unwrap();
+    message.splice(at..at + 7, tnef);
+    let found = page(&message);
+    assert_eq!(text(&found), "the text");
+    let listed: Vec<(&str, Option<&str>)> = found.parts.iter().map(|part| (part.number.as_str(), part.name.as_deref())).collect();
+    assert_eq!(listed, [("1", Some("winmail.dat")), ("1/1", Some("body.txt")), ("1/2", Some("a.pdf"))]);
+    assert_eq!(mime::part(&message, "1/2").unwrap().1, b"%PDF");
+}
+
+#[test]
+fn an_invitation_stands_above_the_text_and_a_contact_below() {
+    let event = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nSUMMARY:Review \x1b[2J\r\nDTSTART:20261126T080000Z\r\nEND:VEVENT\r\nEND:VCALENDAR";
+    let card = "BEGIN:VCARD\r\nFN:Ada\r\nEMAIL:ada@x.example\r\nEND:VCARD";
+    let message = multipart(
+        "mixed",
+        &[
+            (PLAIN, "Please come."),
+            ("Content-Type: text/calendar; method=REQUEST", event),
+            ("Content-Type: application/ics; name=invite.ics\r\nContent-Disposition: attachment", event),
+            ("Content-Type: text/vcard; name=ada.vcf", card),
+        ],
+    );
+    let found = page(&message);
+    let expect =
+        "── Invitation ──\nWhat  Review ␛[2J\nWhen  Thu 26 Nov 2026 08:00\n\nPlease come.\n\n── Contact ──\nName  Ada\nMail  ada@x.example";
+    assert_eq!(text(&found), expect);
+    assert_eq!(found.parts.iter().filter(|part| part.is_attachment).count(), 3);
+}
+
+#[test]
+fn text_outside_of_all_parts_is_told() {
+    let message = multipart("mixed", &[(PLAIN, "inside")]);
+    assert!(page(&message).notes.is_empty());
+    let found = page(message + "behind");
+    assert!(found.notes.iter().any(|note| note.as_str().contains("outside")), "{:?}", found.notes);
 }
 
 #[test]

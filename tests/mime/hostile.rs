@@ -14,7 +14,7 @@ fn within_limit(name: &str, message: impl AsRef<[u8]>) {
     let bytes = message.as_ref();
     let started = Instant::now();
     mime::envelope(bytes);
-    let found = mime::page(MessageId(1), bytes, true, &[], VIEW);
+    let found = mime::page(MessageId(1), bytes, true, &[], VIEW, &Default::default());
     check(&found);
     mime::search_text(bytes);
     assert!(started.elapsed() < LIMIT, "{name}: {:?}", started.elapsed());
@@ -93,7 +93,7 @@ fn escapes_reach_no_page_from_any_place() {
         ] {
             for view in [VIEW, View { all_headers: true, ..VIEW }, View { source: true, ..VIEW }, View { other_alternative: true, ..VIEW }]
             {
-                let found = mime::page(MessageId(1), message.as_bytes(), true, &[], view);
+                let found = mime::page(MessageId(1), message.as_bytes(), true, &[], view, &Default::default());
                 check(&found);
                 for address in found.from.iter().chain(&found.reply_to) {
                     assert!(!address.name.chars().any(char::is_control) && !address.address.chars().any(char::is_control));
@@ -114,7 +114,7 @@ const SAMPLE: &str = "From: =?utf-8?Q?J=C3=BCrgen?= <a@b.example>\r\nSubject: x\
 fn a_message_cut_anywhere_is_a_page() {
     for end in 0..=SAMPLE.len() {
         for whole in [true, false] {
-            check(&mime::page(MessageId(1), &SAMPLE.as_bytes()[..end], whole, &[], VIEW));
+            check(&mime::page(MessageId(1), &SAMPLE.as_bytes()[..end], whole, &[], VIEW, &Default::default()));
         }
     }
     let text_begins = SAMPLE.find("answer").unwrap() + "answer".len();
@@ -127,7 +127,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_page(bytes in prop::collection::vec(any::<u8>(), 0..2000), width in 0_u16..120) {
         let view = View { width, ..VIEW };
-        check(&mime::page(MessageId(1), &bytes, true, &[], view));
+        check(&mime::page(MessageId(1), &bytes, true, &[], view, &Default::default()));
     }
 
     #[test]
@@ -135,14 +135,14 @@ proptest! {
         let mut bytes = SAMPLE.as_bytes().to_vec();
         changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
         let view = View { source, other_alternative, all_headers, ..VIEW };
-        check(&mime::page(MessageId(1), &bytes, true, &[], view));
+        check(&mime::page(MessageId(1), &bytes, true, &[], view, &Default::default()));
         mime::parts(&bytes).iter().for_each(|part| assert!(mime::part(&bytes, &part.number).is_some()));
     }
 
     #[test]
     fn any_markup_is_a_page(pieces in prop::collection::vec(markup(), 0..60), width in 0_u16..100) {
         let message = format!("Content-Type: text/html\r\n\r\n{}", pieces.concat());
-        check(&mime::page(MessageId(1), message.as_bytes(), true, &[], View { width, ..VIEW }));
+        check(&mime::page(MessageId(1), message.as_bytes(), true, &[], View { width, ..VIEW }, &Default::default()));
     }
 }
 

@@ -14,6 +14,13 @@ pub struct Counts {
     pub hidden_texts: u32,
 }
 
+impl Counts {
+    pub fn add(&mut self, other: Self) {
+        self.remote_images += other.remote_images;
+        self.hidden_texts += other.hidden_texts;
+    }
+}
+
 /// Bytes of a link's text that are compared with its target.
 const MAX_LINK_TEXT: usize = 240;
 /// Levels of quotes and lists that are indented.

@@ -45,14 +45,19 @@ impl Links {
     pub fn new(page: &Page, purpose: LinkPurpose) -> Option<Self> {
         let mut entries = Vec::new();
         if purpose != LinkPurpose::Save {
-            entries.extend(page.links.iter().map(|link| Choice {
-                group: "links",
-                key: link.number.to_string(),
-                label: DisplayText::new(&link.url).into_string(),
-                about: String::new(),
-                note: format!("{}{}", if link.mismatch { "⚠ really " } else { "" }, link.host),
-                words: link.number.to_string(),
-                value: Target::Url(link.url.clone()),
+            entries.extend(page.links.iter().map(|link| {
+                // what is copied goes elsewhere, where nobody needs to know by whose mail; what is opened stays as it was sent
+                let url = if purpose == LinkPurpose::Copy { &link.bare } else { &link.url };
+                let via = link.via.as_ref().map_or_else(String::new, |via| format!(" via {via}"));
+                Choice {
+                    group: "links",
+                    key: link.number.to_string(),
+                    label: DisplayText::new(url).into_string(),
+                    about: String::new(),
+                    note: format!("{}{}{via}", if link.mismatch { "⚠ really " } else { "" }, link.host),
+                    words: link.number.to_string(),
+                    value: Target::Url(url.clone()),
+                }
             }));
         }
         if purpose != LinkPurpose::Copy {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::Preview;
 use crate::config::Icons;
-use crate::mail::page::{Line, Meaning, Page};
+use crate::mail::page::{Line, Meaning, Page, Verdict};
 use crate::mail::{Address, DisplayText};
 use crate::ui::event::Now;
 use crate::ui::format::{date_full, size, width};
@@ -43,7 +43,11 @@ pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
         rows.extend(wrap(&senders(page), room).into_iter().map(Row::Sender));
     }
     rows.push(Row::People);
-    let (warnings, facts): (Vec<&str>, Vec<&str>) = page.facts.iter().map(DisplayText::as_str).partition(|fact| fact.starts_with('⚠'));
+    // two words in a row of their own, which no fact that a message has a part in can be
+    rows.extend(page.verdict.map(|verdict| Row::Facts(format!("sender {}", verdict.word()), token_of(verdict))));
+    let warnings: Vec<String> = page.warnings.iter().map(|warning| format!("⚠ {warning}")).collect();
+    let warnings: Vec<&str> = warnings.iter().map(String::as_str).collect();
+    let facts: Vec<&str> = page.facts.iter().map(DisplayText::as_str).collect();
     for (words, token) in [(warnings, Token::Warning), (facts, Token::Dim)] {
         rows.extend(lines_of(&words, room).into_iter().map(|line| Row::Facts(line, token)));
     }
@@ -75,6 +79,14 @@ pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
         rows.extend(wrap(&note, usize::from(page.view.width)).into_iter().map(Row::Note));
     }
     rows
+}
+
+const fn token_of(verdict: Verdict) -> Token {
+    match verdict {
+        Verdict::Verified => Token::Done,
+        Verdict::Unproven => Token::Dim,
+        Verdict::Suspect => Token::Warning,
+    }
 }
 
 /// An address is never cut: what it belongs to could be in the rest.
