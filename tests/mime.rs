@@ -6,6 +6,8 @@ mod ambiguous;
 mod answers;
 #[path = "mime/behaviour.rs"]
 mod behaviour;
+#[path = "mime/bombs.rs"]
+mod bombs;
 #[path = "mime/compose.rs"]
 mod compose;
 #[path = "mime/compose_hostile.rs"]

@@ -37,6 +37,11 @@ pub fn of_body(is_html: bool, counts: Counts) -> Vec<DisplayText> {
         1 => out.push("1 remote image blocked".to_owned()),
         images => out.push(format!("{images} remote images blocked")),
     }
+    match counts.pixels {
+        0 => {}
+        1 => out.push("1 tracking pixel blocked".to_owned()),
+        pixels => out.push(format!("{pixels} tracking pixels blocked")),
+    }
     match counts.hidden_texts {
         0 => {}
         1 => out.push("1 hidden text left out".to_owned()),

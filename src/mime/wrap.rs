@@ -173,12 +173,12 @@ fn may_break(before: &str, next: &str) -> bool {
 
 /// Characters that do not begin a line (closing marks, small kana would be too much).
 fn clings_left(grapheme: &str) -> bool {
-    grapheme.chars().next().is_some_and(|c| "、。，．！？：；）］｝」』】〉》・ー…,.!?:;)]}%’”".contains(c))
+    grapheme.chars().next().is_some_and(|c| "、。，．！？：；）］｝」』】〉》〕〗〙〛〟»・ー々ゝゞヽヾ％～〜…‥,.!?:;)]}%’”".contains(c))
 }
 
 /// Characters that do not end a line (opening marks).
 fn clings_right(grapheme: &str) -> bool {
-    grapheme.chars().next().is_some_and(|c| "（［｛「『【〈《([{‘“".contains(c))
+    grapheme.chars().next().is_some_and(|c| "（［｛「『【〈《〔〖〘〚〝«([{‘“".contains(c))
 }
 
 /// Tabs to blanks, to the next multiple of eight cells.
@@ -220,6 +220,8 @@ mod tests {
             ("abcdefghijkl", 5, vec!["abcde", "fghij", "kl"]),
             ("a abcdefghijkl", 5, vec!["a", "abcde", "fghij", "kl"]),
             ("日本語の文章です。", 8, vec!["日本語の", "文章で", "す。"]),
+            ("日本語〔文〕我々の。", 8, vec!["日本語", "〔文〕", "我々の。"]),
+            ("한국어 문장입니다", 8, vec!["한국어", "문장입니", "다"]),
             ("- one two three", 9, vec!["- one two", "  three"]),
             ("  ab cd ef gh", 7, vec!["  ab cd", "  ef gh"]),
             ("👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧", 4, vec!["👩‍👩‍👧👩‍👩‍👧", "👩‍👩‍👧"]),

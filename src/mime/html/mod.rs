@@ -2,6 +2,7 @@
 //! layout by html2text, which only ever sees what was written here.
 
 mod rewrite;
+mod rules;
 mod style;
 mod table;
 mod tree;
@@ -26,10 +27,12 @@ pub fn render(html: &str, width: usize, links: &mut Links, out: &mut Vec<Line>) 
     let tree = tree::parse(bounded(html));
     let (clean, counts) = rewrite::rewrite(&tree, links);
     let laid_out = if tree.elements.len() > MAX_LAYOUT { None } else { lay_out(&clean, width) };
+    let from = out.len();
     match laid_out {
         Some(lines) => lines.iter().for_each(|line| append(line, width, out)),
         None => text_of(&tree).lines().for_each(|line| Paragraph::of(line, Meaning::default()).wrap(width, out)),
     }
+    rules::thin(out, from);
     counts
 }
 

@@ -11,12 +11,15 @@ use std::collections::HashSet;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub remote_images: u32,
+    /// Remote pictures of a pixel, which are there to tell that a message was opened.
+    pub pixels: u32,
     pub hidden_texts: u32,
 }
 
 impl Counts {
     pub fn add(&mut self, other: Self) {
         self.remote_images += other.remote_images;
+        self.pixels += other.pixels;
         self.hidden_texts += other.hidden_texts;
     }
 }
@@ -207,7 +210,8 @@ impl Writer<'_> {
         let source = element.attribute("src").unwrap_or_default().trim();
         let is_remote =
             ["http:", "https:", "//"].iter().any(|scheme| source.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme)));
-        self.counts.remote_images += u32::from(is_remote);
+        let count = if style::is_pixel(element) { &mut self.counts.pixels } else { &mut self.counts.remote_images };
+        *count += u32::from(is_remote);
     }
 
     pub(super) fn count_images(&mut self, index: usize) {

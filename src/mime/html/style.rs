@@ -76,6 +76,7 @@ fn hides(style: &str) -> Option<bool> {
     let style: String = style.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
     let mut answer = None;
     let (mut flat, mut clipped) = (false, false);
+    let (mut ink, mut paper) = (None, None);
     for declaration in style.split(';') {
         let Some((name, value)) = declaration.split_once(':') else { continue };
         let value = value.trim_end_matches("!important");
@@ -86,17 +87,30 @@ fn hides(style: &str) -> Option<bool> {
             ("display", _) => answer = answer.or(Some(false)),
             ("max-height" | "height" | "max-width" | "width", value) if is_zero(value) => flat = true,
             ("overflow", "hidden") => clipped = true,
+            ("color", value) => ink = Some(colour(value)),
+            ("background" | "background-color", value) => paper = Some(colour(value)),
             _ => {}
         }
     }
-    if flat && clipped { Some(true) } else { answer }
+    // written in the colour of its own ground
+    if flat && clipped || ink.is_some() && ink == paper { Some(true) } else { answer }
+}
+
+/// The usual ways to write white and black as one; all else as it is written.
+fn colour(value: &str) -> &str {
+    match value {
+        "white" | "#fff" | "#ffffff" | "rgb(255,255,255)" => "#fff",
+        "black" | "#000" | "#000000" | "rgb(0,0,0)" => "#000",
+        value => value,
+    }
 }
 
 /// The size that a style attribute sets for text: Some(true) = nothing is seen.
 pub fn zero_font(element: &Element) -> Option<bool> {
     let style: String = element.attribute("style")?.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
     let value = style.split(';').filter_map(|declaration| declaration.strip_prefix("font-size:")).next_back()?;
-    Some(is_zero(value.trim_end_matches("!important")))
+    let value = value.trim_end_matches("!important");
+    Some(is_zero(value) || matches!(value, "1px" | "1pt" | "0.1px" | "0.1em"))
 }
 
 fn is_zero(value: &str) -> bool {
@@ -129,6 +143,9 @@ mod tests {
             ("<div style='max-height:0px;overflow:hidden'>", true),
             ("<div style='opacity:0'>", true),
             ("<div hidden>", true),
+            ("<div style='color:#FFF;background-color: white'>", true),
+            ("<div style='color:#fff;background:#000'>", false),
+            ("<div style='color:inherit'>", false),
             ("<div style='display:block'>", false),
             ("<div style='opacity:0.5;max-height:0'>", false),
             ("<style>.a{color:red}.pre, div.x{display:none}</style><div class='b pre'>", true),
@@ -143,8 +160,14 @@ mod tests {
 
     #[test]
     fn text_of_no_size() {
-        for (style, expect) in [("font-size:0", Some(true)), ("font-size:0px", Some(true)), ("font-size:0.8em", Some(false)), ("x:y", None)]
-        {
+        for (style, expect) in [
+            ("font-size:0", Some(true)),
+            ("font-size:0px", Some(true)),
+            ("font-size:1px", Some(true)),
+            ("font-size:1em", Some(false)),
+            ("font-size:0.8em", Some(false)),
+            ("x:y", None),
+        ] {
             let tree = tree::parse(&format!("<div style='{style}'>"));
             assert_eq!(zero_font(&tree.elements[1]), expect, "{style}");
         }

@@ -39,13 +39,22 @@ fn html_reads_as_text() {
 #[test]
 fn data_tables_stay_tables() {
     let (texts, ..) = shown("<table><tr><th>Item<th>Price</tr><tr><td>Rope<td>€12</tr><tr><td>Sail<td>€340</tr></table>");
-    assert!(texts.iter().any(|line| line.contains("Rope│€12")), "{texts:#?}");
+    assert_eq!(texts, ["────┬─────", "Item│Price", "────┼─────", "Rope│€12", "Sail│€340", "────┴─────"]);
+}
+
+#[test]
+fn rows_without_a_head_or_of_several_lines_keep_what_parts_them() {
+    let (texts, ..) = shown("<table><tr><td>a<td>b</tr><tr><td>c<td>d</tr></table><table><tr><td>e<td>f</tr><tr><td>g<td>h</tr></table>");
+    assert_eq!(texts.iter().filter(|line| line.contains('┼')).count(), 0, "{texts:#?}");
+    let long = "several words in a cell that does not fit ".repeat(2);
+    let (texts, ..) = shown(&format!("<table><tr><td>a<td>{long}</tr><tr><td>c<td>d</tr><tr><td>e<td>f</tr></table>"));
+    assert_eq!(texts.iter().filter(|line| line.contains('┼')).count(), 2, "{texts:#?}");
 }
 
 #[test]
 fn what_is_left_out_is_counted() {
     let html = "<img src='https://t.example/p.gif' width=1 height=1><img src=//x/y><img src=cid:1><div hidden>you<img src=http://z></div>";
-    assert_eq!(shown(html).2, Counts { remote_images: 3, hidden_texts: 1 });
+    assert_eq!(shown(html).2, Counts { remote_images: 2, pixels: 1, hidden_texts: 1 });
 }
 
 #[test]
