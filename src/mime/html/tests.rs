@@ -85,6 +85,6 @@ fn bombs_are_bounded() {
         let started = std::time::Instant::now();
         shown(&html);
         let head: String = html.chars().take(20).collect();
-        assert!(started.elapsed().as_secs() < 10, "{head}: {:?}", started.elapsed());
+        assert!(started.elapsed().as_secs() < 60, "{head}: {:?}", started.elapsed());
     }
 }
