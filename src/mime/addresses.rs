@@ -1,6 +1,9 @@
 //! Address lists (RFC 5322 3.4) and message ids. mail-parser reads the lists; before it sees them, encoded
 //! words are decoded here, because it cuts characters that two words share.
 
+use std::borrow::Cow;
+
+use super::charset;
 use super::field::{self, Field, Piece};
 use crate::mail::Address;
 use mail_parser::parsers::MessageStream;
@@ -15,9 +18,57 @@ const MAX_ID: usize = 998;
 
 /// Reads an address field. Groups are flattened to their members; an empty group keeps its name.
 pub fn parse(found: &Field<'_>) -> Vec<Address> {
-    let mut value = found.value();
-    value.truncate(value.floor_char_boundary(MAX_BYTES));
-    let mut plain = if value.contains("=?") { without_words(&value) } else { value };
+    let unfolded = found.unfolded();
+    let value = charset::guess(&unfolded);
+    let value = value.get(..value.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
+    let plain = if value.contains("=?") { Cow::Owned(without_words(value)) } else { Cow::Borrowed(value) };
+    plainly(&plain).unwrap_or_else(|| strictly(&plain))
+}
+
+/// A list of nothing but `name <address>`, `"name" <address>` and `address`, as nearly all are; None for any other.
+fn plainly(value: &str) -> Option<Vec<Address>> {
+    let mut list = Vec::new();
+    let mut rest = value;
+    loop {
+        rest = rest.trim_ascii_start();
+        let (name, after) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (name, after) = quoted.split_once('"')?;
+                (name, Some(after.strip_prefix(' ')?).filter(|after| after.starts_with('<'))?)
+            }
+            None => rest.split_at(rest.find(['<', ',']).unwrap_or(rest.len())),
+        };
+        let (name, address, after) = match after.strip_prefix('<') {
+            Some(inner) => {
+                let (address, after) = inner.split_once('>')?;
+                (name.trim_ascii_end(), address, after)
+            }
+            None => ("", name.trim_ascii_end(), after),
+        };
+        let is_plain_name = !name.contains(|c: char| c.is_control() || "\\\"()<>@:;=[]".contains(c));
+        if !is_plain_name || !is_plain_address(address) {
+            return None;
+        }
+        list.push(tidied(name, address));
+        let after = after.trim_ascii_start();
+        rest = match after.strip_prefix(',') {
+            Some(next) => next,
+            None => return after.is_empty().then_some(list),
+        };
+    }
+}
+
+/// `local@domain` of letters, digits and what needs no quotes.
+fn is_plain_address(text: &str) -> bool {
+    let is_atom = |text: &str, more: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.as_bytes().contains(&byte))
+    };
+    text.split_once('@').is_some_and(|(local, domain)| is_atom(local, "!#$%&*+-/^_`{|}~.") && is_atom(domain, "-."))
+}
+
+/// By mail-parser, which reads everything.
+fn strictly(plain: &str) -> Vec<Address> {
+    let mut plain = plain.to_owned();
     plain.retain(|c| !matches!(c, '\r' | '\n'));
     plain.push('\n');
     match MessageStream::new(plain.as_bytes()).parse_address() {
@@ -34,17 +85,24 @@ pub fn parse(found: &Field<'_>) -> Vec<Address> {
 }
 
 fn address(parsed: &mail_parser::Addr<'_>) -> Address {
-    let name = tidy(parsed.name().unwrap_or_default());
     let address = parsed.address().unwrap_or_default().chars().filter(|c| !c.is_control()).collect::<String>();
-    let address = address.trim().to_owned();
+    tidied(parsed.name().unwrap_or_default(), address.trim())
+}
+
+fn tidied(name: &str, address: &str) -> Address {
+    let name = tidy(name);
     // "'ada@x'" <ada@x>: quotes some clients add
-    let bare = name.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\''));
-    let name = bare.map_or(name.clone(), str::to_owned);
-    if name == address { Address::new("", address) } else { Address { name, address } }
+    let bare = name.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\'')).map(str::to_owned);
+    let name = bare.unwrap_or(name);
+    if name == address { Address::new("", address) } else { Address { name, address: address.to_owned() } }
 }
 
 /// One line, single blanks, no controls: a name must not be able to end a header line when it is answered.
 fn tidy(name: &str) -> String {
+    let is_tidy = !name.starts_with(' ') && !name.ends_with(' ') && !name.contains("  ");
+    if is_tidy && name.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return name.to_owned();
+    }
     let spaced: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -174,6 +232,27 @@ mod tests {
         ] {
             let expect: Vec<(String, String)> = expect.into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
             assert_eq!(list(raw), expect, "{raw}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_plainly_is_what_is_read_strictly(
+            value in "[ab1.é'\" -]{0,6}((\"[a, b'.é]{0,6}\" |[a.é'] )?<?[ab1.]{1,3}@[ab.-]{0,4}>? ?[, ]{0,2}[ab@\"<(:;=\\\\]{0,1}){0,3}"
+        ) {
+            if let Some(list) = plainly(&value) {
+                proptest::prop_assert_eq!(list, strictly(&value));
+            }
+        }
+    }
+
+    #[test]
+    fn plain_lists_are_read_plainly() {
+        for value in ["a@b.c", "Ada B. C <a@b.c>, \"B, C\" <d@e.f>,x-y@z", "Zoë <a@b.c>", "<a@b.c>"] {
+            assert_eq!(plainly(value).unwrap(), strictly(value), "{value}");
+        }
+        for value in ["", ",", "a@b (Ada)", "team: a@b;", "a b@c", "a@b c", "Ada", "<a@b> c", "\"a\"b <c@d>"] {
+            assert_eq!(plainly(value), None, "{value}");
         }
     }
 

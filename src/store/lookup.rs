@@ -71,7 +71,7 @@ pub(super) fn save(db: &Connection, id: MessageId, before: &Placed, after: &Plac
     let is_same = before == &Placed { sent: before.sent.clone(), ..after.clone() };
     if !is_same {
         db.prepare_cached(
-            "UPDATE message SET state = :state, mailbox = :mailbox, uid = :uid, base_name = :base_name, \
+            "UPDATE OR FAIL message SET state = :state, mailbox = :mailbox, uid = :uid, base_name = :base_name, \
              wanted_mailbox = :wanted, wanted_bits = :wanted_bits, wanted_keywords = :wanted_keywords, \
              server_bits = :server_bits, server_keywords = :server_keywords WHERE id = :id",
         )?

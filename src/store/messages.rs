@@ -1,8 +1,6 @@
 //! What servers say about messages: headers, flags, what is gone, and void uids. What each event does to a
 //! row is decided in `rows.rs`; here rows are found, and the answers that come too late are kept away.
 
-use std::collections::HashMap;
-
 use rusqlite::{OptionalExtension, params};
 
 use super::contents::identity_hash;
@@ -14,9 +12,6 @@ use super::work::{Changes, Work};
 use super::{Changed, Merged, Result, StoreError, Validity};
 use crate::mail::server::{NewMessage, Opened, Window};
 use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
-
-/// A message with the number of the server's own identity of it.
-type Known = (NewMessage, Option<i64>);
 
 /// Lost in mailbox ?1, or there under a uid that was only told, or in flight to it.
 const IS_AWAITED: &str = "(m.mailbox = ?1 AND (m.state = 2 OR EXISTS (SELECT 1 FROM told t WHERE t.message = m.id)) OR s.mailbox = ?1)";
@@ -30,7 +25,7 @@ pub(super) struct Adding {
     mailbox: MailboxId,
     /// What came; None once the rows that were awaited had their pick.
     came: Option<Vec<NewMessage>>,
-    rest: std::vec::IntoIter<Known>,
+    rest: std::vec::IntoIter<NewMessage>,
     changes: Changes,
 }
 
@@ -40,6 +35,11 @@ impl Adding {
         messages.sort_by(|a, b| b.key.cmp(&a.key));
         Self { mailbox, came: Some(messages), rest: Vec::new().into_iter(), changes: Changes::default() }
     }
+}
+
+/// The number of the server's own identity of a message.
+fn identity_of(account: AccountId, message: &NewMessage) -> Option<i64> {
+    message.identity.as_deref().map(|identity| identity_hash(account, identity))
 }
 
 impl Work<'_> {
@@ -54,7 +54,7 @@ impl Work<'_> {
         }
         let (mut first_born, mut done) = (None, 0);
         while done < LEAST || !self.memory.is_hurried() {
-            let Some((message, identity)) = adding.rest.next() else { break };
+            let Some(message) = adding.rest.next() else { break };
             done += 1;
             if self.memory.has_left(mailbox, &message.key) {
                 continue;
@@ -65,7 +65,7 @@ impl Work<'_> {
                 self.see(id, mailbox, &message.flags)?;
                 continue;
             }
-            let id = self.insert_message(account, mailbox, message, identity)?;
+            let id = self.insert_message(account, mailbox, message)?;
             first_born.get_or_insert(id);
         }
         if let Some(first) = first_born {
@@ -79,8 +79,7 @@ impl Work<'_> {
         Ok(Some(std::mem::take(&mut self.changes).finish()))
     }
 
-    /// Gives new messages to the rows that are lost in this mailbox or in flight to it; the others come back,
-    /// with a number for the server's own identity of them. Of messages that are alike those go first that have
+    /// Gives new messages to the rows that are lost in this mailbox or in flight to it; the others come back. Of messages that are alike those go first that have
     /// the flags of a lost row.
     fn without_awaited(
         &mut self,
@@ -88,23 +87,19 @@ impl Work<'_> {
         mailbox: MailboxId,
         messages: Vec<NewMessage>,
         or_in_flight: bool,
-    ) -> Result<Vec<Known>> {
-        let identity = |message: &NewMessage| message.identity.as_deref().map(|identity| identity_hash(account, identity));
-        let with_identity = |message: NewMessage| {
-            let identity = identity(&message);
-            (message, identity)
-        };
-        let mut rest: Vec<Known> = messages.into_iter().map(with_identity).collect();
+    ) -> Result<Vec<NewMessage>> {
+        let mut rest = messages;
         if !self.awaits(mailbox)? {
             return Ok(rest);
         }
         for flags_count in [true, false] {
-            for (message, identity) in std::mem::take(&mut rest) {
+            for message in std::mem::take(&mut rest) {
+                let identity = identity_of(account, &message);
                 let is_new = !self.memory.has_left(mailbox, &message.key) && lookup::find_key(self.db, mailbox, &message.key)?.is_none();
                 let row = if is_new { self.find_awaited(mailbox, &message, identity, flags_count)? } else { None };
                 match row {
                     Some((id, is_in_flight)) if or_in_flight || !is_in_flight => self.found(id, mailbox, message, identity)?,
-                    _ => rest.push((message, identity)),
+                    _ => rest.push(message),
                 }
             }
         }
@@ -115,7 +110,7 @@ impl Work<'_> {
     pub fn find_lost(&mut self, mailbox: MailboxId, messages: Vec<NewMessage>) -> Result<(Changed, Vec<NewMessage>)> {
         let account = self.account_of(mailbox)?.ok_or_else(|| StoreError::Other("the mailbox is gone".into()))?;
         let rest = self.without_awaited(account, mailbox, messages, false)?;
-        Ok((std::mem::take(&mut self.changes).finish(), rest.into_iter().map(|(message, _)| message).collect()))
+        Ok((std::mem::take(&mut self.changes).finish(), rest))
     }
 
     /// Some row is lost in this mailbox, or in flight to it.
@@ -226,8 +221,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn insert_message(&mut self, account: AccountId, mailbox: MailboxId, message: NewMessage, identity: Option<i64>) -> Result<MessageId> {
+    fn insert_message(&mut self, account: AccountId, mailbox: MailboxId, message: NewMessage) -> Result<MessageId> {
         let id = self.next_id()?;
+        let identity = identity_of(account, &message);
         let links = Links::of(&message.envelope);
         let shared = identity.map(|identity| self.find_identity(identity)).transpose()?.flatten();
         let thread = shared.map(|content| self.thread_of_content(content)).transpose()?.flatten();
@@ -251,11 +247,11 @@ impl Work<'_> {
         Ok(statement.query_row([content.0], |row| row.get(0)).optional()?)
     }
 
-    /// Inserts a row that is not in flight.
+    /// Inserts a row that is not in flight. OR FAIL: see [`super::writer::Engine::transact`].
     pub fn insert_row(&mut self, id: MessageId, content: ContentId, thread: i64, received: i64, row: &Placed) -> Result<()> {
         self.db
             .prepare_cached(
-                "INSERT INTO message (id, content, thread, received, state, mailbox, uid, base_name, wanted_mailbox, wanted_bits, \
+                "INSERT OR FAIL INTO message (id, content, thread, received, state, mailbox, uid, base_name, wanted_mailbox, wanted_bits, \
                  wanted_keywords, server_bits, server_keywords) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute(params![
@@ -283,22 +279,39 @@ impl Work<'_> {
     }
 
     /// Keys and flags of a window: merges, drops what is gone, names what is missing here.
-    pub fn merge_flags(&mut self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Merged> {
+    pub fn merge_flags(&mut self, mailbox: MailboxId, window: Window, mut present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Merged> {
         if self.memory.is_overtaken(mailbox, asked_at) {
             return Ok(Merged { is_stale: true, ..Merged::default() });
         }
         self.memory.answer(mailbox, asked_at);
         let mut has_passed_over = false;
-        let mut present: HashMap<Key, Flags> = present.into_iter().collect();
-        let mut void = Vec::new();
-        for (id, before) in self.rows_in(mailbox, window)? {
-            let shown = before.key.as_ref().and_then(|key| present.remove(key));
+        present.sort_by(|(a, _), (b, _)| a.cmp(b));
+        // told twice, the last word counts
+        present.dedup_by(|(later, flags), (key, before)| {
+            let is_same = later == key;
+            if is_same {
+                std::mem::swap(flags, before);
+            }
+            is_same
+        });
+        let mut is_known = vec![false; present.len()];
+        // only what differs is held: a mailbox may have a million rows
+        let mut differing = Vec::new();
+        self.each_row_in(mailbox, window, |id, before| {
+            let at = before.key.as_ref().and_then(|key| present.binary_search_by(|(known, _)| known.cmp(key)).ok());
+            let shown = at.and_then(|at| {
+                is_known.get_mut(at).into_iter().for_each(|known| *known = true);
+                present.get(at).map(|(_, flags)| flags)
+            });
             if before.sent.as_ref().is_some_and(|sent| *sent != Sent::Held) || self.memory.is_newer(id, asked_at) {
                 has_passed_over = true;
-                continue;
+            } else if shown.is_none_or(|flags| *flags != before.server) {
+                differing.push((id, shown.cloned(), before));
             }
+        })?;
+        let mut void = Vec::new();
+        for (id, shown, before) in differing {
             match shown {
-                Some(flags) if flags == before.server => {}
                 Some(flags) => {
                     let mut after = before.clone();
                     after.seen(&flags);
@@ -308,27 +321,26 @@ impl Work<'_> {
             }
         }
         self.note_void(mailbox, &void)?;
-        let mut missing: Vec<Key> = present.into_keys().filter(|key| !self.memory.has_left(mailbox, key)).collect();
-        missing.sort_unstable_by(|a, b| b.cmp(a));
+        let mut known = is_known.into_iter();
+        present.retain(|(key, _)| !known.next().unwrap_or_default() && !self.memory.has_left(mailbox, key));
+        let missing: Vec<Key> = present.into_iter().rev().map(|(key, _)| key).collect();
         Ok(Merged { changed: std::mem::take(&mut self.changes).finish(), missing, void, has_passed_over, ..Merged::default() })
     }
 
     /// The known rows of a window; all rows of a mailbox whose keys are no uids.
-    fn rows_in(&self, mailbox: MailboxId, window: Window) -> Result<Vec<(MessageId, Placed)>> {
-        let mut rows = Vec::new();
+    fn each_row_in(&self, mailbox: MailboxId, window: Window, mut on: impl FnMut(MessageId, Placed)) -> Result<()> {
         for (index, range) in [("m.uid BETWEEN ?2 AND ?3", true), ("m.base_name IS NOT NULL", false)] {
             let sql = format!("SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.mailbox = ?1 AND {index}");
             let mut statement = self.db.prepare_cached(&sql)?;
-            let read = |row: &rusqlite::Row<'_>| Ok((MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?));
-            let found = match range {
-                true => statement.query_map((mailbox.0, window.low, window.high), read)?,
-                false => statement.query_map([mailbox.0], read)?,
+            let mut found = match range {
+                true => statement.query((mailbox.0, window.low, window.high))?,
+                false => statement.query([mailbox.0])?,
             };
-            for row in found {
-                rows.push(row?);
+            while let Some(row) = found.next()? {
+                on(MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?);
             }
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// The same, noting in words what waited.
@@ -404,7 +416,9 @@ impl Work<'_> {
     fn void_uids(&mut self, mailbox: MailboxId) -> Result<Vec<String>> {
         self.memory.forget_left(mailbox);
         let mut cancelled = Vec::new();
-        for (id, before) in self.rows_in(mailbox, Window::ALL)? {
+        let mut rows = Vec::new();
+        self.each_row_in(mailbox, Window::ALL, |id, row| rows.push((id, row)))?;
+        for (id, before) in rows {
             let mut after = before.clone();
             if after.voided() {
                 cancelled.push(self.waiting_label(id, &before)?);

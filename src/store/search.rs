@@ -30,6 +30,9 @@ impl Search {
 /// Text as it is indexed and asked for: scripts without spaces are split into characters, so that any part
 /// of a run is a phrase; ß is ss, which the tokenizer does not know.
 pub(super) fn searchable(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -77,8 +77,9 @@ impl Work<'_> {
     }
 
     fn relabel(&mut self, from: i64, to: i64) -> Result<()> {
-        self.db.prepare_cached("UPDATE reference SET thread = ?2 WHERE thread = ?1")?.execute((from, to))?;
-        let mut statement = self.db.prepare_cached("UPDATE message SET thread = ?2 WHERE thread = ?1 RETURNING id, wanted_mailbox")?;
+        self.db.prepare_cached("UPDATE OR FAIL reference SET thread = ?2 WHERE thread = ?1")?.execute((from, to))?;
+        let mut statement =
+            self.db.prepare_cached("UPDATE OR FAIL message SET thread = ?2 WHERE thread = ?1 RETURNING id, wanted_mailbox")?;
         let rows = statement.query_map((from, to), |row| Ok((MessageId(row.get(0)?), row.get::<_, Option<i64>>(1)?)))?;
         for row in rows {
             if let (id, Some(mailbox)) = row? {

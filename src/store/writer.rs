@@ -43,7 +43,8 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Runs one job in one transaction; an error or a panic leaves nothing of it.
+    /// Runs one job in one transaction; an error or a panic leaves nothing of it. So a statement that may fail in the middle need
+    /// not leave things as they were: what is written often says OR FAIL, and SQLite then keeps no copy of each page before each row.
     pub fn transact<T>(&mut self, job: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
         let tx = self.mail.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.memory.lately.begin();

@@ -115,10 +115,36 @@ impl Hand {
         });
         if let Some(slot) = slot {
             shared.is_taken[slot] = true;
-            shared.write(slot, entry(&of).as_bytes());
+            shared.write(slot, &entry(&of));
         }
         drop(shared);
         Ok(Held { hand: self.clone(), slot, of })
+    }
+
+    /// What is held is done and this is taken in its place: one write, not two. `Err` as of [`Hand::take`], with nothing held.
+    pub fn take_next(&self, held: &mut Option<Held>, of: InHand) -> Result<(), i64> {
+        let Some(held_now) = held.as_mut().filter(|_| self.died_at(&of).is_none()) else {
+            *held = None;
+            *held = Some(self.take(of)?);
+            return Ok(());
+        };
+        let done = std::mem::replace(&mut held_now.of, of);
+        let mut shared = self.lock();
+        if let Some(slot) = held_now.slot {
+            shared.write(slot, &entry(&held_now.of));
+        }
+        let is_cleared = shared.deaths.remove(&done).is_some();
+        drop(shared);
+        if is_cleared {
+            self.clear_deaths(done);
+        }
+        Ok(())
+    }
+
+    fn clear_deaths(&self, of: InHand) {
+        if let Some(writer) = &self.0.writer {
+            drop(writer.clear_deaths(of));
+        }
     }
 
     /// Everything is tried again.
@@ -178,19 +204,19 @@ impl Drop for Held {
         }
         let is_cleared = !std::thread::panicking() && shared.deaths.remove(&self.of).is_some();
         drop(shared);
-        if let Some(writer) = self.hand.0.writer.as_ref().filter(|_| is_cleared) {
-            drop(writer.clear_deaths(self.of.clone()));
+        if is_cleared {
+            self.hand.clear_deaths(self.of.clone());
         }
     }
 }
 
 /// "WHAT MAILBOX KEY\n", filled up with zeros.
-fn entry(of: &InHand) -> String {
-    let mut text = format!("{} {} {}", of.what as u8, of.mailbox.0, of.key);
-    text.truncate(ENTRY - 1);
-    text.push('\n');
-    text.push_str(&"\0".repeat(ENTRY - text.len()));
-    text
+fn entry(of: &InHand) -> [u8; ENTRY] {
+    let text = format!("{} {} {}", of.what as u8, of.mailbox.0, of.key);
+    let mut entry = [0; ENTRY];
+    let line = text.bytes().take(ENTRY - 1).chain([b'\n']);
+    entry.iter_mut().zip(line).for_each(|(to, byte)| *to = byte);
+    entry
 }
 
 fn read_entry(bytes: &[u8]) -> Option<InHand> {
@@ -284,6 +310,26 @@ mod tests {
         assert_eq!(left_behind(folder.path()), [of(What::Text, "9"), of(What::Headers, "=a\\x20b")]);
         assert!(!path.exists() && left_behind(folder.path()).is_empty());
         drop((step, headers, again));
+    }
+
+    #[test]
+    fn of_many_taken_one_after_the_other_the_one_in_hand_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let hand = Hand::default();
+        hand.lock().file = Some(begin_file(folder.path()).unwrap());
+        hand.lock().deaths = [(of(What::Headers, "7"), (1, 0)), (of(What::Headers, "9"), (2, 5))].into();
+        let mut held = None;
+        for key in ["1234567", "7", "8"] {
+            hand.take_next(&mut held, of(What::Headers, key)).unwrap();
+        }
+        assert_eq!(held.as_ref().map(|held| held.slot), Some(Some(0)), "they share a place");
+        assert!(!hand.lock().deaths.contains_key(&of(What::Headers, "7")), "it was survived");
+        let (path, file) = hand.lock().file.take().unwrap();
+        drop(file);
+        assert_eq!(left_behind(folder.path()), [of(What::Headers, "8")]);
+        assert!(!path.exists());
+        assert_eq!(hand.take_next(&mut held, of(What::Headers, "9")), Err(5));
+        assert!(held.is_none());
     }
 
     #[test]

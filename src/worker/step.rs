@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::folders;
-use super::hand::{self, Hand};
+use super::hand::{self, Hand, Held};
 use super::long::{self, Long};
 use super::look::{self, Ask};
 use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
@@ -162,14 +162,17 @@ async fn put_off(core: &Core, mailbox: MailboxId, error: &RemoteError) {
 /// Parses headers on the blocking pool. A message whose headers can't be read is a row all the same.
 pub async fn parse(core: &Core, mailbox: MailboxId, messages: Vec<RemoteMessage>) -> Result<Vec<NewMessage>> {
     let hand = core.common.hand.clone();
-    let work = tokio::task::spawn_blocking(move || messages.into_iter().map(|message| parse_one(&hand, mailbox, message)).collect());
+    let work = tokio::task::spawn_blocking(move || {
+        let mut held = None;
+        messages.into_iter().map(|message| parse_one(&hand, &mut held, mailbox, message)).collect()
+    });
     work.await.map_err(|_| StoreError::Other("reading headers failed unexpectedly".into()).into())
 }
 
-fn parse_one(hand: &Hand, mailbox: MailboxId, message: RemoteMessage) -> NewMessage {
+fn parse_one(hand: &Hand, held: &mut Option<Held>, mailbox: MailboxId, message: RemoteMessage) -> NewMessage {
     let RemoteMessage { key, flags, received, size, header, identity } = message;
-    let envelope = match hand.take(InHand { what: What::Headers, mailbox, key: InHand::key_of(&key) }) {
-        Ok(_held) => catch_unwind(|| {
+    let envelope = match hand.take_next(held, InHand { what: What::Headers, mailbox, key: InHand::key_of(&key) }) {
+        Ok(()) => catch_unwind(|| {
             fault::at("headers", &header);
             mime::envelope(&header)
         })

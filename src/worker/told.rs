@@ -6,8 +6,8 @@ use super::step::{self, Result};
 use crate::mail::{Key, MailboxId};
 use crate::remote::Remote;
 
-/// Headers asked for at a time.
-const LIMIT: usize = 200;
+/// Headers asked for at a time: as many as one push may have moved, so that taking it back costs one round trip more.
+const LIMIT: usize = 1_000;
 
 /// Looks at what wishes of told messages, or copies of them, wait for. The mailbox, and whether anything was told wrongly;
 /// None: nothing waits.
