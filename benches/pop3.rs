@@ -58,6 +58,7 @@ fn account(port: u16, maildir: std::path::PathBuf) -> Account {
         client_cert: None,
         keep: Keep::All,
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     };
     Account {
         name: "work".into(),

@@ -5,6 +5,10 @@
 mod authority;
 #[path = "imap_script/changes.rs"]
 mod changes;
+#[path = "imap_script/compress.rs"]
+mod compress;
+#[path = "support/cut.rs"]
+mod cut;
 #[path = "imap_script/gmail.rs"]
 mod gmail;
 #[path = "imap_script/hangs.rs"]
@@ -38,19 +42,23 @@ fn account(port: u16, security: Security) -> Account {
 
 fn account_with(port: u16, security: Security, credentials: Credentials) -> Account {
     let deadlines = Deadlines { greeting: Duration::from_secs(5), reply: Duration::from_secs(5), ..Deadlines::default() };
-    let server = Server {
+    Account::new("test", Server { security, credentials, ..server(port) }).with_deadlines(deadlines)
+}
+
+fn server(port: u16) -> Server {
+    Server {
         host: "127.0.0.1".into(),
         port,
-        security,
+        security: Security::Plaintext,
         username: "ada".into(),
-        credentials,
+        credentials: Credentials::Password(Secret::new(PASSWORD)),
         allow_plaintext_password: false,
         ca_file: None,
         client_cert: None,
         keep: Keep::Headers,
         keep_size: DEFAULT_KEEP_SIZE,
-    };
-    Account::new("test", server).with_deadlines(deadlines)
+        compress: None,
+    }
 }
 
 fn keys(uids: &[u32]) -> Vec<Key> {
@@ -498,6 +506,7 @@ async fn certificates_are_refused_in_words_and_good_ones_taken() {
             client_cert: None,
             keep: Keep::Headers,
             keep_size: DEFAULT_KEEP_SIZE,
+            compress: None,
         };
         match (Account::new("test", server).connect(None).await, expect) {
             (Err(RemoteError::Untrusted(text)), Some(expect)) => assert!(text.contains(expect) && text.contains("localhost"), "{text}"),

@@ -142,6 +142,7 @@ fn server_at(port: u16, password: &str) -> Server {
         client_cert: None,
         keep: Keep::RecentDays(90),
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn smtp(mta: &Mta, user: &str, security: Security) -> Smtp {
         client_cert: None,
         keep: Keep::Headers,
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     };
     Smtp { server, helo: None, bind: None, dsn: Dsn::default() }
 }

@@ -8,6 +8,8 @@ mod servers;
 
 #[path = "remote/changes.rs"]
 mod changes;
+#[path = "remote/compress.rs"]
+mod compress;
 #[path = "remote/security.rs"]
 mod security;
 #[path = "remote/verbs.rs"]
@@ -32,6 +34,7 @@ fn server(dovecot: &Dovecot, user: &str, security: Security) -> Server {
         client_cert: None,
         keep: Keep::Headers,
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     }
 }
 

@@ -37,6 +37,7 @@ fn smtp(port: u16, security: Security) -> Smtp {
         client_cert: None,
         keep: Keep::Headers,
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     };
     Smtp { server, helo: None, bind: None, dsn: Dsn::default() }
 }

@@ -123,6 +123,7 @@ fn server(args: &Setup, host: &str, word: Option<SecurityWord>, port: Option<u16
         client_cert: None,
         keep: Keep::RecentDays(90),
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     })
 }
 
@@ -162,6 +163,7 @@ fn outgoing(args: &Setup, incoming: &Incoming) -> Result<Outgoing, Failure> {
         client_cert: None,
         keep: Keep::RecentDays(90),
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     };
     Ok(Outgoing::Smtp(Box::new(Smtp { server, helo: None, bind: None, dsn: Default::default() })))
 }

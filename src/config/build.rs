@@ -296,6 +296,7 @@ impl Build<'_> {
             client_cert: self.client_cert(&table),
             keep: self.keep(&key("keep")),
             keep_size: self.text(&key("keep_size")).as_deref().and_then(octets).unwrap_or(DEFAULT_KEEP_SIZE),
+            compress: self.bool(&key("compress")),
         })
     }
 

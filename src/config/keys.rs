@@ -151,6 +151,13 @@ const KEEP: &[Key] = &[
         "\"2GB\"",
         "The most that kept bodies may take; beyond it the oldest go (kB, MB, GB), but none that is starred.",
     ),
+    other(
+        "compress",
+        Kind::Bool,
+        "(true, but not to this machine)",
+        "false",
+        "Have the server compress what it sends from the first fetch of many headers on (COMPRESS=DEFLATE), where it can.",
+    ),
 ];
 
 const LEAVE: &[Key] = &[

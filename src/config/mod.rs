@@ -149,6 +149,8 @@ pub struct Server {
     pub keep: Keep,
     /// Octets of bodies kept, at most.
     pub keep_size: u64,
+    /// Have much that comes compressed; None: where the server is not this machine.
+    pub compress: Option<bool>,
 }
 
 /// 2 GB: some hundred thousand messages without what is attached to them.

@@ -86,8 +86,7 @@ fn account_table(account: &Account) -> Table {
 
 fn pop3_table(pop3: &Pop3, address: &str) -> Table {
     let mut table = server_table(&pop3.server, address);
-    table.remove("keep");
-    table.remove("keep_size");
+    ["keep", "keep_size", "compress"].iter().for_each(|key| drop(table.remove(key)));
     match pop3.leave {
         Leave::Always => {}
         Leave::Days(days) => drop(table.insert("leave", value(format!("days:{days}")))),
@@ -104,8 +103,7 @@ fn pop3_table(pop3: &Pop3, address: &str) -> Table {
 fn smtp_table(smtp: &Smtp, account: &Account) -> Table {
     let incoming = account.incoming.server();
     let mut table = server_table(&smtp.server, incoming.map_or(&account.address, |server| &server.username));
-    table.remove("keep");
-    table.remove("keep_size");
+    ["keep", "keep_size", "compress"].iter().for_each(|key| drop(table.remove(key)));
     if incoming.is_some_and(|server| server.credentials == smtp.server.credentials) {
         for key in ["password", "password_command", "token_command"] {
             table.remove(key);
@@ -158,6 +156,9 @@ fn server_table(server: &Server, address: &str) -> Table {
     if server.keep_size != DEFAULT_KEEP_SIZE {
         table.insert("keep_size", value(format!("{}kB", server.keep_size / 1_000)));
     }
+    if let Some(is_wanted) = server.compress {
+        table.insert("compress", value(is_wanted));
+    }
     table
 }
 
@@ -204,6 +205,7 @@ mod tests {
                 client_cert: None,
                 keep: Keep::All,
                 keep_size: DEFAULT_KEEP_SIZE,
+                compress: None,
             }),
             mailboxes: [("archive".to_owned(), "Old/All".to_owned())].into(),
         }

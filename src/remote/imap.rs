@@ -28,6 +28,7 @@ pub mod structure;
 pub mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -52,6 +53,7 @@ pub struct Account {
     connector: Connector,
     deadlines: Deadlines,
     validities: Validities,
+    compression: Arc<AtomicBool>,
     trace: Option<Trace>,
 }
 
@@ -62,6 +64,7 @@ impl Account {
         Self {
             secrets: Secrets::new(&name, server.credentials.clone()),
             connector: Connector::to(&server),
+            compression: Arc::new(AtomicBool::new(server.compress != Some(false))),
             name,
             server,
             deadlines: Deadlines::default(),

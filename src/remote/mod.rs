@@ -6,6 +6,7 @@
 //! implemented by `smtp.rs` and `sendmail.rs`.
 
 pub mod auth;
+pub mod deflate;
 pub mod deliver;
 pub mod imap;
 pub mod maildir;

@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::deflate::Deflated;
 use super::meter::{Meter, Metered};
 use super::{RemoteError, Result};
 use crate::config::{Security, Server};
@@ -44,6 +45,8 @@ pub enum Stream {
     Tls(Box<TlsStream<Metered>>),
     /// Octets that don't leave this process.
     Pipe(Box<dyn Pipe>),
+    /// One of these, compressed.
+    Deflated(Box<Deflated<Stream>>),
 }
 
 /// A stream that is no socket.
@@ -267,18 +270,32 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 impl Stream {
-    /// True where the peer is this machine, so that a password in clear does not leave it. A connection that was reset has no
-    /// peer any more.
-    fn is_loopback(&self) -> io::Result<bool> {
+    /// True where the peer is this machine: what is said in clear does not leave it. A connection that was reset has no peer any more.
+    pub fn is_loopback(&self) -> io::Result<bool> {
         match self {
-            Stream::Plain(tcp) => tcp.tcp().peer_addr().map(|peer| peer.ip().to_canonical().is_loopback()),
-            Stream::Tls(_) => Ok(false),
+            Stream::Plain(tcp) => is_loopback(tcp),
+            Stream::Tls(tls) => is_loopback(tls.get_ref().0),
             Stream::Pipe(_) => Ok(true),
+            Stream::Deflated(stream) => stream.inner().is_loopback(),
         }
     }
 
     pub fn is_tls(&self) -> bool {
-        matches!(self, Stream::Tls(_))
+        match self {
+            Stream::Tls(_) => true,
+            Stream::Deflated(stream) => stream.inner().is_tls(),
+            Stream::Plain(_) | Stream::Pipe(_) => false,
+        }
+    }
+
+    pub fn is_compressed(&self) -> bool {
+        matches!(self, Stream::Deflated(_))
+    }
+
+    /// Compresses from here on; `came`: what was already read of what is compressed.
+    pub fn compress(&mut self, came: Vec<u8>) {
+        let inner = std::mem::replace(self, Stream::Pipe(Box::new(tokio::io::empty())));
+        *self = Stream::Deflated(Box::new(Deflated::new(inner, came)));
     }
 
     /// Our end's address; None where the connection is gone.
@@ -287,6 +304,7 @@ impl Stream {
             Stream::Plain(tcp) => tcp,
             Stream::Tls(tls) => tls.get_ref().0,
             Stream::Pipe(_) => return None,
+            Stream::Deflated(stream) => return stream.inner().local_ip(),
         };
         tcp.tcp().local_addr().ok().map(|address| address.ip().to_canonical())
     }
@@ -304,6 +322,10 @@ impl Stream {
     }
 }
 
+fn is_loopback(tcp: &Metered) -> io::Result<bool> {
+    tcp.tcp().peer_addr().map(|peer| peer.ip().to_canonical().is_loopback())
+}
+
 /// What a server does before TLS that only someone in between would (CVE-2011-0411 and its kin).
 pub fn attack(what: &str) -> RemoteError {
     RemoteError::Protocol(format!("{what}: someone may sit in between; the connection was closed and no password was sent"))
@@ -315,6 +337,7 @@ impl AsyncRead for Stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
             Stream::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
             Stream::Pipe(pipe) => Pin::new(pipe).poll_read(context, buffer),
+            Stream::Deflated(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -325,6 +348,7 @@ impl AsyncWrite for Stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
             Stream::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
             Stream::Pipe(pipe) => Pin::new(pipe).poll_write(context, bytes),
+            Stream::Deflated(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -333,6 +357,7 @@ impl AsyncWrite for Stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_flush(context),
             Stream::Tls(tls) => Pin::new(tls).poll_flush(context),
             Stream::Pipe(pipe) => Pin::new(pipe).poll_flush(context),
+            Stream::Deflated(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -341,6 +366,7 @@ impl AsyncWrite for Stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(context),
             Stream::Pipe(pipe) => Pin::new(pipe).poll_shutdown(context),
+            Stream::Deflated(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

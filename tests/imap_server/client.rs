@@ -72,6 +72,7 @@ fn account(server: &Server, cuts: Vec<Cut>, counts: &Counts) -> Account {
         client_cert: None,
         keep: Keep::Headers,
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     };
     let (server, counts) = (server.clone(), Mutex::new(Some(counts.clone())));
     let cuts = Mutex::new(cuts.into_iter());

@@ -25,6 +25,7 @@ fn account(port: u16) -> Arc<Account> {
         client_cert: None,
         keep: Keep::Headers,
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     };
     let half = Duration::from_millis(400);
     let deadlines = Deadlines { greeting: half, command: half, data: half, block: half, end: half, goodbye: Duration::from_millis(100) };

@@ -5,6 +5,7 @@
 //! - `C: pattern` expects a line (`*` matches anything; the tag is left out); `C{n}:` swallows n octets of a literal;
 //! - `S: text` sends a line, `S! text` sends without a line end, `S*1000: text` sends a line so often, `#` being its number;
 //! - `SLOW 10: text` sends an octet every 10 seconds;
+//! - `DEFLATE` compresses both directions from here on (RFC 4978);
 //! - `HANG` says nothing more until the client leaves; the end of the script, or `CUT`, closes the connection.
 //!
 //! In sent text `$` at the start of a line is the tag of the newest command, `$1`, `$2`, … that of the first, second, …; `\r\n`, `\xff`
@@ -14,8 +15,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use postrider::remote::net::Dial;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use postrider::remote::net::{Dial, Pipe, Stream};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -87,16 +88,16 @@ pub fn in_memory(script: &str, pieces: Pieces) -> (Dial, Following) {
     (dial, following)
 }
 
-struct Follower<S> {
-    stream: BufReader<S>,
+struct Follower {
+    stream: BufReader<Stream>,
     pieces: Pieces,
     sent: usize,
     heard: Vec<String>,
     tags: Vec<String>,
 }
 
-async fn follow<S: AsyncRead + AsyncWrite + Unpin>(stream: S, script: &str, pieces: Pieces) -> Vec<String> {
-    let stream = BufReader::new(stream);
+async fn follow(stream: impl Pipe + 'static, script: &str, pieces: Pieces) -> Vec<String> {
+    let stream = BufReader::new(Stream::Pipe(Box::new(stream)));
     let mut follower = Follower { stream, pieces, sent: 0, heard: Vec::new(), tags: Vec::new() };
     for step in script.lines().map(str::trim_start).filter(|step| !step.is_empty() && !step.starts_with('#')) {
         let (kind, text) = step.split_once([':', '!']).unwrap_or((step, ""));
@@ -104,6 +105,10 @@ async fn follow<S: AsyncRead + AsyncWrite + Unpin>(stream: S, script: &str, piec
         let end = if step.get(..2) == Some("S!") { "" } else { "\\r\\n" };
         let goes_on = match kind.split_at_checked(1) {
             _ if step == "CUT" => false,
+            _ if step == "DEFLATE" => {
+                follower.stream.get_mut().compress(Vec::new());
+                true
+            }
             _ if step == "HANG" => {
                 let _ = follower.stream.read_to_end(&mut Vec::new()).await;
                 false
@@ -129,7 +134,7 @@ async fn follow<S: AsyncRead + AsyncWrite + Unpin>(stream: S, script: &str, piec
 }
 
 /// Each step tells whether the client is still there.
-impl<S: AsyncRead + AsyncWrite + Unpin> Follower<S> {
+impl Follower {
     async fn expect(&mut self, pattern: &str) -> bool {
         let mut line = Vec::new();
         if self.stream.read_until(b'\n', &mut line).await.unwrap_or(0) == 0 {
@@ -155,21 +160,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Follower<S> {
         let written = match self.pieces {
             Pieces::Two(at) if (sent + 1..self.sent).contains(&at) => {
                 let (head, tail) = bytes.split_at(at - sent);
-                let head = stream.write_all(head).await;
+                let head = stream.write_all(head).await.and(stream.flush().await);
                 pass().await;
                 head.and(stream.write_all(tail).await)
             }
             Pieces::Octets => {
                 let mut written = Ok(());
                 for byte in bytes {
-                    written = written.and(stream.write_all(&[*byte]).await);
+                    written = written.and(stream.write_all(&[*byte]).await).and(stream.flush().await);
                     pass().await;
                 }
                 written
             }
             _ => stream.write_all(bytes).await,
         };
-        written.is_ok()
+        written.and(self.stream.get_mut().flush().await).is_ok()
     }
 
     async fn send_often(&mut self, times: usize, text: &str) -> bool {
@@ -191,7 +196,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Follower<S> {
 
     async fn drip(&mut self, bytes: &[u8], pause: Duration) -> bool {
         for byte in bytes {
-            if self.stream.get_mut().write_all(&[*byte]).await.is_err() {
+            let stream = self.stream.get_mut();
+            if stream.write_all(&[*byte]).await.is_err() || stream.flush().await.is_err() {
                 return false;
             }
             tokio::time::sleep(pause).await;

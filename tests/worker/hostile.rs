@@ -86,6 +86,7 @@ fn account(port: u16) -> Account {
         client_cert: None,
         keep: Keep::Headers,
         keep_size: DEFAULT_KEEP_SIZE,
+        compress: None,
     };
     Account {
         name: "hostile".into(),

@@ -11,6 +11,9 @@ pub struct Caps {
     denied: Vec<&'static str>,
 }
 
+/// RFC 4978.
+pub const COMPRESS: &str = "COMPRESS=DEFLATE";
+
 /// Far more than any server has; a liar's list ends here.
 const MAX_WORDS: usize = 1000;
 
@@ -76,6 +79,10 @@ impl Caps {
 
     pub fn sasl_ir(&self) -> bool {
         self.has_or_rev2("SASL-IR")
+    }
+
+    pub fn compress(&self) -> bool {
+        self.has(COMPRESS)
     }
 
     pub fn idle(&self) -> bool {

@@ -19,6 +19,8 @@ use crate::remote::{RemoteError, Result};
 
 /// New messages whose headers are asked for together with the changes; more come window by window.
 const NEW: u32 = 500;
+/// Sets of so many messages are worth a round trip for compression: scattered flags take some bytes each.
+const LARGE: u32 = 50_000;
 /// Keywords of a mailbox that are asked for one by one.
 const KEYWORDS: usize = 50;
 
@@ -203,6 +205,9 @@ impl Session {
         words.dedup();
         if words.len() > KEYWORDS {
             return Ok(None);
+        }
+        if known.count >= LARGE {
+            self.compress().await?;
         }
         let system = SYSTEM_FLAGS.iter().filter_map(|(name, bit)| Some((name.strip_prefix('\\')?.to_ascii_uppercase(), Flags::bits(*bit))));
         let keywords = words.into_iter().map(|word| (format!("KEYWORD {word}"), flags(&[word])));

@@ -20,6 +20,8 @@ const PREFIX: usize = 64 * 1024;
 /// How much more at a time where the text is longer, and how much at most.
 const MORE: usize = 256 * 1024;
 const MOST: usize = 1024 * 1024;
+/// Messages of a mailbox whose headers are worth compressing.
+const MANY: u32 = 1_000;
 /// Headers of parts before the text, and the boundary lines.
 const SLACK: usize = 4096;
 
@@ -41,6 +43,7 @@ impl Session {
 
     pub(super) async fn flags_in(&mut self, mailbox: &str, window: Window) -> Result<Vec<(Key, Flags)>> {
         self.ensure(mailbox).await?;
+        self.compress_much(window).await?;
         let command = Command::new(&format!("UID FETCH {} (UID FLAGS)", window_text(window)));
         let mut found: BTreeMap<u32, Flags> = BTreeMap::new();
         let last = self.last_of_open(window);
@@ -74,6 +77,7 @@ impl Session {
 
     pub(super) async fn headers_within(&mut self, mailbox: &str, window: Window) -> Result<Vec<RemoteMessage>> {
         self.ensure(mailbox).await?;
+        self.compress_much(window).await?;
         let command = Command::new(&format!("UID FETCH {} {}", window_text(window), self.header_items()));
         let last = self.last_of_open(window);
         let wanted = |fetch: &Fetch| fetch.uid.is_some_and(|uid| holds(window, uid) || fetch.sequence >= last);
@@ -81,6 +85,12 @@ impl Session {
         check_all(&done, "the headers")?;
         found.retain(|uid, _| holds(window, *uid));
         Ok(found.into_values().map(message).collect())
+    }
+
+    /// A large mailbox is gone through, window by window: that pays a round trip for compression. What is new at its top does not.
+    async fn compress_much(&mut self, window: Window) -> Result<()> {
+        let exists = self.selected.as_ref().map_or(0, |selected| selected.exists);
+        if window.high == u32::MAX || exists < MANY { Ok(()) } else { self.compress().await }
     }
 
     /// From this sequence number on, an answer outside a window without an end is no news: `n:*` always

@@ -76,6 +76,13 @@ impl Framer {
         self.buffer.len() - self.start
     }
 
+    /// Takes out what belongs to no response given out so far.
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        let rest = self.buffer.split_off(self.start);
+        *self = Self::new(self.limits);
+        rest
+    }
+
     /// The next complete response, if it is here.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         loop {

@@ -2,13 +2,14 @@
 //! deadlines. Knows nothing of what commands mean; start with [`Session::run`].
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::caps::Caps;
+use super::caps::{COMPRESS, Caps};
 use super::command::{Command, Dialect};
 use super::frame::{Frame, Framer, Limits};
 use super::idle::{Elsewhere, Notified};
@@ -16,7 +17,7 @@ use super::parse::{Outcome, Response, Status, response};
 use super::refusal::{Done, bye};
 use super::select::{Selected, UTF8};
 use crate::remote::net::{Stream, Trace};
-use crate::remote::{RemoteError, Result, utf7};
+use crate::remote::{RemoteError, Result, deflate, utf7};
 
 /// How long to wait for the server.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +101,8 @@ pub struct Session {
     pub(super) deadlines: Deadlines,
     pub(super) validities: Validities,
     trace: Option<Trace>,
+    /// Compression may begin; of all connections of an account.
+    pub(super) compression: Arc<AtomicBool>,
     /// Responses since the last [`Self::begin`], and their octets.
     responses: u64,
     octets: usize,
@@ -133,6 +136,7 @@ impl Session {
             deadlines,
             validities,
             trace,
+            compression: Arc::default(),
             responses: 0,
             octets: 0,
             unreadable: 0,
@@ -259,6 +263,23 @@ impl Session {
     /// The tag of the command after `ahead` others.
     pub(super) fn tag_ahead(&self, ahead: usize) -> Vec<u8> {
         format!("p{}", self.next_tag as usize + 1 + ahead).into_bytes()
+    }
+
+    /// Much is about to come: compressed from here on, where that was asked for and the server has it (RFC 4978). What the server says
+    /// behind its OK is compressed already.
+    pub(super) async fn compress(&mut self) -> Result<()> {
+        let may_begin = self.compression.load(Ordering::Relaxed) && self.caps.compress();
+        if !may_begin || self.stream.is_compressed() {
+            return Ok(());
+        }
+        let done = self.run_one(Command::new("COMPRESS DEFLATE"), |_, _| false).await?;
+        if done.is_ok() {
+            let came = self.framer.take_rest();
+            self.stream.compress(came);
+        } else {
+            self.caps.deny(COMPRESS);
+        }
+        Ok(())
     }
 
     /// Octets that came and belong to no response read so far.
@@ -430,6 +451,10 @@ impl Session {
                 Ok(count) => {
                     got += count;
                     self.run_until += self.deadlines.reply * u32::try_from(count).unwrap_or(1) / PROGRESS as u32;
+                }
+                Err(error) if deflate::is_bomb(&error) => {
+                    self.compression.store(false, Ordering::Relaxed);
+                    return Err(RemoteError::Protocol(format!("the server sent {error}")));
                 }
                 Err(error) => return Err(RemoteError::Offline(format!("the connection broke: {error}"))),
             }

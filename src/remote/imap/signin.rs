@@ -42,6 +42,10 @@ pub(super) async fn connect(account: &Account, first: Option<&str>) -> Result<Se
             .await?
             .check("CAPABILITY")?;
     }
+    // On this machine it would cost more than it spares.
+    if account.server.compress == Some(true) || !session.stream.is_loopback().unwrap_or_default() {
+        session.compression = account.compression.clone();
+    }
     if let Some((found, done)) = selected {
         // A first mailbox that can't be opened is told when it is asked for.
         if let Err(error) = session.selected(found, &done) {

@@ -238,6 +238,7 @@ impl Form {
             client_cert: None,
             keep: Keep::RecentDays(90),
             keep_size: DEFAULT_KEEP_SIZE,
+            compress: None,
         };
         Ok((Incoming::Imap(server), secret))
     }
