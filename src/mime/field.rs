@@ -133,6 +133,12 @@ pub fn header_end(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
+/// Whether lines that are of no field stand within the header; an mbox "From " line before it aside.
+pub fn has_strays(bytes: &[u8]) -> bool {
+    let header = bytes.get(..header_end(bytes)).unwrap_or(bytes);
+    blocks(header).skip(1).any(|block| !block.trim_ascii().is_empty() && split_field(block).is_none())
+}
+
 /// Whether a line that is no field stands in the middle of a header: one of its best known fields is among the next lines.
 fn is_broken_line(line: &[u8], rest: &[u8]) -> bool {
     let lines =

@@ -8,7 +8,7 @@ use super::list;
 use super::parts;
 use super::structure::{self, Structure};
 use super::wrap::{DIM, Paragraph};
-use super::{Setting, card, charset, html, inner, outside, plain, source, verdict};
+use super::{Setting, card, charset, field, html, inner, outside, plain, source, verdict};
 use crate::mail::page::{Line, Meaning, Part, View};
 use crate::mail::{Address, DisplayText, MessageId, Page};
 use jiff::tz::TimeZone;
@@ -23,11 +23,16 @@ pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: Vi
     let summary = envelope::summary(bytes);
     let structure = structure::split(bytes);
     let width = if view.width == 0 { DEFAULT_WIDTH } else { view.width.clamp(MIN_WIDTH, MAX_WIDTH) };
-    let listed = if whole || known.is_empty() { parts::list(&structure, bytes) } else { known.to_vec() };
+    let mut listed = if whole || known.is_empty() { parts::list(&structure, bytes) } else { known.to_vec() };
+    // files inside of a part have numbers that no server knows
+    listed.retain(|part| whole || !part.number.contains('/'));
     let mut writer = Writer { bytes, whole, structure: &structure, width: usize::from(width), ..Writer::new(&structure) };
     writer.write(view, &listed, &setting.zone);
     let mut notes = writer.notes;
     notes.extend(facts::notes(&summary, &structure, whole));
+    if field::has_strays(bytes) {
+        notes.push(DisplayText::new("There are lines among the header of this message that are of no field; only its source has them."));
+    }
     if !outside::outside(&structure, bytes).is_empty() {
         notes.push(DisplayText::new("There is text outside of the parts of this message; only its source has it."));
     }

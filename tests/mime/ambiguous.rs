@@ -63,7 +63,7 @@ const CASES: &[Case] = &[
     ("an encoding with a comment", "From: a@x.y\r\nContent-Transfer-Encoding: base64 (x)\r\n\r\naGVsbG8=", "hello", &["text/plain"], ""),
     ("an unknown encoding", "From: a@x.y\r\nContent-Transfer-Encoding: x-new\r\n\r\nhi", "hi", &["text/plain"], ""),
     // where the header ends
-    ("a broken line in the header", "From: a@x.y\r\nbroken\r\nSubject: s\r\n\r\nhi", "hi", &["text/plain"], ""),
+    ("a broken line in the header", "From: a@x.y\r\nbroken\r\nSubject: s\r\n\r\nhi", "hi", &["text/plain"], "no field"),
     ("a fold of blanks", "From: a@x.y\r\n \r\nSubject: s\r\n\r\nhi", "hi", &["text/plain"], ""),
     ("no blank line", "From: a@x.y\r\nthis is text\r\n\r\nmore", "this is text\n\nmore", &["text/plain"], ""),
     ("line ends of two kinds", "From: a@x.y\nContent-Type: text/html\r\n\n<b>hi", "hi", &["text/html"], ""),

@@ -105,6 +105,8 @@ fn uuencoded_files_are_listed_and_leave_the_text() {
         found.parts.iter().map(|part| (part.number.as_str(), part.name.as_deref(), part.size, part.is_attachment)).collect();
     assert_eq!(listed, [("1", None, 46, false), ("1/1", Some("cat.txt"), 3, true)]);
     assert_eq!(mime::part(message.as_bytes(), "1/1").unwrap().1, b"Cat");
+    let begun = mime::page(MessageId(1), message.as_bytes(), false, &[], VIEW, &Default::default());
+    assert_eq!(begun.parts.len(), 1, "its number means nothing to a server");
     for number in ["1/0", "1/2", "1/", "2/1", "1/x"] {
         assert!(mime::part(message.as_bytes(), number).is_none(), "{number}");
     }
