@@ -1,7 +1,7 @@
 //! What of a message stands in none of its parts: before the first boundary, after the last one, or between parts where a
 //! header was cut, or behind the end of base64. Other programs may show it, so it must not go unnoticed.
 
-use super::parts::is_text;
+use super::parts::{is_marked_attachment, is_text};
 use super::structure::{Kind, Structure};
 use super::transfer;
 use std::ops::Range;
@@ -21,7 +21,11 @@ pub fn outside(structure: &Structure, bytes: &[u8]) -> Vec<Range<usize>> {
     }
     let holders = structure.nodes.iter().zip(from).filter(|(node, _)| node.kind != Kind::Leaf);
     gaps.extend(holders.map(|(node, at)| at..node.body.end.max(at)));
-    for node in structure.nodes.iter().filter(|node| node.kind == Kind::Leaf && node.encoding == "base64" && !is_text(node)) {
+    for node in structure
+        .nodes
+        .iter()
+        .filter(|node| node.kind == Kind::Leaf && node.encoding == "base64" && (!is_text(node) || is_marked_attachment(node)))
+    {
         let end = transfer::base64_end(bytes.get(node.body.clone()).unwrap_or_default());
         gaps.push(node.body.start + end..node.body.end);
     }

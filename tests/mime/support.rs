@@ -66,7 +66,7 @@ pub fn nothing_unseen(message: &[u8]) -> Result<(), String> {
     let page = page_with(message, VIEW);
     let mut parts: Vec<Vec<u8>> = page.parts.iter().filter_map(|part| mime::part(message, &part.number)).map(|(_, bytes)| bytes).collect();
     // a list's footer behind base64 is shown with the text it stands under
-    parts.push(text(&page).into_bytes());
+    parts.push(mime::text(message).into_bytes());
     if let Some(part) = page.parts.iter().find(|part| !part.is_attachment && part.content_type == "text/plain")
         && text(&page).starts_with("This message has no text")
         && mime::part(message, &part.number).is_some_and(|(_, bytes)| bytes.iter().any(u8::is_ascii_alphanumeric))
@@ -87,24 +87,17 @@ pub fn nothing_unseen(message: &[u8]) -> Result<(), String> {
             continue;
         }
         in_header = false;
-        if line.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() >= 4
-            && !is_told
-            && !is_usual_preamble(message, line)
-            && !seen.line(line)
-        {
+        if line.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() >= 4 && !is_told && !seen.line(line) && !is_usual(line) {
             return Err(format!("in no part: {}", String::from_utf8_lossy(line)));
         }
     }
     Ok(())
 }
 
-/// "This is a multi-part message in MIME format" and its like, before the first boundary.
-fn is_usual_preamble(message: &[u8], line: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(message).replace('\r', "").to_lowercase();
-    let Some((_, body)) = text.split_once("\n\n") else { return false };
-    let preamble = body.split("\n--").next().unwrap_or_default();
-    let names_it = ["mime", "multi-part", "multi part"].iter().any(|word| preamble.contains(word));
-    preamble.len() < 500 && names_it && preamble.contains(&String::from_utf8_lossy(line).to_lowercase())
+/// "This is a multi-part message in MIME format" and its like.
+fn is_usual(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line).to_lowercase();
+    ["mime", "multi-part", "multi part", "readable text", "mail reader", "unreadable without"].iter().any(|word| line.contains(word))
 }
 
 /// The parts, searched from where the last line was found.
@@ -119,7 +112,10 @@ impl Seen<'_> {
         let escaped = mime::decode(line, "quoted-printable");
         let escaped = escaped.strip_suffix(b"=").unwrap_or(&escaped).trim_ascii_end();
         let binary = mime::decode(line, "base64");
-        [line, escaped, &binary].into_iter().filter(|wanted| !wanted.is_empty()).any(|wanted| self.find(wanted))
+        let uu = mime::decode(line, "x-uuencode");
+        // the name of a file stands in the list
+        line.starts_with(b"begin ")
+            || [line, escaped, &binary, &uu].into_iter().filter(|wanted| !wanted.is_empty()).any(|wanted| self.find(wanted))
     }
 
     fn find(&mut self, wanted: &[u8]) -> bool {
