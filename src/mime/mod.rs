@@ -25,6 +25,7 @@ mod flowed;
 mod html;
 mod inner;
 mod kept;
+pub mod kind;
 mod links;
 mod list;
 mod outgoing;

@@ -13,6 +13,7 @@ pub mod maildir;
 pub mod meter;
 pub mod net;
 pub mod pop3;
+pub mod post;
 pub mod sendmail;
 pub mod smtp;
 pub mod submit;

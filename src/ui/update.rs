@@ -25,7 +25,7 @@ use crate::mail::{DisplayText, Role, SortBy, when};
 use crate::worker::Request;
 
 use panes::{cancel, close, find_next, focus, fold, folder_pane, interrupt, leave, motion, only, open, read_on};
-use verbs::{copy, links, mark, pick_folder, selected, triage_verb};
+use verbs::{copy, links, mark, pick_folder, pipe, selected, triage_verb, unsubscribe};
 
 /// How long a chord waits before which-key shows by itself.
 const WHICH_KEY: Duration = Duration::from_millis(250);
@@ -306,11 +306,8 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         A::Jump => model.overlays.push(Overlay::Prompt(Prompt::new("jump to: ", Purpose::Jump))),
         A::FindInMessage => model.overlays.push(Overlay::Prompt(Prompt::new("find in message: ", Purpose::Find))),
         A::Links | A::SaveFiles | A::CopyUrl => links(model, action, out),
-        A::Pipe => {
-            if let Some(id) = selected(model, out) {
-                model.overlays.push(Overlay::Prompt(Prompt::new("pipe to: ", Purpose::Pipe { id, part: None })));
-            }
-        }
+        A::Pipe => pipe(model, out),
+        A::Unsubscribe => unsubscribe(model, out),
         A::Headers => model.preview.all_headers = !model.preview.all_headers,
         A::OtherAlternative => model.preview.other = !model.preview.other,
         A::Source => model.preview.source = !model.preview.source,
@@ -382,7 +379,6 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         | A::InviteAccept
         | A::InviteTentative
         | A::InviteDecline
-        | A::Unsubscribe
         | A::LoadImages
         | A::LoadImagesAlways
         | A::CancelTask

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -22,11 +22,23 @@ const PIPE_LIMIT: Duration = Duration::from_secs(60);
 /// Links that are handed to the opener.
 const SCHEMES: &[&str] = &["http://", "https://", "mailto:"];
 
+/// Octets of a command's output that are kept.
+const OUTPUT: u64 = 1 << 20;
+
 /// A part ready to be saved.
 #[derive(Debug)]
 pub struct Decoded {
     pub name: SafeFileName,
+    /// The type that the message gives it.
+    pub content_type: String,
     pub bytes: Vec<u8>,
+}
+
+impl Decoded {
+    /// Why it should not be opened without a second look: a sentence.
+    pub fn doubt(&self) -> Option<String> {
+        mime::kind::doubt(self.name.as_str(), &self.content_type, &self.bytes)
+    }
 }
 
 /// Decodes parts of a whole message by section number; None = all attachments.
@@ -42,6 +54,7 @@ pub fn decode(message: &[u8], numbers: Option<&[String]>) -> Result<Vec<Decoded>
         let (part, bytes) = mime::part(message, number).ok_or_else(|| format!("the message has no part {number}"))?;
         Ok(Decoded {
             name: SafeFileName::new(part.name.as_deref().unwrap_or_default(), &fallback(&part.number, &part.content_type)),
+            content_type: part.content_type,
             bytes,
         })
     };
@@ -61,7 +74,7 @@ fn fallback(number: &str, content_type: &str) -> String {
         "image/gif" => "gif",
         _ => "bin",
     };
-    format!("part-{}.{extension}", number.replace('.', "-"))
+    format!("part-{}.{extension}", number.replace(['.', '/'], "-"))
 }
 
 /// Writes bytes into a new file (0600) of that name, or the next free one: "name (1).pdf".
@@ -89,33 +102,49 @@ pub fn save(folder: &Path, name: &SafeFileName, bytes: &[u8]) -> std::io::Result
     Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, format!("{NAMES} files of that name exist")))
 }
 
-/// Runs a command with the bytes on its stdin, away from the terminal.
-pub async fn pipe(command: &[String], bytes: Vec<u8>) -> Result<(), String> {
-    let (program, arguments) = command.split_first().ok_or("no command was given")?;
+/// Runs a command with the bytes on its stdin, away from the terminal; gives the beginning of what it prints, which a failure
+/// has beside its sentence.
+pub async fn pipe(command: &[String], bytes: Vec<u8>) -> Result<Vec<u8>, (String, Vec<u8>)> {
+    let plain = |why: String| (why, Vec::new());
+    let (program, arguments) = command.split_first().ok_or_else(|| plain("no command was given".into()))?;
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
         .spawn();
-    let mut child = child.map_err(|error| format!("{program} can't be started: {error}"))?;
-    let feed = child.stdin.take();
+    let mut child = child.map_err(|error| plain(format!("{program} can't be started: {error}")))?;
+    let (feed, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let run = async {
-        if let Some(mut feed) = feed {
-            // a command that has read enough closes its end: no failure
-            let _ = feed.write_all(&bytes).await;
-            let _ = feed.shutdown().await;
-        }
-        child.wait().await
+        let feed = async {
+            if let Some(mut feed) = feed {
+                // a command that has read enough closes its end: no failure
+                let _ = feed.write_all(&bytes).await;
+                let _ = feed.shutdown().await;
+            }
+        };
+        let ((), mut printed, complaints) = tokio::join!(feed, beginning(stdout), beginning(stderr));
+        printed.extend(complaints);
+        (child.wait().await, printed)
     };
     match timeout(PIPE_LIMIT, run).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
-        Ok(Err(error)) => Err(format!("{program} failed: {error}")),
-        Err(_) => Err(format!("{program} took longer than {} seconds and was stopped", PIPE_LIMIT.as_secs())),
+        Ok((Ok(status), printed)) if status.success() => Ok(printed),
+        Ok((Ok(status), printed)) => Err((format!("{program} ended with {status}"), printed)),
+        Ok((Err(error), printed)) => Err((format!("{program} failed: {error}"), printed)),
+        Err(_) => Err(plain(format!("{program} took longer than {} seconds and was stopped", PIPE_LIMIT.as_secs()))),
     }
+}
+
+/// What comes first; the rest is read and thrown away, so that the command can end.
+async fn beginning(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    if let Some(mut from) = from {
+        let _ = (&mut from).take(OUTPUT).read_to_end(&mut kept).await;
+        let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
+    }
+    kept
 }
 
 /// Starts the opener with a link or a file and does not wait for it.
@@ -176,11 +205,77 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_piped_command_gets_the_bytes() {
+    async fn a_piped_command_gets_the_bytes_and_says_what_it_prints() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out").display().to_string();
-        pipe(&["tee".into(), target.clone()], b"hello".to_vec()).await.unwrap();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(pipe(&words(&["tee", &target]), b"hello".to_vec()).await.unwrap(), b"hello");
         assert_eq!(std::fs::read(target).unwrap(), b"hello");
-        assert!(pipe(&["false".into()], Vec::new()).await.is_err());
+        let (why, printed) = pipe(&words(&["sh", "-c", "cat; echo no >&2; exit 3"]), b"hello".to_vec()).await.unwrap_err();
+        assert!(why.contains('3') && printed == b"hellono\n", "{why} {printed:?}");
+        assert!(pipe(&words(&["false"]), Vec::new()).await.is_err());
+        let flood = pipe(&words(&["sh", "-c", "yes | head -c 5000000"]), Vec::new()).await.unwrap();
+        assert_eq!(flood.len() as u64, OUTPUT);
+    }
+
+    /// Names that attack a file system or whoever reads it.
+    fn hostile_names() -> Vec<String> {
+        let stems = [
+            "x",
+            "..",
+            ".",
+            "",
+            "~",
+            "-rf",
+            "con",
+            ".profile",
+            "a\0b",
+            "a\nb",
+            "\u{202e}gpj",
+            "$(touch p)",
+            "`touch p`",
+            ";touch p",
+            "%00",
+            "C:",
+            "é",
+        ];
+        let shapes: [&dyn Fn(&str) -> String; 12] = [
+            &|stem| stem.to_owned(),
+            &|stem| format!("../../{stem}"),
+            &|stem| format!("/tmp/{stem}"),
+            &|stem| format!("{stem}/../../../etc/passwd"),
+            &|stem| format!("..\\..\\{stem}"),
+            &|stem| format!("{stem}.pdf.exe"),
+            &|stem| format!("{stem}/"),
+            &|stem| format!("~/{stem}"),
+            &|stem| format!("file:///{stem}"),
+            &|stem| format!("{}{stem}", "../".repeat(50)),
+            &|stem| format!("{stem}{}", "a".repeat(10_000)),
+            &|stem| format!("{stem}\r\nX: y"),
+        ];
+        stems.iter().flat_map(|stem| shapes.iter().map(move |shape| shape(stem))).collect()
+    }
+
+    #[test]
+    fn two_hundred_hostile_names_change_nothing_outside_the_folder() {
+        let around = tempfile::tempdir().unwrap();
+        let inside = around.path().join("a/b/downloads");
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::write(around.path().join("a/passwd"), "before").unwrap();
+        let names = hostile_names();
+        assert!(names.len() >= 200);
+        for name in &names {
+            let saved = save(&inside, &SafeFileName::new(name, "part-1.bin"), b"after").unwrap();
+            assert_eq!(saved.parent(), Some(inside.as_path()), "{name:?}");
+            let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&saved).unwrap().permissions());
+            assert!(mode & 0o777 == 0o600 && saved.file_name().unwrap().len() <= 210, "{name:?}");
+        }
+        assert_eq!(std::fs::read_dir(&inside).unwrap().count(), names.len());
+        let tree =
+            |folder: std::path::PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+        assert_eq!(tree(around.path().to_owned()), ["a"]);
+        assert_eq!(tree(around.path().join("a")).len(), 2);
+        assert_eq!(tree(around.path().join("a/b")), ["downloads"]);
+        assert_eq!(std::fs::read(around.path().join("a/passwd")).unwrap(), b"before");
     }
 }

@@ -1,6 +1,8 @@
 //! Takes requests in their order. What must not wait (saving a change, answering from what is here) happens
 //! at once; the rest is handed to the listing task, the account loops, or a task of its own.
 
+mod handout;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use super::jobs::Jobs;
 use super::listing::{Asked, Lister};
 use super::outbox::Desk;
 use super::plan::Wanted;
-use super::{AppliedKind, Health, JobState, OpenTarget, Request, WorkerEvent, files};
+use super::{AppliedKind, Health, Request, WorkerEvent};
 use crate::config::{self, Config};
 use crate::fault;
 use crate::mail::page::View;
@@ -207,7 +209,8 @@ impl Intake {
             Request::Want { id, view, ahead } => self.want(id, view, ahead).await,
             Request::SaveParts { id, parts, folder } => self.save(id, parts, folder).await,
             Request::Pipe { id, part, command } => self.pipe(id, part, command),
-            Request::Open { id, target } => self.open(id, target),
+            Request::Open { id, target, sure } => self.open(id, target, sure),
+            Request::Unsubscribe { url } => self.unsubscribe(url),
             Request::Sync { account } => {
                 self.common.hand.pardon(&self.common).await;
                 let wanted = self.running.iter().filter(|(id, _)| account.is_none_or(|account| account == **id));
@@ -506,58 +509,6 @@ impl Intake {
         self.running.iter().map(|(id, running)| (*id, running.core.clone())).collect()
     }
 
-    async fn save(&self, id: MessageId, parts: Option<Vec<String>>, folder: PathBuf) {
-        let (whole, out) = (self.whole(id), self.common.out.clone());
-        self.spawn(async move {
-            let saved = match whole.await {
-                Ok(bytes) => {
-                    let folder = folder.clone();
-                    let work = tokio::task::spawn_blocking(move || save_all(&bytes, parts.as_deref(), &folder));
-                    work.await.unwrap_or_else(|_| Err("the message could not be taken apart".into()))
-                }
-                Err(why) => Err(why),
-            };
-            match saved {
-                Ok(files) => out.send(WorkerEvent::Saved { files }).await,
-                Err(why) => {
-                    out.failed("The attachments could not be saved", why, format!("Nothing was overwritten in {}.", folder.display())).await
-                }
-            }
-        });
-    }
-
-    fn pipe(&self, id: MessageId, part: Option<String>, command: Vec<String>) {
-        let (whole, out) = (self.whole(id), self.common.out.clone());
-        let job = self.jobs.begin(None, command.join(" "), None);
-        self.spawn(async move {
-            let piped = async {
-                let bytes = part_of(whole.await?, part).await?;
-                files::pipe(&command, bytes).await
-            };
-            match piped.await {
-                Ok(()) => job.end(JobState::Finished).await,
-                Err(why) => {
-                    job.end(JobState::Failed(why.clone())).await;
-                    out.failed("The command did not take the message", why, "The message is unchanged.").await;
-                }
-            }
-        });
-    }
-
-    fn open(&self, id: MessageId, target: OpenTarget) {
-        let (whole, out, opener) = (self.whole(id), self.common.out.clone(), self.open_command.clone());
-        self.spawn(async move {
-            let opened = match target {
-                OpenTarget::Url(url) if files::is_openable(&url) => files::open(&opener, url.trim_start().as_ref()),
-                OpenTarget::Url(_) => Err("only web and mail links are opened".to_owned()),
-                OpenTarget::Part(number) => open_part(whole, number, &opener).await,
-            };
-            if let Err(why) = opened {
-                out.failed("It could not be opened", why, "The program is set by open_command in [ui].").await;
-            }
-        });
-    }
-
     fn complete_path(&self, serial: u64, folder: PathBuf, prefix: String) {
         let out = self.common.out.clone();
         self.spawn(async move {
@@ -584,33 +535,4 @@ impl Intake {
             out.send(WorkerEvent::Probed { account: account.name, result }).await;
         });
     }
-}
-
-/// Saves parts into a folder that is made where it is missing.
-fn save_all(message: &[u8], parts: Option<&[String]>, folder: &std::path::Path) -> Result<Vec<PathBuf>, String> {
-    let decoded = files::decode(message, parts)?;
-    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let save_one = |part: &files::Decoded| {
-        files::save(folder, &part.name, &part.bytes).map_err(|error| format!("{} in {}: {error}", part.name.as_str(), folder.display()))
-    };
-    decoded.iter().map(save_one).collect()
-}
-
-async fn part_of(bytes: Vec<u8>, part: Option<String>) -> Result<Vec<u8>, String> {
-    let Some(number) = part else { return Ok(bytes) };
-    let decode = tokio::task::spawn_blocking(move || files::decode(&bytes, Some(&[number])));
-    let parts = decode.await.map_err(|_| "the message could not be taken apart".to_owned())??;
-    parts.into_iter().next().map(|part| part.bytes).ok_or_else(|| "the message has no such part".to_owned())
-}
-
-/// Saves a part into a folder of its own (0700, kept until the system cleans its temporary files) and opens it.
-async fn open_part(whole: impl Future<Output = Result<Vec<u8>, String>>, number: String, opener: &[String]) -> Result<(), String> {
-    let bytes = whole.await?;
-    let saved = tokio::task::spawn_blocking(move || {
-        let folder = tempfile::Builder::new().prefix("postrider-").tempdir().map_err(|error| error.to_string())?;
-        save_all(&bytes, Some(&[number]), &folder.keep())
-    });
-    let saved = saved.await.map_err(|_| "the message could not be taken apart".to_owned())??;
-    let file = saved.first().ok_or("the message has no such part")?;
-    files::open(opener, file.as_os_str())
 }

@@ -60,8 +60,8 @@ use crate::config::{Account, Secret};
 use crate::mail::page::View;
 use crate::mail::server::{Ability, Traffic};
 use crate::mail::{
-    AccountId, Attachment, Change, Contact, Draft, DraftId, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row, Start,
-    Wait, Waits,
+    AccountId, Attachment, Change, Contact, Draft, DraftId, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row,
+    SafeFileName, Start, Wait, Waits,
 };
 
 /// What the UI (or a command) asks. Every request names its target.
@@ -97,16 +97,22 @@ pub enum Request {
         parts: Option<Vec<String>>,
         folder: PathBuf,
     },
-    /// Give the raw message (`part` None) or one decoded part to a command's stdin.
+    /// Give the raw message (`part` None) or one decoded part to a command's stdin; what it prints comes as [`WorkerEvent::Piped`].
     Pipe {
         id: MessageId,
         part: Option<String>,
         command: Vec<String>,
     },
-    /// Hand a link or a saved part to the opener.
+    /// Hand a link or a saved part to the opener. A part that may run something, or that is not what it says it is, only if
+    /// the user is `sure`; else it is answered by [`WorkerEvent::Doubtful`].
     Open {
         id: MessageId,
         target: OpenTarget,
+        sure: bool,
+    },
+    /// Leave a mailing list by the one request that RFC 8058 asks for, to this https address.
+    Unsubscribe {
+        url: String,
     },
     /// Check for mail now; None = every account.
     Sync {
@@ -253,6 +259,19 @@ pub enum WorkerEvent {
     Job(Job),
     Saved {
         files: Vec<PathBuf>,
+    },
+    /// What a command printed, bounded; not cleaned.
+    Piped {
+        command: String,
+        lines: Vec<String>,
+    },
+    /// A part was not opened: `doubt` says in a sentence what it really is.
+    Doubtful {
+        id: MessageId,
+        /// Section number.
+        number: String,
+        name: SafeFileName,
+        doubt: String,
     },
     /// `what` failed, `why` (may quote a server; clean it), and what happens or can be done `next`.
     Failed {

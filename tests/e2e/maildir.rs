@@ -65,6 +65,68 @@ fn a_delivery_and_changes_by_another_program_appear_without_a_key() {
     assert_eq!(terminal.quit(), 0);
 }
 
+/// A message with a program that calls itself a PDF, and one that is what it says.
+const TWO_FILES: &str = "From: Sender <s@example.org>\r\nTo: Ada <ada@example.org>\r\nSubject: Subject 1 with files\r\n\
+    Date: Fri, 20 Nov 2026 11:59:00 +0000\r\nMessage-ID: <files@example.org>\r\nMIME-Version: 1.0\r\n\
+    Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nTwo files.\r\n\
+    --b\r\nContent-Type: application/pdf; name=\"../bad plan.pdf\"\r\nContent-Disposition: attachment\r\n\r\nMZ program\r\n\
+    --b\r\nContent-Type: text/plain; name=notes.txt\r\nContent-Disposition: attachment\r\n\r\nplain notes\r\n--b--\r\n";
+
+#[test]
+fn a_file_is_opened_as_an_argument_and_a_doubtful_one_only_after_the_word() {
+    let home = Home::new();
+    let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
+    maildir.deliver("", 1, TWO_FILES, "", 1);
+    let opened = home.path().join("opened");
+    let script = home.path().join("opener");
+    std::fs::write(&script, format!("#!/bin/sh\nprintf '%s\\n' \"$#\" \"$1\" >>{}\n", opened.display())).expect("a script");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("executable");
+    home.configure(&format!("{}[ui]\nopen_command = [\"{}\"]\n", maildir.configuration("local"), script.display()));
+    let mut terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
+    terminal.wait_text("Two files.");
+    terminal.press("\r");
+    terminal.press("ob\r");
+    let said = || std::fs::read_to_string(&opened).unwrap_or_default();
+    until("notes.txt is opened", || said().ends_with("notes.txt\n"));
+    assert!(said().starts_with("1\n"), "one argument: {}", said());
+    terminal.press("oa\r");
+    terminal.wait_text("it is a Windows program");
+    terminal.press("\x1b");
+    assert!(!said().contains("bad plan"), "not without the word");
+    terminal.press("oa\r");
+    terminal.wait_text("it is a Windows program");
+    terminal.press("open\r");
+    until("the program is handed over after the word", || said().ends_with("bad plan.pdf\n"));
+    // its folder is its own, whatever the name said
+    let path = said().lines().last().map(std::path::PathBuf::from).expect("a path");
+    assert!(path.parent().is_some_and(|folder| folder.starts_with(home.path().join("tmp"))), "{}", path.display());
+    assert_eq!(terminal.quit(), 0);
+}
+
+#[test]
+fn what_a_command_prints_is_shown_and_a_failure_too() {
+    let home = Home::new();
+    let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
+    maildir.deliver("", 1, TWO_FILES, "", 1);
+    home.configure(&maildir.configuration("local"));
+    let mut terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
+    terminal.wait_text("Two files.");
+    terminal.press("\r");
+    // the second file alone
+    terminal.press("|b\r");
+    terminal.press("tr a-z A-Z\r");
+    terminal.wait_text("PLAIN NOTES");
+    terminal.press("q");
+    terminal.wait_gone("PLAIN NOTES");
+    // the message as it is
+    terminal.press("|\r");
+    terminal.press("sh -c 'grep ^Message-ID; echo bad luck >&2; exit 7'\r");
+    terminal.wait("the output and the end", |screen| screen.contains("<files@example.org>") && screen.contains("bad luck"));
+    terminal.press("q");
+    terminal.wait_text("exit status: 7");
+    assert_eq!(terminal.quit(), 0);
+}
+
 #[test]
 fn undo_survives_a_restart() {
     let home = Home::new();

@@ -118,3 +118,52 @@ fn copy_and_delete_that_are_cut_happen_once() {
         }
     }
 }
+
+/// A text of a few words beside a file of 20 MB.
+fn large() -> String {
+    let file = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3ODk=\r\n".repeat(320_000);
+    format!(
+        "From: Sender <s@example.org>\r\nTo: Ada <ada@example.org>\r\nSubject: Subject 1 is large\r\nDate: Fri, 20 Nov 2026 11:59:00 +0000\r\n\
+         Message-ID: <large@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+         Content-Type: text/plain\r\n\r\nA few words.\r\n--b\r\nContent-Type: application/octet-stream; name=large.dat\r\n\
+         Content-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n{file}--b--\r\n"
+    )
+}
+
+#[test]
+fn a_large_file_is_fetched_only_when_it_is_asked_for_and_the_fetch_can_be_cancelled() {
+    const SMALL: usize = 256 * 1024;
+    const LARGE: usize = 20 * 1024 * 1024;
+    let dovecot = Dovecot::start();
+    dovecot.deliver("ada", "", large().as_bytes());
+    let proxy = Proxy::start(dovecot.imap_port);
+    let home = Home::new();
+    home.configure(&format!(
+        "[accounts.work]\naddress = \"ada@example.org\"\n[accounts.work.imap]\nhost = \"127.0.0.1\"\nport = {}\n\
+         security = \"plaintext\"\nusername = \"ada\"\npassword = \"{PASSWORD}\"\n",
+        proxy.port
+    ));
+    let mut terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
+    terminal.wait_text("A few words.");
+    terminal.settle();
+    terminal.press("\r");
+    terminal.wait_text("large.dat");
+    assert!(proxy.said() < SMALL, "{} octets to read a few words", proxy.said());
+    // the network stands still at the first stretch, and the user gives up
+    proxy.pull_at("BODY.PEEK[]<", Pull::Silence);
+    terminal.send("S\r");
+    proxy.wait_pulled();
+    terminal.wait_text("Fetching a message");
+    terminal.send("w");
+    terminal.wait("the task", |screen| screen.contains("tasks") && screen.contains("Fetching a message"));
+    terminal.send("x");
+    terminal.wait_text("cancelled");
+    terminal.send("q");
+    let file = home.path().join("Downloads/large.dat");
+    assert!(!file.exists());
+    proxy.plug_in();
+    terminal.send("S\r");
+    until("the file is saved", || std::fs::metadata(&file).is_ok_and(|file| file.len() == 62 * 320_000));
+    assert!(proxy.said() > LARGE);
+    assert_eq!(terminal.quit(), 0);
+}

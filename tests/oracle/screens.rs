@@ -185,6 +185,32 @@ fn folders_and_keywords_show_no_more_than_text() {
     assert!(by_place.get(&'u').is_some_and(|count| *count > 100), "{by_place:?}");
 }
 
+/// What a command prints of a message goes through the same border.
+#[test]
+fn what_a_command_prints_is_shown_as_text() {
+    let payloads = payloads::all();
+    let (home, _) = inbox(&payloads);
+    let mut terminal = open(&home, SIZE);
+    let mut seen = Seen::default();
+    press(&mut terminal, &mut seen, "\r");
+    for _ in (0..payloads.len()).step_by(if is_full() { 1 } else { 8 }) {
+        press(&mut terminal, &mut seen, "|");
+        // a message of one part has nothing to choose from
+        if !terminal.text().contains("pipe to:") {
+            press(&mut terminal, &mut seen, "\r");
+        }
+        press(&mut terminal, &mut seen, "cat\r");
+        terminal.wait_text("j k scroll");
+        seen.look(&terminal);
+        press(&mut terminal, &mut seen, "q");
+        press(&mut terminal, &mut seen, "J");
+    }
+    seen.judge(&terminal, SIZE, &payloads, "a command's output");
+    assert_eq!(terminal.quit(), 0);
+    println!("figure: {} canaries seen in what a command printed", seen.canaries.len());
+    assert!(seen.by_place().get(&'r').is_some_and(|count| *count > 0), "the description is only in the raw message");
+}
+
 /// The same at other sizes: what is cut and wrapped there leaves no half of anything.
 #[test]
 fn no_width_lets_more_than_text_through() {

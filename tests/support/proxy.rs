@@ -28,6 +28,8 @@ struct State {
     accepted: usize,
     lines: Vec<String>,
     connections: Vec<TcpStream>,
+    /// Octets that the server said.
+    said: usize,
 }
 
 #[derive(Clone)]
@@ -50,6 +52,11 @@ impl Proxy {
             }
         });
         proxy
+    }
+
+    /// How many octets the server said so far.
+    pub fn said(&self) -> usize {
+        self.lock().said
     }
 
     /// Pulls the network when the client next says this.
@@ -144,6 +151,7 @@ impl Proxy {
         let mut said = Vec::new();
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             let mut state = self.lock();
+            state.said += count;
             match (state.pulled, state.last.clone()) {
                 (Some(Pull::Silence), _) => {
                     drop(self.state.1.wait_while(state, |state| state.pulled == Some(Pull::Silence)).expect("the state"));

@@ -412,7 +412,7 @@ fn new_message(mail: &Mail, n: u32) -> NewMessage {
 }
 
 /// A page of 60 lines, one of them quoted, with a link and two files.
-fn page(id: MessageId, view: postrider::mail::page::View) -> Page {
+pub fn page(id: MessageId, view: postrider::mail::page::View) -> Page {
     let line = |text: String| Line { spans: vec![Span { text: DisplayText::new(&text), meaning: Meaning::default() }], ..Line::default() };
     let mut lines: Vec<Line> = (1..=60).map(|n| line(format!("line {n} of {id}"))).collect();
     lines.insert(1, Line { quote: 1, fold: Some(2), ..Line::default() });

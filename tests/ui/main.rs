@@ -5,6 +5,7 @@ mod app;
 mod compose;
 mod folders;
 mod frames;
+mod handling;
 mod reading;
 mod search;
 mod sending;

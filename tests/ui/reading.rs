@@ -115,10 +115,20 @@ fn links_open_by_label_and_files_are_saved_where_the_user_says() {
         matches!(request, Request::SaveParts { parts: Some(parts), folder, .. } if parts == &["3"] && folder == &PathBuf::from("/home/ada/Downloads"))
     });
     assert!(saved, "{:?}", app.requests.last());
-    app.keys("|");
+    app.keys("| enter");
     app.text("wc -l 'two words'");
     app.keys("enter");
-    assert!(app.requests.iter().any(|request| matches!(request, Request::Pipe { command, .. } if command == &["wc", "-l", "two words"])));
+    assert!(
+        app.requests
+            .iter()
+            .any(|request| matches!(request, Request::Pipe { part: None, command, .. } if command == &["wc", "-l", "two words"]))
+    );
+    app.keys("|");
+    app.text("b");
+    app.keys("enter");
+    app.text("pdftotext - -");
+    app.keys("enter");
+    assert!(app.requests.iter().any(|request| matches!(request, Request::Pipe { part: Some(part), .. } if part == "3")));
 }
 
 #[test]

@@ -356,16 +356,32 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(FIND, A::FindInMessage, "find-in-message", "find", "search text", "Find in the text of the message.", C::TEXT)
         .all(&["/"])
         .emacs(&["/", "ctrl-s"]),
-    row(READ, A::Links, "links", "links, files", "open url attachment browser", "Open a link or a file by its label.", C::TEXT)
-        .all(&["o"])
-        .gmail(&["O"])
-        .mutt(&["ctrl-b", "v"]),
+    row(
+        READ,
+        A::Links,
+        "links",
+        "links, files",
+        "open url attachment browser parts",
+        "Open a link, a file or any other part by its label.",
+        C::TEXT,
+    )
+    .all(&["o"])
+    .gmail(&["O"])
+    .mutt(&["ctrl-b", "v"]),
     row(READ, A::SaveFiles, "save-files", "save files", "attachment download", "Save the attachments.", C::TEXT)
         .all(&["S"])
         .takes(Argument::Text),
-    row(READ, A::Pipe, "pipe", "pipe", "command program shell", "Give the message to a command.", C::MAIL)
-        .all(&["|"])
-        .takes(Argument::Text),
+    row(
+        READ,
+        A::Pipe,
+        "pipe",
+        "pipe",
+        "command program shell",
+        "Give the message or a part to a command and show what it prints.",
+        C::MAIL,
+    )
+    .all(&["|"])
+    .takes(Argument::Text),
     row(READ, A::Headers, "headers", "all headers", "full", "Show every header, or the summary.", C::TEXT).all(&["H"]).mutt(&["h", "H"]),
     row(READ, A::Quotes, "quotes", "quotes", "fold unfold quoted", "Fold or unfold long quotes.", C::TEXT).all(&["z q"]).gmail(&["Z q"]),
     row(
@@ -487,9 +503,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(READ, A::InviteDecline, "invite-decline", "decline", "calendar invitation refuse", "Decline the invitation.", C::READER)
         .all(&["i d"])
         .later(),
-    row(TRIAGE, A::Unsubscribe, "unsubscribe", "unsubscribe", "list newsletter leave", "Leave the mailing list.", C::MAIL)
-        .all(&["X"])
-        .later(),
+    row(TRIAGE, A::Unsubscribe, "unsubscribe", "unsubscribe", "list newsletter leave", "Leave the mailing list.", C::MAIL).all(&["X"]),
     row(READ, A::LoadImages, "load-images", "images once", "remote pictures", "Load remote images of this message.", C::TEXT)
         .all(&["z i"])
         .gmail(&["Z i"])

@@ -1,11 +1,13 @@
-//! The one question: deleting for ever, or a folder that holds mail; answered by a typed word and never by a single key.
+//! The questions: deleting for ever, or a folder that holds mail; opening what may do harm; leaving a list. Answered by a typed
+//! word and never by a single key.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::line::Line;
+use super::messages::wrap;
 use super::{Next, Overlay, frame, middle, put};
-use crate::mail::Change;
+use crate::mail::{Change, DisplayText, SafeFileName};
 use crate::ui::action::Action;
 use crate::ui::event::Effect;
 use crate::ui::model::{Model, Outgoing};
@@ -13,8 +15,11 @@ use crate::ui::theme::{Theme, Token};
 use crate::ui::triage;
 use crate::worker::Request;
 
-/// The word to type.
-const WORD: &str = "delete";
+/// The word to type for what is deleted.
+const DELETE: &str = "delete";
+
+/// Cells of the box.
+const WIDTH: u16 = 70;
 
 /// What follows a yes.
 #[derive(Debug)]
@@ -22,12 +27,14 @@ pub enum Pending {
     Verb(triage::Pending),
     /// With the words for its toast.
     Change(Change, String),
+    Ask(Request),
 }
 
 /// The question, with what follows.
 #[derive(Debug)]
 pub struct Confirm {
     pub line: Line,
+    word: &'static str,
     title: &'static str,
     said: String,
     after: &'static str,
@@ -38,6 +45,7 @@ impl Confirm {
     pub fn new(messages: u32, pending: triage::Pending) -> Self {
         Self {
             line: Line::default(),
+            word: DELETE,
             title: "delete for ever",
             said: format!("{} will be gone for ever.", triage::messages(messages as usize)),
             after: "this can't be undone",
@@ -46,17 +54,30 @@ impl Confirm {
     }
 
     pub fn of_folder(said: String, pending: Pending) -> Self {
-        Self { line: Line::default(), title: "delete folder", said, after: "undo brings both back", pending }
+        Self { line: Line::default(), word: DELETE, title: "delete folder", said, after: "undo brings both back", pending }
+    }
+
+    /// What the opener was not given yet, and why not.
+    pub fn of_file(name: &SafeFileName, doubt: &str, open: Request) -> Self {
+        let said = format!("{}: {doubt}", name.as_str());
+        Self { line: Line::default(), word: "open", title: "open the file?", said, after: "S only saves it", pending: Pending::Ask(open) }
+    }
+
+    /// Where the one request would go.
+    pub fn of_list(said: String, ask: Request) -> Self {
+        let after = "nothing else is sent";
+        Self { line: Line::default(), word: "leave", title: "leave the mailing list?", said, after, pending: Pending::Ask(ask) }
     }
 
     pub fn act(self, model: &mut Model, action: Action) -> Next {
         match action {
-            Action::Accept if self.line.text().trim().eq_ignore_ascii_case(WORD) => {
+            Action::Accept if self.line.text().trim().eq_ignore_ascii_case(self.word) => {
                 match self.pending {
                     Pending::Verb(pending) => triage::send(model, pending),
                     Pending::Change(change, label) => {
                         model.outgoing.push_back(Outgoing::Effect(Effect::Ask(Request::Apply { change, label })));
                     }
+                    Pending::Ask(request) => model.outgoing.push_back(Outgoing::Effect(Effect::Ask(request))),
                 }
                 Next::Close
             }
@@ -67,14 +88,21 @@ impl Confirm {
     }
 
     pub fn draw(&self, model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
-        let inside = frame(buf, middle(area, 60, 6), self.title, "Enter · Esc keep", theme, model.settings.icons);
+        let room = WIDTH.min(area.width).saturating_sub(4);
+        let said = wrap(DisplayText::capped(&self.said, 400).as_str(), usize::from(room));
+        let rows = u16::try_from(said.len()).unwrap_or(u16::MAX).saturating_add(5).min(area.height);
+        let inside = frame(buf, middle(area, WIDTH, rows), self.title, "Enter · Esc keep", theme, model.settings.icons);
         let room = usize::from(inside.width);
-        put(buf, inside.x, inside.y, &self.said, room, theme.style(Token::Failed));
-        put(buf, inside.x, inside.y + 1, &format!("Type \"{WORD}\" and press Enter; {}.", self.after), room, theme.style(Token::Text));
-        if inside.height < 4 {
-            return Some(self.line.draw(buf, inside.x, inside.bottom().saturating_sub(1), room, theme));
+        // The line to type into comes before a long text.
+        let last = inside.bottom().saturating_sub(1);
+        for (y, line) in (inside.y..last.saturating_sub(1)).zip(&said) {
+            put(buf, inside.x, y, line, room, theme.style(Token::Failed));
         }
-        put(buf, inside.x, inside.y + 3, "> ", 2, theme.style(Token::Accent));
-        Some(self.line.draw(buf, inside.x + 2, inside.y + 3, room.saturating_sub(2), theme))
+        if inside.height < 4 {
+            return Some(self.line.draw(buf, inside.x, last, room, theme));
+        }
+        put(buf, inside.x, last - 1, &format!("Type \"{}\" and press Enter; {}.", self.word, self.after), room, theme.style(Token::Text));
+        put(buf, inside.x, last, "> ", 2, theme.style(Token::Accent));
+        Some(self.line.draw(buf, inside.x + 2, last, room.saturating_sub(2), theme))
     }
 }

@@ -1,4 +1,4 @@
-//! The links and files of a message, by label: opened, saved or copied.
+//! The links, files and all other parts of a message, by label: opened, saved, given to a command, or copied. No part is left out.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::choices::{Choice, Choices};
 use super::prompt::{Prompt, Purpose};
 use super::{Next, Overlay, frame, middle};
+use crate::mail::page::Part;
 use crate::mail::{DisplayText, MessageId, Page};
 use crate::ui::action::Action;
 use crate::ui::composer;
@@ -21,6 +22,8 @@ pub enum LinkPurpose {
     Open,
     Save,
     Copy,
+    /// To a command.
+    Pipe,
 }
 
 /// The list for one message.
@@ -38,13 +41,15 @@ pub enum Target {
     Part(String),
     /// Every file.
     AllParts,
+    /// The message as it is.
+    Whole,
 }
 
 impl Links {
     /// None where the message has nothing to choose.
     pub fn new(page: &Page, purpose: LinkPurpose) -> Option<Self> {
         let mut entries = Vec::new();
-        if purpose != LinkPurpose::Save {
+        if matches!(purpose, LinkPurpose::Open | LinkPurpose::Copy) {
             entries.extend(page.links.iter().map(|link| {
                 // what is copied goes elsewhere, where nobody needs to know by whose mail; what is opened stays as it was sent
                 let url = if purpose == LinkPurpose::Copy { &link.bare } else { &link.url };
@@ -61,28 +66,7 @@ impl Links {
             }));
         }
         if purpose != LinkPurpose::Copy {
-            let files: Vec<_> = page.parts.iter().filter(|part| part.is_attachment).collect();
-            if purpose == LinkPurpose::Save && files.len() > 1 {
-                let label = format!("all {} files", files.len());
-                entries.push(Choice {
-                    group: "files",
-                    key: "*".into(),
-                    label,
-                    about: String::new(),
-                    note: String::new(),
-                    words: "all".into(),
-                    value: Target::AllParts,
-                });
-            }
-            entries.extend(files.iter().zip('a'..='z').map(|(part, letter)| Choice {
-                group: "files",
-                key: letter.to_string(),
-                label: DisplayText::new(part.name.as_deref().unwrap_or(&part.content_type)).into_string(),
-                about: String::new(),
-                note: format!("{} {}", DisplayText::new(&part.content_type), size(part.size)),
-                words: letter.to_string(),
-                value: Target::Part(part.number.clone()),
-            }));
+            entries.extend(parts(page, purpose));
         }
         (!entries.is_empty()).then(|| Self { choices: Choices::new(entries), id: page.id, purpose })
     }
@@ -117,9 +101,11 @@ impl Links {
                 model.status.say("Copied the link", out.now);
             }
             (LinkPurpose::Open, Target::Url(url)) if composer::is_mailto(&url) => composer::begin_with(model, &url, out),
-            (_, Target::Url(url)) => out.effects.push(Effect::Ask(Request::Open { id, target: OpenTarget::Url(url) })),
-            (_, Target::Part(number)) => out.effects.push(Effect::Ask(Request::Open { id, target: OpenTarget::Part(number) })),
-            (_, Target::AllParts) => {}
+            (LinkPurpose::Pipe, Target::Part(number)) => ask_command(model, id, Some(number)),
+            (LinkPurpose::Pipe, _) => ask_command(model, id, None),
+            (_, Target::Url(url)) => out.effects.push(open(id, OpenTarget::Url(url))),
+            (_, Target::Part(number)) => out.effects.push(open(id, OpenTarget::Part(number))),
+            (_, Target::AllParts | Target::Whole) => {}
         }
     }
 
@@ -128,6 +114,7 @@ impl Links {
             LinkPurpose::Open => ("open", "type a label · Enter open · Esc"),
             LinkPurpose::Save => ("save", "type a label · Enter save · Esc"),
             LinkPurpose::Copy => ("copy link", "type a number · Enter copy · Esc"),
+            LinkPurpose::Pipe => ("to a command", "type a label · Enter choose · Esc"),
         };
         let rows = (self.choices.entries().len() as u16).saturating_add(7).min(area.height.saturating_sub(2)).max(5);
         let inside = frame(buf, middle(area, 100, rows), title, keys, theme, model.settings.icons);
@@ -135,8 +122,54 @@ impl Links {
     }
 }
 
+fn open(id: MessageId, target: OpenTarget) -> Effect {
+    Effect::Ask(Request::Open { id, target, sure: false })
+}
+
+/// The entries of a message's parts: files by letter, the texts and whatever else is there by section number.
+fn parts(page: &Page, purpose: LinkPurpose) -> Vec<Choice<Target>> {
+    let (files, others): (Vec<&Part>, Vec<&Part>) = page.parts.iter().partition(|part| part.is_attachment);
+    let mut entries = Vec::new();
+    if files.is_empty() && others.len() == 1 {
+        // its text is all there is
+        return entries;
+    }
+    let first = match purpose {
+        LinkPurpose::Save if files.len() > 1 => Some((format!("all {} files", files.len()), Target::AllParts)),
+        LinkPurpose::Pipe => Some(("the whole message".to_owned(), Target::Whole)),
+        _ => None,
+    };
+    entries.extend(first.map(|(label, value)| Choice {
+        group: "files",
+        key: "*".into(),
+        label,
+        about: String::new(),
+        note: String::new(),
+        words: "all".into(),
+        value,
+    }));
+    let entry = |group: &'static str, key: String, part: &Part| Choice {
+        group,
+        label: DisplayText::new(part.name.as_deref().unwrap_or(&part.content_type)).into_string(),
+        about: String::new(),
+        note: format!("{} {}", DisplayText::new(&part.content_type), size(part.size)),
+        words: key.clone(),
+        value: Target::Part(part.number.clone()),
+        key,
+    };
+    let letters = ('a'..='z').map(String::from).chain((27..).map(|number| format!("f{number}")));
+    entries.extend(files.into_iter().zip(letters).map(|(part, letter)| entry("files", letter, part)));
+    entries.extend(others.into_iter().map(|part| entry("other parts", format!("#{}", part.number), part)));
+    entries
+}
+
 /// Asks for the folder to save to.
 pub fn ask_where(model: &mut Model, id: MessageId, parts: Option<Vec<String>>) {
     let prompt = Prompt::new("save to ", Purpose::Save { id, parts }).with("~/Downloads");
     model.overlays.push(Overlay::Prompt(prompt));
+}
+
+/// Asks for the command that is given the message, or one part of it.
+pub fn ask_command(model: &mut Model, id: MessageId, part: Option<String>) {
+    model.overlays.push(Overlay::Prompt(Prompt::new("pipe to: ", Purpose::Pipe { id, part })));
 }

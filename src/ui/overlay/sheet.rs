@@ -16,14 +16,14 @@ const WIDTH: u16 = 82;
 /// The page.
 #[derive(Debug)]
 pub struct Sheet {
-    title: &'static str,
+    title: String,
     lines: Vec<(String, Token)>,
     top: usize,
 }
 
 impl Sheet {
-    pub fn new(title: &'static str, lines: Vec<(String, Token)>) -> Self {
-        Self { title, lines, top: 0 }
+    pub fn new(title: &str, lines: Vec<(String, Token)>) -> Self {
+        Self { title: DisplayText::capped(title, 60).into_string(), lines, top: 0 }
     }
 
     pub fn act(mut self, model: &Model, action: Action, steps: u32) -> Next {
@@ -61,7 +61,7 @@ impl Sheet {
         let rows: Vec<(String, Token)> = rows.take(usize::from(most)).collect();
         // Scrolling does not change its size.
         let height = if self.top > 0 { most } else { u16::try_from(rows.len() + 2).unwrap_or(most).clamp(6, most.max(6)) };
-        let inside = frame(buf, middle(area, WIDTH, height), self.title, "j k scroll · q close", theme, model.settings.icons);
+        let inside = frame(buf, middle(area, WIDTH, height), &self.title, "j k scroll · q close", theme, model.settings.icons);
         for (y, (row, token)) in (inside.y..inside.bottom()).zip(&rows) {
             put(buf, inside.x, y, row, room, theme.style(*token));
         }

@@ -2,15 +2,18 @@
 
 use crate::mail::{FlagBits, MessageId, Role, Row};
 use crate::ui::action::Action;
+use crate::ui::composer;
 use crate::ui::event::Effect;
 use crate::ui::go;
 use crate::ui::list::{List, Visual};
 use crate::ui::model::{Model, Out};
-use crate::ui::overlay::links::{LinkPurpose, Links, ask_where};
+use crate::ui::overlay::confirm::Confirm;
+use crate::ui::overlay::links::{LinkPurpose, Links, ask_command, ask_where};
 use crate::ui::overlay::prompt::{Prompt, Purpose};
 use crate::ui::overlay::{Overlay, folder};
 use crate::ui::preview::draw::body_text;
 use crate::ui::triage::{self, Verb};
+use crate::worker::{OpenTarget, Request};
 
 pub fn selected(model: &mut Model, out: &mut Out) -> Option<MessageId> {
     let id = model.list.cursor();
@@ -121,13 +124,57 @@ pub fn links(model: &mut Model, action: Action, out: &mut Out) {
     match (Links::new(&page, purpose), purpose) {
         (None, LinkPurpose::Open) => model.status.say("This message has no links and no files", out.now),
         (None, LinkPurpose::Save) => model.status.say("This message has no files", out.now),
-        (None, LinkPurpose::Copy) => model.status.say("This message has no links", out.now),
+        (None, LinkPurpose::Copy | LinkPurpose::Pipe) => model.status.say("This message has no links", out.now),
         (Some(_), LinkPurpose::Save) if page.parts.iter().filter(|part| part.is_attachment).count() == 1 => {
             let number = files.next().map(|part| vec![part.number.clone()]);
             ask_where(model, page.id, number);
         }
         (Some(links), _) => model.overlays.push(Overlay::Links(links)),
     }
+}
+
+/// The whole message, or one part of it where it has more than its text.
+pub fn pipe(model: &mut Model, out: &mut Out) {
+    let Some(id) = selected(model, out) else { return };
+    match model.preview.current().filter(|page| page.id == id && page.parts.len() > 1).cloned() {
+        Some(page) => model.overlays.extend(Links::new(&page, LinkPurpose::Pipe).map(Overlay::Links)),
+        None => ask_command(model, id, None),
+    }
+}
+
+/// Leaves the list that the message came by: by one request, by a message, or on the list's page, in this order, and never without
+/// the user's word.
+pub fn unsubscribe(model: &mut Model, out: &mut Out) {
+    let Some(page) = model.preview.current().cloned() else {
+        return model.status.say("The message is not here yet", out.now);
+    };
+    let Some(ways) = page.list.as_ref().and_then(|list| list.unsubscribe.clone()) else {
+        return model.status.say("This message names no way to leave a mailing list", out.now);
+    };
+    let list = page.list.as_ref().map(|list| list.name.as_str()).filter(|name| !name.is_empty()).unwrap_or("the list").to_owned();
+    match (ways.web, ways.mailto) {
+        (Some(url), _) if ways.one_click => {
+            let said = format!("{} will be told that you leave {list}, by one request to {url}", host(&url));
+            model.overlays.push(Overlay::Confirm(Confirm::of_list(said, Request::Unsubscribe { url })));
+        }
+        (_, Some(mailto)) => {
+            model.status.say(format!("Sending this message leaves {list}; nothing was sent yet"), out.now);
+            composer::begin_with(model, &mailto, out);
+        }
+        (Some(url), None) => {
+            let said = format!("{list} can only be left on a page of {}, which your browser would open: {url}", host(&url));
+            let open = Request::Open { id: page.id, target: OpenTarget::Url(url), sure: true };
+            model.overlays.push(Overlay::Confirm(Confirm::of_list(said, open)));
+        }
+        (None, None) => model.status.say("This message names no way to leave a mailing list", out.now),
+    }
+}
+
+/// The host of a web address, for people.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit('@').next().unwrap_or(authority)
 }
 
 pub fn copy(model: &mut Model, action: Action, out: &mut Out) {

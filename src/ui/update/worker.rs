@@ -8,9 +8,12 @@ use crate::ui::composer;
 use crate::ui::event::{Effect, Leave};
 use crate::ui::model::{Model, Out};
 use crate::ui::outbox;
+use crate::ui::overlay::confirm::Confirm;
 use crate::ui::overlay::form::{Form, State};
+use crate::ui::overlay::sheet::Sheet;
 use crate::ui::overlay::{self, Overlay};
-use crate::worker::{AppliedKind, JobState, Request, WorkerEvent};
+use crate::ui::theme::Token;
+use crate::worker::{AppliedKind, JobState, OpenTarget, Request, WorkerEvent};
 
 /// Takes one thing that the worker told.
 pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
@@ -83,6 +86,14 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
                 many => format!("{} files", many.len()),
             };
             model.status.say(format!("Saved {what}"), out.now);
+        }
+        WorkerEvent::Piped { command, lines } => {
+            let lines = lines.into_iter().map(|line| (line, Token::Text)).collect();
+            model.overlays.push(Overlay::Sheet(Sheet::new(&command, lines)));
+        }
+        WorkerEvent::Doubtful { id, number, name, doubt } => {
+            let open = Request::Open { id, target: OpenTarget::Part(number), sure: true };
+            model.overlays.push(Overlay::Confirm(Confirm::of_file(&name, &doubt, open)));
         }
         WorkerEvent::Probed { account, result } => probed(model, &account, result, out),
         WorkerEvent::Failed { what, why, next } => {

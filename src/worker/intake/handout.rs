@@ -1,0 +1,160 @@
+//! What the user does with a message or a part outside of the mail store: saved, given to a command, opened, a list left. Each is
+//! a task of its own that fetches what it needs; what comes of it is told. Names and commands are `files.rs`'s matter.
+
+use std::path::{Path, PathBuf};
+
+use super::Intake;
+use crate::mail::{DisplayText, MessageId};
+use crate::remote::post;
+use crate::worker::files::{self, Decoded};
+use crate::worker::{JobState, OpenTarget, WorkerEvent};
+
+/// Lines of a command's output that are shown.
+const LINES: usize = 20_000;
+
+impl Intake {
+    pub(super) async fn save(&self, id: MessageId, parts: Option<Vec<String>>, folder: PathBuf) {
+        let (whole, out) = (self.whole(id), self.common.out.clone());
+        self.spawn(async move {
+            let saved = match whole.await {
+                Ok(bytes) => {
+                    let folder = folder.clone();
+                    apart(move || save_all(&files::decode(&bytes, parts.as_deref())?, &folder)).await
+                }
+                Err(why) => Err(why),
+            };
+            match saved {
+                Ok(files) => out.send(WorkerEvent::Saved { files }).await,
+                Err(why) => {
+                    out.failed("The attachments could not be saved", why, format!("Nothing was overwritten in {}.", folder.display())).await
+                }
+            }
+        });
+    }
+
+    pub(super) fn pipe(&self, id: MessageId, part: Option<String>, command: Vec<String>) {
+        let (whole, out) = (self.whole(id), self.common.out.clone());
+        let job = self.jobs.begin(None, command.join(" "), None);
+        let cancel = job.cancel.clone();
+        self.spawn(async move {
+            let piped = async {
+                let bytes = async {
+                    let bytes = whole.await?;
+                    match part {
+                        Some(number) => Ok(part_of(bytes, number).await?.bytes),
+                        None => Ok(bytes),
+                    }
+                };
+                match bytes.await {
+                    Ok(bytes) => files::pipe(&command, bytes).await,
+                    Err(why) => Err((why, Vec::new())),
+                }
+            };
+            let piped = tokio::select! {
+                piped = piped => piped,
+                // the command is ended as its future is dropped
+                () = cancel.notified() => return job.end(JobState::Cancelled).await,
+            };
+            match piped {
+                Ok(output) => {
+                    job.end(JobState::Finished).await;
+                    if !output.is_empty() {
+                        out.send(WorkerEvent::Piped { command: command.join(" "), lines: lines(&output) }).await;
+                    }
+                }
+                Err((why, output)) => {
+                    job.end(JobState::Failed(why.clone())).await;
+                    if !output.is_empty() {
+                        out.send(WorkerEvent::Piped { command: command.join(" "), lines: lines(&output) }).await;
+                    }
+                    out.failed("The command did not take the message", why, "The message is unchanged.").await;
+                }
+            }
+        });
+    }
+
+    pub(super) fn open(&self, id: MessageId, target: OpenTarget, sure: bool) {
+        let (whole, out, opener) = (self.whole(id), self.common.out.clone(), self.open_command.clone());
+        self.spawn(async move {
+            let opened = match target {
+                OpenTarget::Url(url) if files::is_openable(&url) => files::open(&opener, url.trim_start().as_ref()),
+                OpenTarget::Url(_) => Err("only web and mail links are opened".to_owned()),
+                OpenTarget::Part(number) => {
+                    let part = async { part_of(whole.await?, number.clone()).await };
+                    match part.await {
+                        Ok(part) => match part.doubt().filter(|_| !sure) {
+                            Some(doubt) => return out.send(WorkerEvent::Doubtful { id, number, name: part.name, doubt }).await,
+                            None => open_part(part, &opener).await,
+                        },
+                        Err(why) => Err(why),
+                    }
+                }
+            };
+            if let Err(why) = opened {
+                out.failed("It could not be opened", why, "The program is set by open_command in [ui].").await;
+            }
+        });
+    }
+
+    /// The one request that leaving a list takes (RFC 8058); only ever after the user's yes.
+    pub(super) fn unsubscribe(&self, url: String) {
+        let out = self.common.out.clone();
+        let host = post::host(&url).unwrap_or_default();
+        let job = self.jobs.begin(None, format!("Unsubscribe at {}", DisplayText::capped(&host, 80)), None);
+        self.spawn(async move {
+            match post::one_click(&url).await {
+                Ok(()) => job.end(JobState::Finished).await,
+                Err(why) => {
+                    job.end(JobState::Failed(why.to_string())).await;
+                    out.failed("The list could not be left", why.to_string(), "Nothing else was sent; X tries again.").await;
+                }
+            }
+        });
+    }
+}
+
+/// Work on bytes, away from the threads that must not wait.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("the message could not be taken apart".into()))
+}
+
+/// Saves parts into a folder that is made where it is missing.
+fn save_all(parts: &[Decoded], folder: &Path) -> Result<Vec<PathBuf>, String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let save_one = |part: &Decoded| {
+        files::save(folder, &part.name, &part.bytes).map_err(|error| format!("{} in {}: {error}", part.name.as_str(), folder.display()))
+    };
+    parts.iter().map(save_one).collect()
+}
+
+async fn part_of(bytes: Vec<u8>, number: String) -> Result<Decoded, String> {
+    let parts = apart(move || files::decode(&bytes, Some(&[number]))).await?;
+    parts.into_iter().next().ok_or_else(|| "the message has no such part".to_owned())
+}
+
+/// Saves a part into a folder of its own (0700, kept until the system cleans its temporary files) and opens it.
+async fn open_part(part: Decoded, opener: &[String]) -> Result<(), String> {
+    let saved = apart(move || {
+        let folder = tempfile::Builder::new().prefix("postrider-").tempdir().map_err(|error| error.to_string())?;
+        save_all(&[part], &folder.keep())
+    });
+    let saved = saved.await?;
+    files::open(opener, saved.first().ok_or("the message has no such part")?.as_os_str())
+}
+
+/// A command's output as lines; tabs keep their columns.
+fn lines(output: &[u8]) -> Vec<String> {
+    const TAB: usize = 8;
+    let text = String::from_utf8_lossy(output);
+    let line = |line: &str| {
+        let mut out = String::new();
+        for c in line.trim_end_matches('\r').chars() {
+            match c {
+                '\t' => out.extend(std::iter::repeat_n(' ', TAB - out.chars().count() % TAB)),
+                c => out.push(c),
+            }
+        }
+        out
+    };
+    text.lines().take(LINES).map(line).collect()
+}
