@@ -44,6 +44,10 @@ impl Rows {
 }
 
 impl Source for Rows {
+    fn hidden_count(&self, _: &Listing) -> Result<u32> {
+        Ok(0)
+    }
+
     fn accounts(&self) -> Result<Vec<(AccountId, String)>> {
         Ok(vec![(WORK, "work".into())])
     }

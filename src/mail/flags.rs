@@ -66,6 +66,9 @@ impl fmt::Debug for FlagBits {
 pub struct Keywords(String);
 
 impl Keywords {
+    /// On a message: its thread, with what is still to come, is not wanted.
+    pub const MUTED: &str = "$Muted";
+
     /// Sorts, and drops duplicates and the empty word; a word that holds a space or a control is dropped.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let mut words: Vec<&str> =

@@ -36,6 +36,8 @@ pub enum Test {
     Read,
     Flagged,
     Answered,
+    /// In a thread that was muted.
+    Muted,
     /// Unix seconds; the Date header, else received.
     Before(i64),
     /// Unix seconds, inclusive.
@@ -71,8 +73,14 @@ const KEYS: &[(&str, Make)] = &[
 ];
 
 /// What may stand after `is:`.
-const IS: &[(&str, Test)] =
-    &[("unread", Test::Unread), ("read", Test::Read), ("flagged", Test::Flagged), ("starred", Test::Flagged), ("answered", Test::Answered)];
+const IS: &[(&str, Test)] = &[
+    ("unread", Test::Unread),
+    ("read", Test::Read),
+    ("flagged", Test::Flagged),
+    ("starred", Test::Flagged),
+    ("answered", Test::Answered),
+    ("muted", Test::Muted),
+];
 
 /// What may stand after `has:`.
 const HAS: &[(&str, Test)] = &[("file", Test::HasAttachment), ("attachment", Test::HasAttachment)];

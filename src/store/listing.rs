@@ -93,21 +93,27 @@ struct Gather {
     contents: Option<HashSet<i64>>,
     /// Also count the members of threads that are already full up.
     counts: bool,
+    /// Threads that are left out.
+    hidden: HashSet<i64>,
 }
 
 impl Gather {
-    fn new(threads: bool, is_single: bool, limit: usize) -> Self {
+    fn new(threads: bool, is_single: bool, limit: usize, hidden: HashSet<i64>) -> Self {
         Self {
             rows: Vec::new(),
             limit,
             threads: threads.then(HashMap::new),
             contents: (!is_single).then(HashSet::new),
             counts: limit == usize::MAX,
+            hidden,
         }
     }
 
     /// False: enough.
     fn take(&mut self, step: Step) -> bool {
+        if self.hidden.contains(&step.thread) {
+            return true;
+        }
         if self.contents.as_mut().is_some_and(|contents| !contents.insert(step.content)) {
             return true;
         }
@@ -144,7 +150,7 @@ impl Reader {
             return Ok(Vec::new());
         }
         let mailboxes = self.in_scope(&listing.scope, false)?;
-        let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, limit);
+        let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, limit, self.hidden(listing)?);
         walk(self.db(), &mailboxes, |step| gather.take(step))?;
         let mut rows = gather.rows;
         if listing.threads {
@@ -160,7 +166,7 @@ impl Reader {
         let query = listing.query.as_ref().filter(|query| !query.is_empty());
         let names_mailbox = query.is_some_and(Search::names_mailbox);
         let mailboxes = self.in_scope(&listing.scope, names_mailbox)?;
-        let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, usize::MAX);
+        let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, usize::MAX, self.hidden(listing)?);
         match query {
             None => self.walk_whole(&mailboxes, &mut gather)?,
             Some(query) => {

@@ -18,6 +18,7 @@ mod lookup;
 mod mailboxes;
 mod messages;
 mod migrate;
+mod muted;
 mod open;
 mod outbox;
 mod own;

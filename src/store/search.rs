@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use rusqlite::types::Value;
 
+use super::muted::MUTED;
 use crate::mail::query::{Query, Term, Test};
 use crate::mail::{FlagBits, Mailbox, MailboxId, Role};
 
@@ -120,6 +121,7 @@ fn condition(search: &mut Search, term: &Term, known: &[NamedMailbox]) -> Option
         Test::Read => flag(FlagBits::SEEN),
         Test::Flagged => flag(FlagBits::FLAGGED),
         Test::Answered => flag(FlagBits::ANSWERED),
+        Test::Muted => format!("m.thread IN ({MUTED})"),
         Test::Before(at) => format!("coalesce(c.date, m.received) < {at}"),
         Test::After(at) => format!("coalesce(c.date, m.received) >= {at}"),
         Test::Tag(tag) => {

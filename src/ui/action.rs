@@ -52,6 +52,7 @@ pub enum Action {
     NextAccount,
     PreviousAccount,
     GoInbox,
+    ShowMuted,
     GoStarred,
     GoSent,
     GoDrafts,

@@ -66,6 +66,11 @@ pub fn starred(model: &mut Model, out: &mut Out) {
     model.focus = Focus::List;
 }
 
+/// The muted threads of what is open.
+pub fn muted(model: &mut Model, out: &mut Out) {
+    search_for(model, false, "is:muted", out);
+}
+
 /// One step back along the trail.
 pub fn back(model: &mut Model, out: &mut Out) {
     match model.trail.pop() {

@@ -56,6 +56,8 @@ pub struct List {
     pub stale: HashSet<MessageId>,
     /// Removed here, not yet gone from the worker's listing.
     pub leaving: HashSet<MessageId>,
+    /// Muted threads that are not shown.
+    pub hidden: u32,
     /// Kept unread until the cursor leaves it.
     pub pinned: Option<MessageId>,
     /// The rows in view at the last frame, for the scroll hint.

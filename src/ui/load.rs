@@ -32,6 +32,7 @@ pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
     let page = model.page();
     model.list.keep_in_view(page);
     window(model, store, page)?;
+    model.list.hidden = model.list.listing.as_ref().map_or(Ok(0), |listing| store.hidden_count(listing))?;
     model.list.note_shift(page);
     Ok(())
 }
@@ -153,7 +154,11 @@ fn ids(pending: &Pending, store: &impl Source) -> Result<Vec<(AccountId, Message
     let mut seen = HashSet::new();
     let mut ids = Vec::new();
     for target in &pending.targets {
-        let of_target = if target.whole_thread { store.thread_ids(&pending.scope, target.row.thread)? } else { vec![target.row.id] };
+        let of_target = if target.whole_thread {
+            store.thread_ids(&pending.verb.scope(&pending.scope), target.row.thread)?
+        } else {
+            vec![target.row.id]
+        };
         ids.extend(of_target.into_iter().filter(|id| seen.insert(*id)));
     }
     Ok(store.summaries(&ids)?.into_iter().map(|summary| (summary.account, summary.id)).collect())

@@ -25,6 +25,9 @@ pub enum Verb {
     DeleteForever,
 }
 
+const MUTED: &str = "Muted the thread of";
+const UNMUTED: &str = "Unmuted the thread of";
+
 impl Verb {
     pub fn star(on: bool) -> Self {
         let flag = Flags::bits(FlagBits::FLAGGED);
@@ -41,6 +44,24 @@ impl Verb {
             Self::Flags { add: flag, remove: Flags::default(), past: "Marked read:" }
         } else {
             Self::Flags { add: Flags::default(), remove: flag, past: "Marked unread:" }
+        }
+    }
+
+    /// For whole threads, wherever their messages are.
+    pub fn mute(on: bool) -> Self {
+        let flag = Flags { bits: FlagBits::NONE, keywords: Keywords::new([Keywords::MUTED]) };
+        if on {
+            Self::Flags { add: flag, remove: Flags::default(), past: MUTED }
+        } else {
+            Self::Flags { add: Flags::default(), remove: flag, past: UNMUTED }
+        }
+    }
+
+    /// Where the messages of a thread are looked for, from a listing of this scope.
+    pub fn scope(&self, listed: &Scope) -> Scope {
+        match self {
+            Self::Flags { past: MUTED | UNMUTED, .. } => Scope::All,
+            _ => listed.clone(),
         }
     }
 

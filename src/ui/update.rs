@@ -266,6 +266,7 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         A::GoJunk => go::role(model, Role::Junk, out),
         A::GoTrash => go::role(model, Role::Trash, out),
         A::GoStarred => go::starred(model, out),
+        A::ShowMuted => go::muted(model, out),
         A::GoFolder | A::Move | A::Copy => pick_folder(model, action, out),
         A::Back => go::back(model, out),
         A::Archive
@@ -279,6 +280,7 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         | A::ToggleRead
         | A::Tag
         | A::Junk
+        | A::Mute
         | A::Repeat => triage_verb(model, action, times, out),
         A::Undo => ask(model, Request::Undo { steps: times }),
         A::Redo => ask(model, Request::Redo { steps: times }),
@@ -375,7 +377,6 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         // Answered by their overlays alone, or still to come.
         A::SendNow
         | A::Snooze
-        | A::Mute
         | A::InviteAccept
         | A::InviteTentative
         | A::InviteDecline

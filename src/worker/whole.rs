@@ -45,6 +45,8 @@ pub async fn whole(readers: &Readers, cores: &BTreeMap<AccountId, Arc<Core>>, jo
     let mut answer = core.fetch_raw(&location, Some(tell));
     let mut job = jobs.begin(Some(location.account), "Fetching a message".into(), Some(location.size));
     let cancel = job.cancel.clone();
+    // a server that says nothing must not look as if nothing went on
+    job.at(0, None).await;
     loop {
         tokio::select! {
             answer = &mut answer => {

@@ -191,3 +191,30 @@ fn an_answer_that_is_new_in_sent_comes_into_the_thread_that_is_on_screen() {
     app.keys("g t");
     assert!(app.model.list.rows.iter().all(|row| !row.elsewhere && row.count <= 2));
 }
+
+#[test]
+fn a_muted_thread_is_hidden_with_what_comes_and_shown_where_it_is_asked_for() {
+    let mut app = app();
+    app.keys("B");
+    app.changed("Inbox");
+    let screen = app.screen();
+    assert!(screen.contains("1 muted thread hidden") && !screen.contains("plan again"), "{screen}");
+    assert_eq!(app.labels(), ["Muted the thread of 3 messages"]);
+    app.store("Inbox", 9, &mail("Priya", "Re: plan, once more").answers(1).unread());
+    app.changed("Inbox");
+    assert!(!app.screen().contains("once more"), "{}", app.screen());
+    app.keys("u");
+    app.changed("Inbox");
+    assert!(app.screen().contains("once more") && !app.screen().contains("hidden"), "{}", app.screen());
+    app.keys("g g B");
+    app.changed("Inbox");
+    app.keys(":");
+    app.text("show-muted");
+    app.keys("enter");
+    assert!(app.screen().contains("once more") && !app.screen().contains("other"), "{}", app.screen());
+    app.keys("B");
+    app.changed("Inbox");
+    app.keys("ctrl-o");
+    app.changed("Inbox");
+    assert!(app.screen().contains("once more") && app.screen().contains("other"), "{}", app.screen());
+}

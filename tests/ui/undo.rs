@@ -24,6 +24,7 @@ const CHANGE_MAIL: &[(Action, &str)] = &[
     (Action::ToggleRead, ""),
     (Action::Tag, "+ t o d o enter"),
     (Action::Junk, ""),
+    (Action::Mute, ""),
     (Action::Repeat, ""),
 ];
 

@@ -225,6 +225,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(GO, A::PreviousAccount, "previous-account", "previous account", "", "Open the inbox of the previous account.", C::PANES)
         .all(&["{"]),
     row(GO, A::GoInbox, "go-inbox", "Inbox", "mailbox folder", "Open this account's Inbox.", C::PANES).all(&["g i"]).mutt(&["' i"]),
+    row(GO, A::ShowMuted, "show-muted", "muted", "ignored threads", "Show the muted threads of this folder.", C::PANES),
     row(GO, A::GoStarred, "go-starred", "Starred", "flagged important", "Show the starred messages of every folder.", C::PANES)
         .all(&["g s"])
         .mutt(&["' s"]),
@@ -487,7 +488,9 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(WORK, A::SendNow, "send-now", "send now", "outbox try again", "Send the message under the cursor without waiting.", C::TASKS)
         .all(&["s"]),
     row(TRIAGE, A::Snooze, "snooze", "snooze", "later remind", "Hide the message until later.", C::MAIL).all(&["b"]).later(),
-    row(TRIAGE, A::Mute, "mute", "mute", "ignore thread", "Mute the thread.", C::MAIL).all(&["B"]).gmail(&["m", "B"]).later(),
+    row(TRIAGE, A::Mute, "mute", "mute", "ignore thread", "Mute the thread: hide it with what is still to come; or no more.", C::MAIL)
+        .all(&["B"])
+        .gmail(&["m", "B"]),
     row(READ, A::InviteAccept, "invite-accept", "accept", "calendar invitation", "Accept the invitation.", C::READER).all(&["i a"]).later(),
     row(
         READ,

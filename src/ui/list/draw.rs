@@ -59,11 +59,16 @@ struct Shown<'a> {
 /// Draws the list; gives the place of the selected row.
 pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, cards: bool, buf: &mut Buffer) -> Option<(u16, u16)> {
     let list = &model.list;
+    let step = if cards { 2 } else { 1 };
+    let below = u16::try_from(list.rows.len() - list.top.min(list.rows.len())).unwrap_or(u16::MAX).saturating_mul(step);
+    if list.hidden > 0 && below < place.height {
+        let line = Rect { y: place.y + below.max(u16::from(list.rows.is_empty()) * (place.height - 1)), height: 1, ..place };
+        hidden(model, theme, line, buf);
+    }
     if list.rows.is_empty() {
-        empty(model, theme, place, buf);
+        empty(model, theme, Rect { height: place.height.saturating_sub(u16::from(list.hidden > 0)), ..place }, buf);
         return None;
     }
-    let step = if cards { 2 } else { 1 };
     let fits = usize::from(place.height / step).max(1);
     let range = list.range();
     let mut cursor = None;
@@ -84,6 +89,14 @@ pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, cards: bool, b
         }
     }
     cursor
+}
+
+/// That there is more, and how to see it.
+fn hidden(model: &Model, theme: &Theme, line: Rect, buf: &mut Buffer) {
+    let bar = if model.settings.icons == Icons::Unicode { "┆" } else { ":" };
+    let threads = if model.list.hidden == 1 { "thread" } else { "threads" };
+    let text = format!("{bar} {} muted {threads} hidden   (:show-muted)", model.list.hidden);
+    put(buf, line.x + 5.min(line.width), line.y, &text, usize::from(line.width.saturating_sub(5)), theme.style(Token::Dim));
 }
 
 fn signs(model: &Model) -> &'static Signs {

@@ -116,7 +116,7 @@ impl Links {
             LinkPurpose::Copy => ("copy link", "type a number · Enter copy · Esc"),
             LinkPurpose::Pipe => ("to a command", "type a label · Enter choose · Esc"),
         };
-        let rows = (self.choices.entries().len() as u16).saturating_add(7).min(area.height.saturating_sub(2)).max(5);
+        let rows = (self.choices.entries().len() as u16).saturating_add(10).min(area.height.saturating_sub(2)).max(5);
         let inside = frame(buf, middle(area, 100, rows), title, keys, theme, model.settings.icons);
         self.choices.draw(model, theme, inside, "Nothing by that label.", buf)
     }

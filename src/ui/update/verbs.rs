@@ -1,6 +1,7 @@
 //! What is done to messages: triage, marks, links and files, copies to the clipboard.
 
-use crate::mail::{FlagBits, MessageId, Role, Row};
+use crate::mail::query::Test;
+use crate::mail::{FlagBits, Keywords, MessageId, Role, Row};
 use crate::ui::action::Action;
 use crate::ui::composer;
 use crate::ui::event::Effect;
@@ -52,12 +53,21 @@ pub fn triage_verb(model: &mut Model, action: Action, times: u32, out: &mut Out)
         Action::ToggleRead if has(FlagBits::SEEN) => unread(model, out),
         Action::ToggleRead => triage::run(model, Verb::seen(true), false, out),
         Action::Junk => triage::junk(model, out),
+        Action::Mute => mute(model, out),
         Action::Tag => model.overlays.push(Overlay::Prompt(Prompt::new("tags (+add -remove): ", Purpose::Tag))),
         _ => match model.last_verb.clone() {
             Some(verb) => triage::run(model, verb, false, out),
             None => model.status.say("There is no verb to repeat yet", out.now),
         },
     }
+}
+
+/// Mutes whole threads, or those that are muted no more.
+fn mute(model: &mut Model, out: &mut Out) {
+    let query = model.list.listing.as_ref().and_then(|listing| listing.query.as_ref());
+    let asked_for = query.is_some_and(|query| query.terms.iter().any(|term| !term.negated && term.test == Test::Muted));
+    let has = model.list.summary().is_some_and(|summary| summary.flags.keywords.contains(Keywords::MUTED));
+    triage::run(model, Verb::mute(!asked_for && !has), true, out);
 }
 
 pub fn unread(model: &mut Model, out: &mut Out) {
