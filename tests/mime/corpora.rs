@@ -1,5 +1,6 @@
-//! A sweep over messages that others made: `POSTRIDER_CORPORA` names a folder of them, which stays where it is. Each is listed,
-//! opened in every view, answered, passed on and saved as the program does it, and held against mail-parser's reading of it.
+//! A sweep over the difficult messages of `tests/mail`, or over those that others made: `POSTRIDER_CORPORA` names a folder of them,
+//! which stays where it is. Each is listed, opened in every view, answered, passed on and saved as the program does it, and held
+//! against mail-parser's reading of it.
 
 use super::compose::WHEN;
 use super::{answers, reference, support};
@@ -138,10 +139,10 @@ fn save(bytes: &[u8]) -> Result<(), String> {
     if written == parts.len() && beside == 1 { Ok(()) } else { Err(format!("{written} files of {} parts", parts.len())) }
 }
 
-/// Without the folder there is nothing to sweep; the fixed messages of the other tests stand for it.
 #[test]
 fn every_message_of_the_corpora_is_listed_opened_answered_and_saved() {
-    let Some(folder) = std::env::var_os("POSTRIDER_CORPORA") else { return };
+    let ours = || concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mail").into();
+    let folder = std::env::var_os("POSTRIDER_CORPORA").unwrap_or_else(ours);
     let only = std::env::var("POSTRIDER_CORPORA_SHOW").ok();
     let mut found = Vec::new();
     files(Path::new(&folder), &mut found);
