@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::lookup::{PLACED, PLACED_COLUMNS, read_placed};
 use super::rows::{Placed, State};
+use super::sound::is_table_sound;
 use super::work::Work;
 use super::{Result, changes};
 use crate::mail::server::NewMessage;
@@ -57,7 +58,7 @@ pub(super) fn salvage(damaged: &Connection, fresh: &mut Connection) -> Result<Sa
         found.is_partial |= copy_table(damaged, &tx, table, columns, fits)?;
     }
     let (waited, is_partial) = waiting(damaged);
-    found.is_partial |= is_partial || is_short(damaged);
+    found.is_partial |= is_partial || is_short(damaged) || is_table_sound(damaged, "message").is_err();
     for one in waited {
         match keep(&tx, &one)? {
             true => found.kept += 1,

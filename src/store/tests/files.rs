@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::fixture::{Store, flagged, message};
 use crate::mail::{Address, Listing};
+use crate::store::sound::is_sound;
 use crate::store::{Paths, Reader, StoreError, open};
 
 #[test]
@@ -342,4 +343,14 @@ fn headers_of_a_hundred_thousand_messages_stay_under_forty_mebibytes() {
     // and not by storing nothing
     println!("{each} bytes a message");
     assert!(each > 150, "{each}");
+}
+
+#[test]
+fn a_sound_store_is_found_sound() {
+    let store = Store::new();
+    store.add(store.inbox, &["a", "b"]);
+    let paths = store.writer.paths();
+    for file in [&paths.mail_db, &paths.user_db] {
+        is_sound(&Connection::open(file).unwrap()).unwrap();
+    }
 }
