@@ -44,10 +44,6 @@ impl Rows {
 }
 
 impl Source for Rows {
-    fn hidden_count(&self, _: &Listing) -> Result<u32> {
-        Ok(0)
-    }
-
     fn accounts(&self) -> Result<Vec<(AccountId, String)>> {
         Ok(vec![(WORK, "work".into())])
     }
@@ -125,7 +121,7 @@ fn presses(bencher: Bencher<'_, '_>, count: u32, key: &str) {
     let mut model = Model::new(start);
     load(&mut model, &rows).expect("loads");
     let listing = Listing::mailbox(INBOX, true);
-    let listed = WorkerEvent::Listed { listing, rows: rows.all(), whole: true };
+    let listed = WorkerEvent::Listed { listing, rows: rows.all(), hidden: 0, whole: true };
     update(&mut model, Event::Worker(listed), &now(mono));
     let theme = Theme::new(Mode::Dark, postrider::config::Colors::Ansi256);
     let mut screen = Screen::new(Abilities::of_term("xterm-256color"));

@@ -93,8 +93,17 @@ struct Gather {
     contents: Option<HashSet<i64>>,
     /// Also count the members of threads that are already full up.
     counts: bool,
-    /// Threads that are left out.
+    /// Threads that are left out, and those of them that were met.
     hidden: HashSet<i64>,
+    met: HashSet<i64>,
+}
+
+/// A listing as it is to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub rows: Vec<Row>,
+    /// Muted threads that it leaves out, as far as it was gone through.
+    pub hidden: u32,
 }
 
 impl Gather {
@@ -106,12 +115,18 @@ impl Gather {
             contents: (!is_single).then(HashSet::new),
             counts: limit == usize::MAX,
             hidden,
+            met: HashSet::new(),
         }
+    }
+
+    fn listed(self) -> Listed {
+        Listed { rows: self.rows, hidden: u32::try_from(self.met.len()).unwrap_or(u32::MAX) }
     }
 
     /// False: enough.
     fn take(&mut self, step: Step) -> bool {
         if self.hidden.contains(&step.thread) {
+            self.met.insert(step.thread);
             return true;
         }
         if self.contents.as_mut().is_some_and(|contents| !contents.insert(step.content)) {
@@ -138,31 +153,41 @@ impl Gather {
 impl Reader {
     /// The first `limit` rows. In the default order and without a query the cost does not grow with the mailbox.
     pub fn first_rows(&self, listing: &Listing, limit: usize) -> Result<Vec<Row>> {
+        Ok(self.first_listed(listing, limit)?.rows)
+    }
+
+    /// The same, with what is left out before them.
+    pub fn first_listed(&self, listing: &Listing, limit: usize) -> Result<Listed> {
         let is_default = listing.query.as_ref().is_none_or(crate::mail::Query::is_empty)
             && listing.sort.by == SortBy::Received
             && !listing.sort.reversed;
         if !is_default {
-            let mut rows = self.rows(listing)?;
-            rows.truncate(limit);
-            return Ok(rows);
+            let mut listed = self.listed(listing)?;
+            listed.rows.truncate(limit);
+            return Ok(listed);
         }
         if limit == 0 {
-            return Ok(Vec::new());
+            return Ok(Listed::default());
         }
         let mailboxes = self.in_scope(&listing.scope, false)?;
         let mut gather = Gather::new(listing.threads, mailboxes.len() == 1, limit, self.hidden(listing)?);
         walk(self.db(), &mailboxes, |step| gather.take(step))?;
-        let mut rows = gather.rows;
+        let mut listed = gather.listed();
         if listing.threads {
-            for row in &mut rows {
+            for row in &mut listed.rows {
                 row.count = self.thread_count(&mailboxes, row.thread)?;
             }
         }
-        Ok(rows)
+        Ok(listed)
     }
 
     /// All rows of a listing, in its order.
     pub fn rows(&self, listing: &Listing) -> Result<Vec<Row>> {
+        Ok(self.listed(listing)?.rows)
+    }
+
+    /// The same, with what is left out.
+    pub fn listed(&self, listing: &Listing) -> Result<Listed> {
         let query = listing.query.as_ref().filter(|query| !query.is_empty());
         let names_mailbox = query.is_some_and(Search::names_mailbox);
         let mailboxes = self.in_scope(&listing.scope, names_mailbox)?;
@@ -178,14 +203,14 @@ impl Reader {
                 }
             }
         }
-        let mut rows = gather.rows;
+        let mut listed = gather.listed();
         if listing.sort.by != SortBy::Received {
-            self.sort_by(&mut rows, listing.sort.by)?;
+            self.sort_by(&mut listed.rows, listing.sort.by)?;
         }
         if listing.sort.reversed {
-            rows.reverse();
+            listed.rows.reverse();
         }
-        Ok(rows)
+        Ok(listed)
     }
 
     /// Walks all there is, and holds it against the counters: pages of the index that are damaged or in the wrong place

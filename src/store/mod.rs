@@ -53,6 +53,7 @@ use crate::mail::{AccountId, Change, ContentId, Flags, Key, MailboxId, MessageId
 
 pub use contacts::Seen;
 pub use drafts::{KeptCopy, StoredDraft};
+pub use listing::Listed;
 pub use local::{Orphan, Written};
 pub use mailboxes::{MailboxAsk, MailboxEnd, MailboxPush, Vanished};
 pub use open::open;

@@ -112,6 +112,7 @@ impl List {
         self.unfolded.clear();
         self.listing = Some(listing);
         self.rows = Rows::default();
+        self.hidden = 0;
         self.whole = false;
         self.top = 0;
         self.at = 0;

@@ -32,7 +32,6 @@ pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
     let page = model.page();
     model.list.keep_in_view(page);
     window(model, store, page)?;
-    model.list.hidden = model.list.listing.as_ref().map_or(Ok(0), |listing| store.hidden_count(listing))?;
     model.list.note_shift(page);
     Ok(())
 }

@@ -20,6 +20,9 @@ const FIRST: usize = 200;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(16), Duration::from_millis(250));
 const SHARE: u32 = 12;
 
+/// Rows, and how many muted threads are left out.
+type Shown = (Arc<[Row]>, u32);
+
 /// A request with its number, so that asking twice for the same is answered twice.
 pub type Asked = Option<(u64, Listing)>;
 
@@ -38,7 +41,7 @@ impl Lister {
     /// Runs until the asking side is gone.
     pub async fn run(mut self) {
         let touched = self.out.touched();
-        let mut last: Option<Arc<[Row]>> = None;
+        let mut last: Option<Shown> = None;
         let mut not_before = Instant::now();
         loop {
             if !self.asked.has_changed().unwrap_or(true) {
@@ -84,27 +87,27 @@ impl Lister {
 
     async fn first_window(&self, listing: &Listing) {
         let ask = listing.clone();
-        if let Ok(rows) = self.readers.with(move |reader| reader.first_rows(&ask, FIRST)).await {
-            self.tell(listing.clone(), rows.into(), false).await;
+        if let Ok(listed) = self.readers.with(move |reader| reader.first_listed(&ask, FIRST)).await {
+            self.tell(listing.clone(), (listed.rows.into(), listed.hidden), false).await;
         }
     }
 
-    async fn whole(&self, listing: Listing, last: &mut Option<Arc<[Row]>>) {
+    async fn whole(&self, listing: Listing, last: &mut Option<Shown>) {
         let ask = listing.clone();
-        match self.readers.with(move |reader| reader.rows(&ask)).await {
-            Ok(rows) => {
-                let rows: Arc<[Row]> = rows.into();
-                if last.as_ref() != Some(&rows) {
-                    *last = Some(rows.clone());
-                    self.tell(listing, rows, true).await;
+        match self.readers.with(move |reader| reader.listed(&ask)).await {
+            Ok(listed) => {
+                let shown = (listed.rows.into(), listed.hidden);
+                if last.as_ref() != Some(&shown) {
+                    *last = Some(shown.clone());
+                    self.tell(listing, shown, true).await;
                 }
             }
             Err(error) => self.out.failed("The list could not be made", error.to_string(), "What is shown may be old.").await,
         }
     }
 
-    async fn tell(&self, listing: Listing, rows: Arc<[Row]>, whole: bool) {
-        self.out.send(WorkerEvent::Listed { listing, rows, whole }).await;
+    async fn tell(&self, listing: Listing, (rows, hidden): Shown, whole: bool) {
+        self.out.send(WorkerEvent::Listed { listing, rows, hidden, whole }).await;
     }
 }
 

@@ -230,6 +230,8 @@ pub enum WorkerEvent {
     Listed {
         listing: Listing,
         rows: Arc<[Row]>,
+        /// Muted threads that are left out.
+        hidden: u32,
         whole: bool,
     },
     /// `Err`: a sentence why there is nothing to show (gone, offline and not kept).

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use postrider::config::{Account, Colors, Config, Incoming, Preset};
 use postrider::mail::page::{Line, Link, Meaning, Part, Span};
 use postrider::mail::server::{NewMessage, RemoteMailbox};
-use postrider::mail::{Address, DisplayText, Envelope, FlagBits, Flags, Key, Mailbox, MessageId, Page, Role, Uid};
+use postrider::mail::{Address, DisplayText, Envelope, FlagBits, Flags, Key, Listing, Mailbox, MessageId, Page, Role, Uid};
 use postrider::store::{self, Paths, Reader, Writer};
 use postrider::ui::event::{Effect, Event, Now};
 use postrider::ui::input::{Input, Mouse, MouseKind};
@@ -220,8 +220,7 @@ impl App {
     fn answer(&mut self, request: Request) {
         match request {
             Request::List(listing) => {
-                let rows: Arc<[_]> = self.reader.rows(&listing).unwrap().into();
-                self.event(Event::Worker(WorkerEvent::Listed { listing, rows, whole: true }));
+                self.list(listing);
             }
             Request::Apply { change, label } => {
                 let applied = self.writer.apply(change, label).wait().unwrap();
@@ -278,7 +277,7 @@ impl App {
     pub fn everything(&self) -> Vec<String> {
         let mailboxes = self.reader.mailboxes().unwrap();
         let of = |mailbox: &Mailbox| {
-            let rows = self.reader.rows(&postrider::mail::Listing::mailbox(mailbox.id, false)).unwrap();
+            let rows = self.reader.rows(&Listing::mailbox(mailbox.id, false)).unwrap();
             let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
             let one = |one: postrider::mail::Summary| format!("{} in {} {:?}", one.subject, mailbox.id, one.flags);
             self.reader.summaries(&ids).unwrap().into_iter().map(one).collect::<Vec<_>>()
@@ -296,9 +295,14 @@ impl App {
             self.event(Event::Worker(WorkerEvent::MailChanged { mailbox, added, removed, changed }));
         }
         if let Some(listing) = self.model.list.listing.clone() {
-            let rows: Arc<[_]> = self.reader.rows(&listing).unwrap().into();
-            self.event(Event::Worker(WorkerEvent::Listed { listing, rows, whole: true }));
+            self.list(listing);
         }
+    }
+
+    /// As the worker does.
+    fn list(&mut self, listing: Listing) {
+        let store::Listed { rows, hidden } = self.reader.listed(&listing).unwrap();
+        self.event(Event::Worker(WorkerEvent::Listed { listing, rows: rows.into(), hidden, whole: true }));
     }
 
     /// The screen as text, one line a row, without blanks at the ends.
@@ -329,8 +333,7 @@ impl App {
         self.event(Event::Worker(WorkerEvent::MailChanged { mailbox, added: nothing(), removed: nothing(), changed: nothing() }));
         // an answer may have joined threads
         let listing = self.model.list.listing.clone().unwrap();
-        let rows = self.reader.rows(&listing).unwrap().into();
-        self.event(Event::Worker(WorkerEvent::Listed { listing, rows, whole: true }));
+        self.list(listing);
         self.settle();
     }
 
@@ -340,7 +343,7 @@ impl App {
 
     /// Subjects of a mailbox in the store, newest first.
     pub fn stored(&self, name: &str) -> Vec<String> {
-        let listing = postrider::mail::Listing::mailbox(self.mailbox(name).id, false);
+        let listing = Listing::mailbox(self.mailbox(name).id, false);
         let ids: Vec<MessageId> = self.reader.rows(&listing).unwrap().iter().map(|row| row.id).collect();
         self.reader.summaries(&ids).unwrap().into_iter().map(|summary| summary.subject).collect()
     }
@@ -360,7 +363,7 @@ impl App {
     }
 
     pub fn flags(&self, subject: &str) -> FlagBits {
-        let listing = postrider::mail::Listing::mailbox(self.mailbox("Inbox").id, false);
+        let listing = Listing::mailbox(self.mailbox("Inbox").id, false);
         let ids: Vec<MessageId> = self.reader.rows(&listing).unwrap().iter().map(|row| row.id).collect();
         let all = self.reader.summaries(&ids).unwrap();
         all.iter().find(|summary| summary.subject == subject).unwrap().flags.bits

@@ -14,8 +14,6 @@ pub trait Source {
     /// Members in reply order, with their depth; those of the mailbox `also` come along as rows from elsewhere.
     fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>>;
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>>;
-    /// Muted threads that the listing leaves out.
-    fn hidden_count(&self, listing: &Listing) -> Result<u32>;
 }
 
 impl Source for Reader {
@@ -41,9 +39,5 @@ impl Source for Reader {
 
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {
         Reader::thread_ids(self, scope, thread)
-    }
-
-    fn hidden_count(&self, listing: &Listing) -> Result<u32> {
-        Reader::hidden_count(self, listing)
     }
 }

@@ -27,7 +27,7 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         }
         WorkerEvent::MailChanged { mailbox, added, removed, changed } => mail_changed(model, mailbox, &added, &removed, &changed),
         WorkerEvent::MailboxesChanged { .. } => model.need.mailboxes = true,
-        WorkerEvent::Listed { listing, rows, whole } => {
+        WorkerEvent::Listed { listing, rows, hidden, whole } => {
             if model.marking.as_ref().is_some_and(|marking| marking.asked == listing) {
                 if whole {
                     let shown: HashSet<MessageId> = model.list.rows.iter().map(|row| row.id).collect();
@@ -42,6 +42,7 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             } else if model.list.listing.as_ref() == Some(&listing) {
                 model.need.first_rows = false;
                 model.need.threads = !model.list.unfolded.is_empty();
+                model.list.hidden = hidden;
                 model.list.take(rows, whole);
             }
         }
