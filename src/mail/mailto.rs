@@ -4,6 +4,7 @@
 use super::address::parse_list;
 use super::draft::Draft;
 use super::text::HeaderValue;
+use super::url::percent_decoded;
 
 /// Bytes of a link that are read.
 const MAX_URL: usize = 256 * 1024;
@@ -54,7 +55,7 @@ pub fn parse(url: &str) -> Result<Mailto, String> {
     // "&amp;" comes from pages that were escaped twice
     for pair in query.split('&').map(|pair| pair.strip_prefix("amp;").unwrap_or(pair)).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        found.field(&decode(name).to_ascii_lowercase(), value);
+        found.field(&percent_decoded(name).to_ascii_lowercase(), value);
     }
     for (field, list) in [("To", &found.to), ("Cc", &found.cc), ("Bcc", &found.bcc)] {
         if let Err((_, why)) = parse_list(list) {
@@ -71,9 +72,10 @@ impl Mailto {
             "cc" => add_recipients(&mut self.cc, value),
             "bcc" => add_recipients(&mut self.bcc, value),
             "subject" => self.subject = one_line(value),
-            "body" => self.body = lines(&decode(value)),
+            "body" => self.body = lines(&percent_decoded(value)),
             "in-reply-to" => {
-                let id: String = decode(value).chars().filter(|c| !c.is_whitespace() && !c.is_control() && !"<>".contains(*c)).collect();
+                let id: String =
+                    percent_decoded(value).chars().filter(|c| !c.is_whitespace() && !c.is_control() && !"<>".contains(*c)).collect();
                 self.in_reply_to = (!id.is_empty()).then_some(id);
             }
             "attach" | "attachment" | "attachfile" => {
@@ -99,7 +101,7 @@ fn add_recipients(list: &mut String, encoded: &str) {
 }
 
 fn one_line(encoded: &str) -> String {
-    HeaderValue::new(&decode(encoded)).as_str().to_owned()
+    HeaderValue::new(&percent_decoded(encoded)).as_str().to_owned()
 }
 
 /// Line ends as a draft has them, other controls but tabs left out.
@@ -110,27 +112,6 @@ fn lines(text: &str) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Undoes percent-encoding; "+" is a plus (RFC 6068 5). What is no UTF-8 becomes replacement characters.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = match (byte, after) {
-            (b'%', [high, low, tail @ ..]) => hex(*high, *low).map(|byte| (byte, tail)),
-            _ => None,
-        };
-        let (byte, tail) = escaped.unwrap_or((byte, after));
-        bytes.push(byte);
-        rest = tail;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 #[cfg(test)]

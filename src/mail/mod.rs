@@ -22,6 +22,7 @@ pub mod server;
 pub mod text;
 pub mod thread;
 pub mod uids;
+pub mod url;
 pub mod waiting;
 pub mod when;
 

@@ -4,6 +4,7 @@ use super::wrap::Paragraph;
 use super::{redirect, sender};
 use crate::mail::DisplayText;
 use crate::mail::page::{Link, Meaning};
+use crate::mail::url::{self, begins};
 use linkify::{LinkFinder, LinkKind};
 use std::collections::HashMap;
 
@@ -32,7 +33,7 @@ impl Links {
     pub fn add(&mut self, url: &str, text: &str) -> Option<u32> {
         let url = clean_url(url)?;
         let (bare, via) = redirect::bare(&url);
-        let host = host(&bare);
+        let host = url::host(&bare);
         let ascii = sender::suspicious_domain(&host);
         let mismatch = ascii.is_some() || claims_other_host(text, &host);
         if let Some(number) = self.numbers.get(&url) {
@@ -94,7 +95,7 @@ fn find(text: &str) -> Vec<(usize, usize)> {
     finder.kinds(&[LinkKind::Url]).url_must_have_scheme(false);
     let mut found: Vec<(usize, usize)> = finder
         .links(text)
-        .filter(|link| link.as_str().contains("://") || starts_with(link.as_str(), "www."))
+        .filter(|link| link.as_str().contains("://") || begins(link.as_str(), "www."))
         .map(|link| (link.start(), link.end()))
         .collect();
     // linkify sees only the address in mailto:a@b
@@ -116,10 +117,6 @@ fn find(text: &str) -> Vec<(usize, usize)> {
     found
 }
 
-fn starts_with(text: &str, prefix: &str) -> bool {
-    text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-}
-
 /// A target without blanks and controls and with a scheme that may be opened.
 fn clean_url(url: &str) -> Option<String> {
     let text = DisplayText::new(url.trim());
@@ -127,7 +124,7 @@ fn clean_url(url: &str) -> Option<String> {
     if !is_clean(&joined) {
         return None;
     }
-    if starts_with(&joined, "www.") {
+    if begins(&joined, "www.") {
         return Some(format!("http://{joined}"));
     }
     let joined = if joined.starts_with("//") { format!("https:{joined}") } else { joined };
@@ -141,23 +138,6 @@ pub fn is_clean(url: &str) -> bool {
     url.len() <= MAX_URL && !url.contains('\u{fffd}') && !url.contains(char::is_whitespace) && DisplayText::new(url).as_str() == url
 }
 
-/// The host of a target (of a mailto:, the address's domain), lower-case.
-pub fn host(url: &str) -> String {
-    let (_, rest) = url.split_once(':').unwrap_or(("", url));
-    let host = match rest.strip_prefix("//") {
-        Some(rest) => {
-            let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            host.split_once(':').map_or(host, |(host, port)| if host.starts_with('[') && !port.is_empty() { authority } else { host })
-        }
-        None => {
-            let address = rest.split('?').next().unwrap_or_default();
-            address.rsplit_once('@').map_or(address, |(_, domain)| domain)
-        }
-    };
-    host.trim_end_matches('.').to_lowercase()
-}
-
 /// "www.bank.example" over a link to somewhere else.
 fn claims_other_host(text: &str, host: &str) -> bool {
     let text = text.trim().trim_end_matches(['.', '/', ',', ':', ')']);
@@ -165,7 +145,7 @@ fn claims_other_host(text: &str, host: &str) -> bool {
         return false;
     }
     let claimed = if text.contains("://") {
-        self::host(text)
+        url::host(text)
     } else if text.contains('@') {
         text.rsplit('@').next().unwrap_or_default().to_lowercase()
     } else {

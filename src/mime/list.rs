@@ -2,12 +2,10 @@
 //! RFC 8058). Only reads; who leaves a list is the user, after seeing where that goes.
 
 use super::envelope;
-use super::field;
+use super::{field, links};
 use crate::mail::DisplayText;
 use crate::mail::page::{List, Unsubscribe};
-
-/// Longer addresses to leave a list are none.
-const MAX_URL: usize = 4 * 1024;
+use crate::mail::url::begins;
 
 /// The list of a header block; None where the message came by none.
 pub fn list(header: &[u8]) -> Option<List> {
@@ -41,10 +39,9 @@ fn unsubscribe(value: &str, post: Option<&str>) -> Option<Unsubscribe> {
     let ways = value.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(way, _)| way).chain(bare);
     for way in ways.take(20) {
         let url: String = way.chars().filter(|c| !c.is_whitespace()).collect();
-        let is_clean = url.len() <= MAX_URL && DisplayText::new(&url).as_str() == url && !url.contains('\u{fffd}');
         let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default();
         let place = match scheme.as_str() {
-            _ if !is_clean => continue,
+            _ if !links::is_clean(&url) => continue,
             "mailto" if url.contains('@') => &mut found.mailto,
             "https" | "http" if url.contains("://") => &mut found.web,
             _ => continue,
@@ -52,8 +49,7 @@ fn unsubscribe(value: &str, post: Option<&str>) -> Option<Unsubscribe> {
         place.get_or_insert(url);
     }
     let is_asked = post.is_some_and(|post| post.trim().eq_ignore_ascii_case("List-Unsubscribe=One-Click"));
-    found.one_click =
-        is_asked && found.web.as_deref().is_some_and(|url| url.get(..6).is_some_and(|head| head.eq_ignore_ascii_case("https:")));
+    found.one_click = is_asked && found.web.as_deref().is_some_and(|url| begins(url, "https:"));
     (found.mailto.is_some() || found.web.is_some()).then_some(found)
 }
 

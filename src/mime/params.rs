@@ -1,7 +1,8 @@
 //! `value; name=value` fields: Content-Type and Content-Disposition (RFC 2045 5.1), with the continued and
 //! percent-encoded parameters of RFC 2231 and what senders write instead of them.
 
-use super::{charset, field, transfer};
+use super::{charset, field};
+use crate::mail::url::hex_byte;
 
 /// Parameters that are looked at; more is an attack.
 const MAX_PARAMS: usize = 1000;
@@ -141,7 +142,7 @@ fn percent_decode(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         let decoded = match (byte, after) {
-            (b'%', [high, low, tail @ ..]) => transfer::hex_byte(*high, *low).map(|byte| (byte, tail)),
+            (b'%', [high, low, tail @ ..]) => hex_byte(*high, *low).map(|byte| (byte, tail)),
             _ => None,
         };
         let (byte, next) = decoded.unwrap_or((byte, after));

@@ -1,6 +1,8 @@
 //! Where a link really leads: out of the services that wrap links to watch or check clicks, without the parameters that only tell
 //! who clicked. Nothing is asked of any server; a wrapper that hides its target (a hash) stays as it is.
 
+use crate::mail::url::{self, begins, percent_decoded};
+
 /// Wrappers within wrappers that are undone.
 const MAX_LAYERS: usize = 4;
 
@@ -85,7 +87,7 @@ pub fn bare(url: &str) -> (String, Option<String>) {
     let mut via = None;
     for _ in 0..MAX_LAYERS {
         let Some(inner) = unwrapped(&url) else { break };
-        via.get_or_insert_with(|| super::links::host(&url));
+        via.get_or_insert_with(|| url::host(&url));
         url = inner;
     }
     (without_tracking(&url), via)
@@ -97,25 +99,24 @@ fn unwrapped(url: &str) -> Option<String> {
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return None;
     }
-    let host = super::links::host(url);
+    let host = url::host(url);
     let path_at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let path = rest.get(path_at..)?;
     let is_at = |known: &str| host.strip_suffix(known).is_some_and(|head| head.is_empty() || head.ends_with('.'));
     let target = match () {
         () if is_at("urldefense.com") && path.starts_with("/v3/__") => proofpoint3(path)?,
         () if is_at("urldefense.proofpoint.com") || is_at("urldefense.com") => {
-            decoded(&parameter(path, "u")?.replace('-', "%").replace('_', "/"))
+            percent_decoded(&parameter(path, "u")?.replace('-', "%").replace('_', "/"))
         }
         () => WRAPPERS.iter().filter(|(known, begin, _)| is_at(known) && path.starts_with(begin)).find_map(
             |(_, begin, name)| match *name {
-                "" => path.strip_prefix("/?").map(decoded),
-                "/" => path.strip_prefix(begin).map(|rest| decoded(rest.split('/').next().unwrap_or_default())),
-                name => parameter(path, name).map(decoded),
+                "" => path.strip_prefix("/?").map(percent_decoded),
+                "/" => path.strip_prefix(begin).map(|rest| percent_decoded(rest.split('/').next().unwrap_or_default())),
+                name => parameter(path, name).map(percent_decoded),
             },
         )?,
     };
-    let is_url = target.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("https://"))
-        || target.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("http://"));
+    let is_url = begins(&target, "https://") || begins(&target, "http://");
     (is_url && super::links::is_clean(&target)).then_some(target)
 }
 
@@ -131,29 +132,8 @@ fn parameter<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').map(|pair| pair.strip_prefix("amp;").unwrap_or(pair)).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Percent-encoded bytes undone; what is no UTF-8 then has no chance to be a clean address.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let hex = if byte == b'%' { bytes.get(at + 1).zip(bytes.get(at + 2)) } else { None };
-        match hex.and_then(|(high, low)| super::transfer::hex_byte(*high, *low)) {
-            Some(found) => {
-                out.push(found);
-                at += 3;
-            }
-            None => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 fn without_tracking(url: &str) -> String {
-    if !url.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("http")) {
+    if !begins(url, "http") {
         return url.to_owned();
     }
     let Some((before, rest)) = url.split_once('?') else { return url.to_owned() };

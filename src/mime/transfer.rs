@@ -2,6 +2,7 @@
 //! because a shortened or slightly wrong attachment is worth more than none.
 
 use super::uu;
+use crate::mail::url::hex_byte;
 
 /// Undoes `encoding` ("base64", "quoted-printable"; all else is as it is).
 pub fn decode(raw: &[u8], encoding: &str) -> Vec<u8> {
@@ -144,12 +145,6 @@ pub fn escapes(text: &[u8], out: &mut Vec<u8>) {
         };
     }
     out.extend_from_slice(rest);
-}
-
-/// Two hexadecimal digits as a byte.
-pub fn hex_byte(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::net::{Connector, Trust};
 use super::{RemoteError, Result};
 use crate::config::Security;
+use crate::mail::url::begins;
 
 /// For all of it.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -29,7 +30,7 @@ struct Target<'a> {
 
 fn target(url: &str) -> Option<Target<'_>> {
     let is_clean = url.len() <= ADDRESS && url.bytes().all(|byte| (0x21..0x7f).contains(&byte));
-    let rest = url.get(8..).filter(|_| is_clean && url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")))?;
+    let rest = url.get(8..).filter(|_| is_clean && begins(url, "https://"))?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let path = path.split('#').next().unwrap_or_default();
@@ -41,11 +42,6 @@ fn target(url: &str) -> Option<Target<'_>> {
     let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     is_name.then_some(Target { host, port, path })
-}
-
-/// The host that an address leads to; None where it is no https address that would be asked.
-pub fn host(url: &str) -> Option<String> {
-    target(url).map(|target| target.host.to_owned())
 }
 
 /// Asks once to be taken off a list.

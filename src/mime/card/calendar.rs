@@ -2,6 +2,7 @@
 
 use super::when::{self, When};
 use super::{Card, Property, properties};
+use crate::mail::url::begins;
 use jiff::tz::TimeZone;
 
 /// Events of one text that are shown.
@@ -125,7 +126,7 @@ fn answer_word(answer: &str) -> &'static str {
 /// `CN="Ada":mailto:ada@x.example` to "Ada <ada@x.example>".
 fn person(property: &Property) -> String {
     let address = property.value.trim();
-    let address = address.get(7..).filter(|_| address.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("mailto:"))).unwrap_or(address);
+    let address = address.get(7..).filter(|_| begins(address, "mailto:")).unwrap_or(address);
     match property.param("CN").map(str::trim).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(address)) {
         Some(name) => format!("{name} <{address}>"),
         None => address.to_owned(),

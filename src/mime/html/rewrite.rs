@@ -4,6 +4,7 @@
 use super::style::{self, Hidden};
 use super::tree::{Child, Element, Tree, is_block};
 use crate::mail::DisplayText;
+use crate::mail::url::begins;
 use crate::mime::links::Links;
 use std::collections::HashSet;
 
@@ -208,8 +209,7 @@ impl Writer<'_> {
 
     fn count_image(&mut self, element: &Element) {
         let source = element.attribute("src").unwrap_or_default().trim();
-        let is_remote =
-            ["http:", "https:", "//"].iter().any(|scheme| source.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme)));
+        let is_remote = ["http:", "https:", "//"].iter().any(|scheme| begins(source, scheme));
         let count = if style::is_pixel(element) { &mut self.counts.pixels } else { &mut self.counts.remote_images };
         *count += u32::from(is_remote);
     }

@@ -6,6 +6,7 @@ use imap_proto::{AttributeValue, BodyContentCommon, BodyContentSinglePart, BodyP
 
 use super::value::{Reader, unescape};
 use crate::mail::page::Part;
+use crate::mail::url::percent_decoded;
 
 /// The first text part, as far as it tells where the text ends in the raw message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,25 +139,6 @@ fn parameter(params: &BodyParams<'_>, name: &str) -> Option<String> {
 /// imap-proto leaves the backslashes of quoted strings in.
 fn clean(value: &str) -> String {
     String::from_utf8_lossy(&unescape(value.as_bytes())).into_owned()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok()).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        match hex {
-            Some(decoded) if *byte == b'%' => {
-                bytes.push(decoded);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Base64 in lines of 76 and CRLF carries 57 octets in 78; the others are nearly as large as their text.

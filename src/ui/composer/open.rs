@@ -2,6 +2,7 @@
 
 use super::{Composer, blur};
 use crate::mail::draft::ReplyTo;
+use crate::mail::url::begins;
 use crate::mail::{DisplayText, Draft, DraftId, MessageId, Role, Start};
 use crate::ui::action::Action;
 use crate::ui::event::Effect;
@@ -43,7 +44,7 @@ pub fn begin_with(model: &mut Model, text: &str, out: &mut Out) {
 
 /// RFC 6068.
 pub fn is_mailto(url: &str) -> bool {
-    url.trim_start().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"))
+    begins(url.trim_start(), "mailto:")
 }
 
 fn forward(model: &mut Model, whole: bool, out: &mut Out) {

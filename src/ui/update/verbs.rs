@@ -1,7 +1,7 @@
 //! What is done to messages: triage, marks, links and files, copies to the clipboard.
 
 use crate::mail::query::Test;
-use crate::mail::{FlagBits, Keywords, MessageId, Role, Row};
+use crate::mail::{FlagBits, Keywords, MessageId, Role, Row, url};
 use crate::ui::action::Action;
 use crate::ui::composer;
 use crate::ui::event::Effect;
@@ -164,7 +164,7 @@ pub fn unsubscribe(model: &mut Model, out: &mut Out) {
     let list = page.list.as_ref().map(|list| list.name.as_str()).filter(|name| !name.is_empty()).unwrap_or("the list").to_owned();
     match (ways.web, ways.mailto) {
         (Some(url), _) if ways.one_click => {
-            let said = format!("{} will be told that you leave {list}, by one request to {url}", host(&url));
+            let said = format!("{} will be told that you leave {list}, by one request to {url}", url::host(&url));
             model.overlays.push(Overlay::Confirm(Confirm::of_list(said, Request::Unsubscribe { url })));
         }
         (_, Some(mailto)) => {
@@ -172,19 +172,12 @@ pub fn unsubscribe(model: &mut Model, out: &mut Out) {
             composer::begin_with(model, &mailto, out);
         }
         (Some(url), None) => {
-            let said = format!("{list} can only be left on a page of {}, which your browser would open: {url}", host(&url));
+            let said = format!("{list} can only be left on a page of {}, which your browser would open: {url}", url::host(&url));
             let open = Request::Open { id: page.id, target: OpenTarget::Url(url), sure: true };
             model.overlays.push(Overlay::Confirm(Confirm::of_list(said, open)));
         }
         (None, None) => model.status.say("This message names no way to leave a mailing list", out.now),
     }
-}
-
-/// The host of a web address, for people.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    authority.rsplit('@').next().unwrap_or(authority)
 }
 
 pub fn copy(model: &mut Model, action: Action, out: &mut Out) {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Intake;
-use crate::mail::{DisplayText, MessageId};
+use crate::mail::{DisplayText, MessageId, url};
 use crate::remote::post;
 use crate::worker::files::{self, Decoded};
 use crate::worker::{JobState, OpenTarget, WorkerEvent};
@@ -99,7 +99,7 @@ impl Intake {
     /// The one request that leaving a list takes (RFC 8058); only ever after the user's yes.
     pub(super) fn unsubscribe(&self, url: String) {
         let out = self.common.out.clone();
-        let host = post::host(&url).unwrap_or_default();
+        let host = url::host(&url);
         let job = self.jobs.begin(None, format!("Unsubscribe at {}", DisplayText::capped(&host, 80)), None);
         self.spawn(async move {
             match post::one_click(&url).await {
