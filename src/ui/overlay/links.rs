@@ -157,10 +157,14 @@ fn parts(page: &Page, purpose: LinkPurpose) -> Vec<Choice<Target>> {
         value: Target::Part(part.number.clone()),
         key,
     };
-    let letters = ('a'..='z').map(String::from).chain((27..).map(|number| format!("f{number}")));
-    entries.extend(files.into_iter().zip(letters).map(|(part, letter)| entry("files", letter, part)));
+    entries.extend(files.into_iter().zip(letters()).map(|(part, letter)| entry("files", letter, part)));
     entries.extend(others.into_iter().map(|part| entry("other parts", format!("#{}", part.number), part)));
     entries
+}
+
+/// What files are called by, in their order: letters, then numbers.
+pub fn letters() -> impl Iterator<Item = String> {
+    ('a'..='z').map(String::from).chain((27..).map(|number| format!("f{number}")))
 }
 
 /// Asks for the folder to save to.

@@ -12,7 +12,7 @@ use crate::ui::event::Now;
 use crate::ui::format::{date_full, size, width};
 use crate::ui::found::{self, Part};
 use crate::ui::model::{Focus, Model};
-use crate::ui::overlay::{messages::wrap, put};
+use crate::ui::overlay::{links::letters, messages::wrap, put};
 use crate::ui::theme::{Theme, Token};
 
 /// One row of the text as laid out.
@@ -46,10 +46,9 @@ pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
     // two words in a row of their own, which no fact that a message has a part in can be
     rows.extend(page.verdict.map(|verdict| Row::Facts(format!("sender {}", verdict.word()), token_of(verdict))));
     let warnings: Vec<String> = page.warnings.iter().map(|warning| format!("⚠ {warning}")).collect();
-    let warnings: Vec<&str> = warnings.iter().map(String::as_str).collect();
-    let facts: Vec<&str> = page.facts.iter().map(DisplayText::as_str).collect();
+    let facts: Vec<String> = page.facts.iter().map(|fact| fact.as_str().to_owned()).collect();
     for (words, token) in [(warnings, Token::Warning), (facts, Token::Dim)] {
-        rows.extend(lines_of(&words, room).into_iter().map(|line| Row::Facts(line, token)));
+        rows.extend(lines_of(&words, " · ", room).into_iter().map(|line| Row::Facts(line, token)));
     }
     rows.push(Row::Blank);
     for (n, line) in page.lines.iter().enumerate() {
@@ -61,14 +60,17 @@ pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
     let files: Vec<_> = page.parts.iter().filter(|part| part.is_attachment).collect();
     if !files.is_empty() {
         rows.push(Row::Blank);
-        let names: Vec<String> = files
+        let mut names: Vec<String> = files
             .iter()
-            .zip('a'..='z')
+            .zip(letters())
             .map(|(part, letter)| {
                 format!("{letter} {} {}", DisplayText::new(part.name.as_deref().unwrap_or(&part.content_type)), size(part.size))
             })
             .collect();
-        rows.extend(wrap(&format!("Files  {}", names.join("   ")), usize::from(page.view.width)).into_iter().map(Row::Files));
+        if let Some(first) = names.first_mut() {
+            first.insert_str(0, "Files  ");
+        }
+        rows.extend(lines_of(&names, "   ", room).into_iter().map(Row::Files));
     }
     let mut notes: Vec<String> = page.notes.iter().map(|note| note.as_str().to_owned()).collect();
     if !page.whole {
@@ -94,16 +96,16 @@ fn has_sender_row(page: &Page) -> bool {
     width(&senders(page)) + BESIDE_SENDER > usize::from(page.view.width)
 }
 
-/// Facts side by side, a fact broken only where a line is too short for it.
-fn lines_of(facts: &[&str], room: usize) -> Vec<String> {
+/// Items side by side, one broken only where a line is too short for it.
+fn lines_of(items: &[String], between: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for fact in facts {
+    for item in items {
         match lines.last_mut() {
-            Some(line) if width(line) + width(fact) + 3 <= room => {
-                line.push_str(" · ");
-                line.push_str(fact);
+            Some(line) if width(line) + width(item) + width(between) <= room => {
+                line.push_str(between);
+                line.push_str(item);
             }
-            _ => lines.extend(wrap(fact, room)),
+            _ => lines.extend(wrap(item, room)),
         }
     }
     lines
@@ -316,8 +318,8 @@ mod tests {
 
     #[test]
     fn facts_stand_side_by_side_and_none_is_cut() {
-        let facts = ["HTML", "1 remote image blocked", "the name says somebody@example.org"];
-        assert_eq!(lines_of(&facts, 80), ["HTML · 1 remote image blocked · the name says somebody@example.org"]);
-        assert_eq!(lines_of(&facts, 30), ["HTML · 1 remote image blocked", "the name says", "somebody@example.org"]);
+        let facts = ["HTML", "1 remote image blocked", "the name says somebody@example.org"].map(str::to_owned);
+        assert_eq!(lines_of(&facts, " · ", 80), ["HTML · 1 remote image blocked · the name says somebody@example.org"]);
+        assert_eq!(lines_of(&facts, " · ", 30), ["HTML · 1 remote image blocked", "the name says", "somebody@example.org"]);
     }
 }
