@@ -52,6 +52,12 @@ impl Links {
         Some(number)
     }
 
+    /// What stands in the place of a link's number where it leads to another host than it seems to, all of it in one line.
+    pub fn warning(&self, number: u32) -> Option<String> {
+        let link = self.list.get(number as usize - 1).filter(|link| link.mismatch)?;
+        Some(format!("[{number}\u{a0}⚠\u{a0}{}]", DisplayText::capped(link.host.as_str(), MAX_SHOWN_URL)))
+    }
+
     /// Appends `text` with its links marked and numbered.
     pub fn push_text(&mut self, text: &str, meaning: Meaning, out: &mut Paragraph) {
         let clean = DisplayText::new(text);
@@ -71,7 +77,10 @@ impl Links {
                 out.push(">", meaning);
                 done += 1;
             }
-            out.push(&format!(" [{number}]"), Meaning { dim: true, ..meaning });
+            match self.warning(number) {
+                Some(warning) => out.push(&format!(" {warning}"), Meaning { warning: true, ..meaning }),
+                None => out.push(&format!(" [{number}]"), Meaning { dim: true, ..meaning }),
+            }
         }
         out.push(text.get(done..).unwrap_or_default(), meaning);
     }

@@ -101,6 +101,7 @@ enum Mark {
     None,
     Link,
     Dim,
+    Warning,
     Emphasis,
     Strong,
     Heading,
@@ -161,8 +162,9 @@ impl TextDecorator for Decorator {
         Mark::Code
     }
 
+    /// The only ones left stand for a link's warning.
     fn decorate_image(&mut self, _src: &str, title: &str) -> (String, Mark) {
-        (title.to_owned(), Mark::None)
+        (title.to_owned(), Mark::Warning)
     }
 
     fn header_prefix(&self, _level: usize) -> String {
@@ -230,6 +232,7 @@ fn meaning(marks: &[Mark]) -> Meaning {
             Mark::None => {}
             Mark::Link => meaning.link = true,
             Mark::Dim => (meaning.dim, meaning.link) = (true, false),
+            Mark::Warning => (meaning.warning, meaning.link) = (true, false),
             Mark::Emphasis => meaning.emphasis = true,
             Mark::Strong => meaning.strong = true,
             Mark::Heading => meaning.heading = true,

@@ -101,9 +101,17 @@ impl Writer<'_> {
         }
     }
 
-    /// The number behind a link; its element carries the dim look.
+    /// The number behind a link and, where its text names another host, its own; their element carries the look.
     fn number(&mut self, number: u32) {
-        self.out.push_str(&format!("<sup>\u{a0}[{number}]</sup>"));
+        match self.links.warning(number) {
+            Some(warning) => {
+                self.out.push_str("<img src=\"!\" alt=\"\u{a0}");
+                // no host holds a quote; one that does must not end the attribute
+                self.text(&warning.replace('"', "”"));
+                self.out.push_str("\">");
+            }
+            None => self.out.push_str(&format!("<sup>\u{a0}[{number}]</sup>")),
+        }
     }
 
     pub(super) fn text(&mut self, text: &str) {

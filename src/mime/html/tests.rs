@@ -52,6 +52,18 @@ fn rows_without_a_head_or_of_several_lines_keep_what_parts_them() {
 }
 
 #[test]
+fn a_link_that_claims_another_host_says_so_in_the_text() {
+    let html = "<p>Go to <a href='https://evil.example/x'>www.bank.example</a> or <a href='https://bank.example'>www.bank.example</a>.</p>";
+    let (text, lines, _) = shown(html);
+    let text = text.join(" ").replace('\u{a0}', " ");
+    assert_eq!(text, "Go to www.bank.example [1 ⚠ evil.example] or www.bank.example [2].");
+    let warned: Vec<&str> =
+        lines[0].spans.iter().filter(|span| span.meaning.warning && !span.meaning.link).map(|span| span.text.as_str()).collect();
+    assert_eq!(warned, ["\u{a0}[1\u{a0}⚠\u{a0}evil.example]"]);
+    assert!(shown("<a href='https://аpple.example/'>Go</a>").0[0].contains("⚠"));
+}
+
+#[test]
 fn what_is_left_out_is_counted() {
     let html = "<img src='https://t.example/p.gif' width=1 height=1><img src=//x/y><img src=cid:1><div hidden>you<img src=http://z></div>";
     assert_eq!(shown(html).2, Counts { remote_images: 2, pixels: 1, hidden_texts: 1 });
@@ -85,6 +97,6 @@ fn bombs_are_bounded() {
         let started = std::time::Instant::now();
         shown(&html);
         let head: String = html.chars().take(20).collect();
-        assert!(started.elapsed().as_secs() < 60, "{head}: {:?}", started.elapsed());
+        assert!(started.elapsed().as_secs() < 10, "{head}: {:?}", started.elapsed());
     }
 }
