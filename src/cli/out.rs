@@ -38,12 +38,11 @@ pub fn json(fields: Value) -> Result<(), Failure> {
 
 /// serde escapes C0 controls; others act on terminals as well, or hide, or flood a cell.
 fn escape(text: &str) -> String {
-    const MARKS: usize = 8;
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
     for c in text.chars() {
         marks = if c.width() == Some(0) { marks + 1 } else { 0 };
-        if DisplayText::keeps(c) && marks <= MARKS {
+        if DisplayText::keeps(c) && marks <= DisplayText::MAX_MARKS {
             out.push(c);
         } else {
             c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));

@@ -56,7 +56,7 @@ fn account_table(account: &Account) -> Table {
         table.insert("authserv_id", value(id));
     }
     match &account.incoming {
-        Incoming::Imap(server) => drop(table.insert("imap", Item::Table(server_table(server, &account.address)))),
+        Incoming::Imap(server) => drop(table.insert("imap", Item::Table(imap_table(server, &account.address)))),
         Incoming::Pop3(pop3) => drop(table.insert("pop3", Item::Table(pop3_table(pop3, &account.address)))),
         Incoming::Maildir(path) => {
             let mut maildir = Table::new();
@@ -84,9 +84,25 @@ fn account_table(account: &Account) -> Table {
     table
 }
 
+fn imap_table(server: &Server, address: &str) -> Table {
+    let mut table = server_table(server, address);
+    match server.keep {
+        Keep::RecentDays(90) => {}
+        Keep::RecentDays(days) => drop(table.insert("keep", value(format!("recent:{days}d")))),
+        Keep::Headers => drop(table.insert("keep", value("headers"))),
+        Keep::All => drop(table.insert("keep", value("all"))),
+    }
+    if server.keep_size != DEFAULT_KEEP_SIZE {
+        table.insert("keep_size", value(format!("{}kB", server.keep_size / 1_000)));
+    }
+    if let Some(is_wanted) = server.compress {
+        table.insert("compress", value(is_wanted));
+    }
+    table
+}
+
 fn pop3_table(pop3: &Pop3, address: &str) -> Table {
     let mut table = server_table(&pop3.server, address);
-    ["keep", "keep_size", "compress"].iter().for_each(|key| drop(table.remove(key)));
     match pop3.leave {
         Leave::Always => {}
         Leave::Days(days) => drop(table.insert("leave", value(format!("days:{days}")))),
@@ -103,7 +119,6 @@ fn pop3_table(pop3: &Pop3, address: &str) -> Table {
 fn smtp_table(smtp: &Smtp, account: &Account) -> Table {
     let incoming = account.incoming.server();
     let mut table = server_table(&smtp.server, incoming.map_or(&account.address, |server| &server.username));
-    ["keep", "keep_size", "compress"].iter().for_each(|key| drop(table.remove(key)));
     if incoming.is_some_and(|server| server.credentials == smtp.server.credentials) {
         for key in ["password", "password_command", "token_command"] {
             table.remove(key);
@@ -118,6 +133,7 @@ fn smtp_table(smtp: &Smtp, account: &Account) -> Table {
     table
 }
 
+/// What every server is told by.
 fn server_table(server: &Server, address: &str) -> Table {
     let mut table = Table::new();
     table.insert("host", value(&server.host));
@@ -146,18 +162,6 @@ fn server_table(server: &Server, address: &str) -> Table {
     if let Some((cert, key)) = &server.client_cert {
         table.insert("client_cert", value(path_text(cert)));
         table.insert("client_key", value(path_text(key)));
-    }
-    match server.keep {
-        Keep::RecentDays(90) => {}
-        Keep::RecentDays(days) => drop(table.insert("keep", value(format!("recent:{days}d")))),
-        Keep::Headers => drop(table.insert("keep", value("headers"))),
-        Keep::All => drop(table.insert("keep", value("all"))),
-    }
-    if server.keep_size != DEFAULT_KEEP_SIZE {
-        table.insert("keep_size", value(format!("{}kB", server.keep_size / 1_000)));
-    }
-    if let Some(is_wanted) = server.compress {
-        table.insert("compress", value(is_wanted));
     }
     table
 }

@@ -10,12 +10,13 @@ use unicode_width::UnicodeWidthChar;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DisplayText(String);
 
-/// Characters without a cell of their own that a grapheme may hold (a mail with 100,000 marks on one letter).
-const MAX_MARKS: usize = 8;
 /// Characters that a grapheme may hold; families of emoji have ten.
 const MAX_CHARS: usize = 16;
 
 impl DisplayText {
+    /// Characters without a cell of their own that a grapheme may hold (a mail with 100,000 marks on one letter).
+    pub const MAX_MARKS: usize = 8;
+
     /// Cleans `text`: tabs and line ends become single spaces.
     pub fn new(text: &str) -> Self {
         if text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
@@ -86,7 +87,7 @@ impl From<&str> for DisplayText {
 }
 
 fn is_short(grapheme: &str) -> bool {
-    grapheme.len() <= MAX_MARKS || (grapheme.chars().count() <= MAX_CHARS && marks(grapheme) <= MAX_MARKS)
+    grapheme.len() <= DisplayText::MAX_MARKS || (grapheme.chars().count() <= MAX_CHARS && marks(grapheme) <= DisplayText::MAX_MARKS)
 }
 
 fn marks(grapheme: &str) -> usize {
@@ -106,7 +107,7 @@ fn push_short(grapheme: &str, out: &mut String) {
     let mut marks = 0;
     let kept = grapheme.chars().take(MAX_CHARS - 1).take_while(|c| {
         marks += usize::from(is_mark(*c));
-        marks <= MAX_MARKS
+        marks <= DisplayText::MAX_MARKS
     });
     out.extend(kept);
     out.push('\u{fffd}');
@@ -231,7 +232,7 @@ mod tests {
         assert_eq!(DisplayText::new("a\u{9b}31m\u{202e}b").as_str(), "a\u{fffd}31m\u{fffd}b");
         assert_eq!(DisplayText::new("one\r\ntwo\tthree").as_str(), "one two three");
         let zalgo = format!("a{}", "\u{301}".repeat(100_000));
-        assert!(DisplayText::new(&zalgo).as_str().chars().count() <= MAX_MARKS + 2);
+        assert!(DisplayText::new(&zalgo).as_str().chars().count() <= DisplayText::MAX_MARKS + 2);
     }
 
     #[test]
@@ -255,7 +256,7 @@ mod tests {
             let clean = DisplayText::new(&text);
             assert_eq!(DisplayText::new(clean.as_str()), clean);
             assert!(!clean.as_str().chars().any(|c| c.is_control() || is_forbidden(c)), "{clean:?}");
-            assert!(clean.as_str().graphemes(true).all(|grapheme| marks(grapheme) <= MAX_MARKS), "{clean:?}");
+            assert!(clean.as_str().graphemes(true).all(|grapheme| marks(grapheme) <= DisplayText::MAX_MARKS), "{clean:?}");
         }
 
         #[test]

@@ -38,24 +38,26 @@ pub struct Text {
 
 /// The parts to show; `other` asks for the alternative that is not shown by itself.
 pub fn choose(structure: &Structure, bytes: &[u8], other: bool) -> Vec<Shown> {
-    let mut chooser = Chooser { structure, bytes, other, both: false, children: children(structure), shown: Vec::new() };
-    chooser.visit(0);
-    chooser.shown.truncate(MAX_SHOWN);
-    chooser.shown
+    chosen(structure, bytes, other, false)
 }
 
 /// For each part, whether its text is shown by itself or as the other alternative.
 pub fn readable(structure: &Structure, bytes: &[u8]) -> Vec<bool> {
-    let mut chooser = Chooser { structure, bytes, other: false, both: true, children: children(structure), shown: Vec::new() };
-    chooser.visit(0);
     let mut out = vec![false; structure.nodes.len()];
-    for shown in chooser.shown.iter().take(MAX_SHOWN) {
-        let (Shown::Plain(index) | Shown::Html(index) | Shown::HtmlAsText(index) | Shown::Message(index)) = *shown;
+    for shown in chosen(structure, bytes, false, true) {
+        let (Shown::Plain(index) | Shown::Html(index) | Shown::HtmlAsText(index) | Shown::Message(index)) = shown;
         if let Some(readable) = out.get_mut(index) {
             *readable = true;
         }
     }
     out
+}
+
+fn chosen(structure: &Structure, bytes: &[u8], other: bool, both: bool) -> Vec<Shown> {
+    let mut chooser = Chooser { structure, bytes, other, both, children: children(structure), shown: Vec::new() };
+    chooser.visit(0);
+    chooser.shown.truncate(MAX_SHOWN);
+    chooser.shown
 }
 
 fn children(structure: &Structure) -> Vec<Vec<usize>> {

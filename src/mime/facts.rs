@@ -32,20 +32,16 @@ pub fn of_body(is_html: bool, counts: Counts) -> Vec<DisplayText> {
     if is_html {
         out.push("HTML".to_owned());
     }
-    match counts.remote_images {
-        0 => {}
-        1 => out.push("1 remote image blocked".to_owned()),
-        images => out.push(format!("{images} remote images blocked")),
-    }
-    match counts.pixels {
-        0 => {}
-        1 => out.push("1 tracking pixel blocked".to_owned()),
-        pixels => out.push(format!("{pixels} tracking pixels blocked")),
-    }
-    match counts.hidden_texts {
-        0 => {}
-        1 => out.push("1 hidden text left out".to_owned()),
-        texts => out.push(format!("{texts} hidden texts left out")),
+    for (count, what, fate) in [
+        (counts.remote_images, "remote image", "blocked"),
+        (counts.pixels, "tracking pixel", "blocked"),
+        (counts.hidden_texts, "hidden text", "left out"),
+    ] {
+        match count {
+            0 => {}
+            1 => out.push(format!("1 {what} {fate}")),
+            count => out.push(format!("{count} {what}s {fate}")),
+        }
     }
     out.iter().map(|fact| DisplayText::new(fact)).collect()
 }

@@ -46,6 +46,8 @@ mod uu;
 mod verdict;
 mod wrap;
 
+pub use wrap::expand_tabs;
+
 /// Bytes of a message's text that search sees.
 const MAX_SEARCH_TEXT: usize = 256 * 1024;
 

@@ -79,8 +79,8 @@ impl Work<'_> {
         Ok(Some(std::mem::take(&mut self.changes).finish()))
     }
 
-    /// Gives new messages to the rows that are lost in this mailbox or in flight to it; the others come back. Of messages that are alike those go first that have
-    /// the flags of a lost row.
+    /// Gives new messages to the rows that are lost in this mailbox or in flight to it; the others come back. Of messages that are
+    /// alike those go first that have the flags of a lost row.
     fn without_awaited(
         &mut self,
         account: AccountId,

@@ -25,9 +25,6 @@ pub enum Verb {
     DeleteForever,
 }
 
-const MUTED: &str = "Muted the thread of";
-const UNMUTED: &str = "Unmuted the thread of";
-
 impl Verb {
     pub fn star(on: bool) -> Self {
         let flag = Flags::bits(FlagBits::FLAGGED);
@@ -51,16 +48,16 @@ impl Verb {
     pub fn mute(on: bool) -> Self {
         let flag = Flags { bits: FlagBits::NONE, keywords: Keywords::new([Keywords::MUTED]) };
         if on {
-            Self::Flags { add: flag, remove: Flags::default(), past: MUTED }
+            Self::Flags { add: flag, remove: Flags::default(), past: "Muted the thread of" }
         } else {
-            Self::Flags { add: Flags::default(), remove: flag, past: UNMUTED }
+            Self::Flags { add: Flags::default(), remove: flag, past: "Unmuted the thread of" }
         }
     }
 
     /// Where the messages of a thread are looked for, from a listing of this scope.
     pub fn scope(&self, listed: &Scope) -> Scope {
         match self {
-            Self::Flags { past: MUTED | UNMUTED, .. } => Scope::All,
+            Self::Flags { add, remove, .. } if [add, remove].iter().any(|flags| flags.keywords.contains(Keywords::MUTED)) => Scope::All,
             _ => listed.clone(),
         }
     }

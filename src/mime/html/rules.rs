@@ -23,10 +23,11 @@ pub fn thin(lines: &mut Vec<Line>, from: usize) {
             Kind::Bottom => {
                 let has_head = inner.first().and_then(|first| lines.get(first.wrapping_sub(1))).is_some_and(is_head);
                 if is_thin && at == last + 2 {
-                    inner
-                        .iter()
-                        .skip(usize::from(has_head))
-                        .for_each(|inner| gone.iter_mut().skip(*inner).take(1).for_each(|gone| *gone = true));
+                    for at in inner.iter().skip(usize::from(has_head)) {
+                        if let Some(gone) = gone.get_mut(*at) {
+                            *gone = true;
+                        }
+                    }
                 }
                 is_thin = false;
             }

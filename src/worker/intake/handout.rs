@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Intake;
 use crate::mail::{DisplayText, MessageId, url};
+use crate::mime::expand_tabs;
 use crate::remote::post;
 use crate::worker::files::{self, Decoded};
 use crate::worker::{JobState, OpenTarget, WorkerEvent};
@@ -55,20 +56,16 @@ impl Intake {
                 // the command is ended as its future is dropped
                 () = cancel.notified() => return job.end(JobState::Cancelled).await,
             };
-            match piped {
-                Ok(output) => {
-                    job.end(JobState::Finished).await;
-                    if !output.is_empty() {
-                        out.send(WorkerEvent::Piped { command: command.join(" "), lines: lines(&output) }).await;
-                    }
-                }
-                Err((why, output)) => {
-                    job.end(JobState::Failed(why.clone())).await;
-                    if !output.is_empty() {
-                        out.send(WorkerEvent::Piped { command: command.join(" "), lines: lines(&output) }).await;
-                    }
-                    out.failed("The command did not take the message", why, "The message is unchanged.").await;
-                }
+            let (output, failure) = match piped {
+                Ok(output) => (output, None),
+                Err((why, output)) => (output, Some(why)),
+            };
+            job.end(failure.clone().map_or(JobState::Finished, JobState::Failed)).await;
+            if !output.is_empty() {
+                out.send(WorkerEvent::Piped { command: command.join(" "), lines: lines(&output) }).await;
+            }
+            if let Some(why) = failure {
+                out.failed("The command did not take the message", why, "The message is unchanged.").await;
             }
         });
     }
@@ -144,17 +141,6 @@ async fn open_part(part: Decoded, opener: &[String]) -> Result<(), String> {
 
 /// A command's output as lines; tabs keep their columns.
 fn lines(output: &[u8]) -> Vec<String> {
-    const TAB: usize = 8;
     let text = String::from_utf8_lossy(output);
-    let line = |line: &str| {
-        let mut out = String::new();
-        for c in line.trim_end_matches('\r').chars() {
-            match c {
-                '\t' => out.extend(std::iter::repeat_n(' ', TAB - out.chars().count() % TAB)),
-                c => out.push(c),
-            }
-        }
-        out
-    };
-    text.lines().take(LINES).map(line).collect()
+    text.lines().take(LINES).map(|line| expand_tabs(line.trim_end_matches('\r')).into_owned()).collect()
 }
