@@ -18,7 +18,11 @@ pub struct Submission {
 /// Why a message was not taken, by what the caller does about it. Texts quote the server (raw).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// No connection, it broke before the end of data, or the server said 4yz: try again later. Nothing was taken.
+    /// The server can't be reached, or is lost before it signed us in: try again later, however long that lasts (a week without a
+    /// network).
+    #[error("{0}")]
+    Offline(String),
+    /// The connection broke later but before the end of data, or the server said 4yz: try again later. Nothing was taken.
     #[error("{0}")]
     Later(String),
     /// TLS refused the peer: tell, try again later, never weaken.

@@ -144,9 +144,10 @@ async fn count_up(core: &Core, mailbox: MailboxId, exists: u32) -> Result<()> {
     Ok(())
 }
 
-/// It is time to compare all of it, though the server says what changed.
+/// It is time to compare all of it, though the server says what changed. A last time that is still to come was before the clock was
+/// set back.
 pub fn is_whole_due(core: &Core, progress: &Progress) -> bool {
-    progress.whole.is_none_or(|at| core.common.clock.wall() - at >= WHOLE_AGAIN)
+    progress.whole.is_none_or(|at| !(0..WHOLE_AGAIN).contains(&core.common.clock.wall().saturating_sub(at)))
 }
 
 /// That many of that many are most of a mailbox.

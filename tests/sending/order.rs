@@ -377,6 +377,33 @@ async fn what_was_held_for_long_is_not_given_up_at_the_first_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queue_outlives_a_week_without_a_network_in_its_order() {
+    let world = World::new().await;
+    let offline = || Turn { prepare: Some(SubmitError::Offline("no network".into())), ..Turn::default() };
+    let fake = Fake::new((0..60).map(|_| offline()).collect());
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(world.queue(&number.to_string(), &["bob@example.org"]).await);
+    }
+    let mut process = world.start(fake.clone());
+    // twice a day somebody starts it, and nothing can be reached
+    let mut starts = 0;
+    while fake.attempts() < 60 {
+        process.rest().await;
+        process.end().await;
+        world.pass(43_200);
+        starts += 1;
+        process = world.start(fake.clone());
+    }
+    assert!(starts >= 14, "{starts} half days");
+    for id in ids {
+        world.until_stage(id, Stage::Filed).await;
+    }
+    process.end().await;
+    assert_eq!(fake.subjects(), ["0", "1", "2", "3", "4"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_refuses_for_a_while_leaves_no_message_in_the_middle() {
     for (turn, broken, settled) in [
         (later("no route"), Stage::Queued, Stage::Filed),
@@ -397,17 +424,33 @@ async fn a_disk_that_refuses_for_a_while_leaves_no_message_in_the_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_set_back_does_not_make_a_wait_longer() {
-    let world = World::new().await;
-    let fake = Fake::new(vec![later("no route"), later("no route")]);
-    let ids = [world.queue("a", &["b@x"]).await, world.queue("b", &["b@x"]).await];
-    let mut process = world.start(fake.clone());
-    process.wait("a word about it", |event| failed(event).filter(|(_, why)| why == "no route")).await;
-    process.rest().await;
-    world.pass(-365 * 86_400);
-    process.poke.look();
-    for id in ids {
-        world.until_stage(id, Stage::Filed).await;
+async fn a_clock_that_is_set_at_any_time_makes_no_wait_longer_and_sends_nothing_twice() {
+    const DAY: i64 = 86_400;
+    // all but small steps back end a wait; those make it as much longer, at most by its own length
+    for jump in [3_600, DAY, 20 * 365 * DAY, -DAY, -365 * DAY, -20 * 365 * DAY] {
+        let world = World::new().await;
+        let fake = Fake::new(vec![later("no route"), later("no route")]);
+        let ids = [world.queue("a", &["b@x"]).await, world.queue("b", &["b@x"]).await];
+        let mut process = world.start(fake.clone());
+        process.wait("a word about it", |event| failed(event).filter(|(_, why)| why == "no route")).await;
+        process.rest().await;
+        let tries = fake.attempts();
+        for _ in 0..10 {
+            process.poke.look();
+            process.rest().await;
+        }
+        assert_eq!(fake.attempts(), tries, "looking is no reason to try again ({jump})");
+        world.pass(jump);
+        process.poke.look();
+        for id in ids {
+            world.until_stage(id, Stage::Filed).await;
+        }
+        // and back again, with nothing left to do
+        world.pass(-jump);
+        process.poke.look();
+        process.rest().await;
+        process.end().await;
+        assert_eq!(fake.taken().len(), 2, "{jump}");
+        assert!(fake.attempts() <= tries + 3, "{jump}: {} tries", fake.attempts());
     }
-    process.end().await;
 }

@@ -194,7 +194,7 @@ async fn the_local_address_can_be_chosen() {
     assert_eq!(server.heard()[0], "EHLO [127.0.0.9]");
     smtp.bind = Some("192.0.2.77".parse().unwrap());
     let error = submit(&Account::new("test", smtp), &mail()).await.unwrap_err();
-    assert!(matches!(&error, SubmitError::Later(text) if text.contains("192.0.2.77") && text.contains("bind")), "{error:?}");
+    assert!(matches!(&error, SubmitError::Offline(text) if text.contains("192.0.2.77") && text.contains("bind")), "{error:?}");
 }
 
 #[tokio::test]

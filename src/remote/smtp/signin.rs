@@ -33,7 +33,8 @@ impl From<RemoteError> for SubmitError {
             RemoteError::Rejected(_) => SubmitError::Refused(text),
             RemoteError::BadLogin(_) => SubmitError::BadLogin(text),
             RemoteError::NoSecret(_) => SubmitError::NoSecret(text),
-            RemoteError::Offline(_) | RemoteError::NotNow(_) | RemoteError::Gone(_) | RemoteError::Protocol(_) => SubmitError::Later(text),
+            RemoteError::Offline(_) => SubmitError::Offline(text),
+            RemoteError::NotNow(_) | RemoteError::Gone(_) | RemoteError::Protocol(_) => SubmitError::Later(text),
         }
     }
 }

@@ -132,12 +132,14 @@ impl<S: Submit> Sender<S> {
     async fn failed(&self, mail: &OutMessage, error: SubmitError, settled: Fates, memory: &mut Memory) -> Result<()> {
         let text = error.to_string();
         match error {
-            SubmitError::Later(_) | SubmitError::Untrusted(_) => {
+            SubmitError::Offline(_) | SubmitError::Later(_) | SubmitError::Untrusted(_) => {
                 memory.strikes += 1;
                 if memory.strikes >= STRIKES {
                     memory.brakes.send_from = self.clock.wall() + wait_after(memory.strikes - 1, self.seed);
                 }
-                self.put_off(mail, text, settled).await
+                // a server that was never asked has refused nothing, however long ago
+                let is_patient = matches!(error, SubmitError::Offline(_));
+                self.put_off(mail, text, settled, is_patient).await
             }
             SubmitError::BadLogin(_) | SubmitError::NoSecret(_) => {
                 memory.brakes.needs_user = true;
@@ -150,7 +152,7 @@ impl<S: Submit> Sender<S> {
             }
             SubmitError::NoRecipient { fates, .. } if fates.iter().any(|(_, fate)| matches!(fate, Fate::Deferred(_))) => {
                 self.tell_refused(mail, &fates, "The others are tried again later.").await;
-                self.put_off(mail, text, fates).await
+                self.put_off(mail, text, fates, false).await
             }
             SubmitError::NoRecipient { fates, .. } => self.refused(mail, text, fates).await,
             SubmitError::Refused(_) => self.refused(mail, text, settled).await,
@@ -162,10 +164,11 @@ impl<S: Submit> Sender<S> {
         }
     }
 
-    async fn put_off(&self, mail: &OutMessage, text: String, fates: Fates) -> Result<()> {
+    /// Tried again later; after [`PATIENCE`] no more, unless `is_patient`.
+    async fn put_off(&self, mail: &OutMessage, text: String, fates: Fates, is_patient: bool) -> Result<()> {
         let now = self.clock.wall();
         let wait = wait_after(mail.item.attempts, self.seed ^ mail.item.id.0.unsigned_abs());
-        if now + wait - mail.queued > PATIENCE {
+        if !is_patient && now + wait - mail.queued > PATIENCE {
             let text = format!("it could not be sent for {} days; last: {text}", PATIENCE / 86_400);
             return self.refused(mail, text, fates).await;
         }
