@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `ui` decides what the user means, `worker` makes it true, `store` remembers it, `remote` talks to
-//! servers, `mail` is the vocabulary they share, `mime` turns bytes into values. Arrows point one way;
+//! servers, `mail` is the vocabulary they share, `mime` turns bytes into values, `crypt` asks gpg. Arrows point one way;
 //! `tests/tidy.rs` holds them. Start reading at [`worker::Request`] and [`ui::action`].
 
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crypt;
 pub mod demo;
 pub mod events;
 pub mod fault;

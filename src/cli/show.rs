@@ -1,5 +1,5 @@
 //! `show ID`: one message from the store (or its Maildir file), as text, HTML, source, headers or JSON. On a
-//! terminal everything is cleaned; to a pipe `--raw`, `--html` and `--headers` go byte for byte.
+//! terminal everything is cleaned; what is signed or encrypted is checked and opened; to a pipe `--raw`, `--html` and `--headers` go byte for byte.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -13,10 +13,12 @@ use super::out;
 use super::session::{Names, Session};
 use crate::config::{Config, Incoming};
 use crate::mail::page::{Line, Part, View};
+use crate::mail::seal::Seal;
 use crate::mail::{DisplayText, Page, Summary};
 use crate::mime;
 use crate::remote::{Connect, Remote, RemoteError, maildir};
 use crate::store::{Location, Reader, StoredBody};
+use crate::worker::opened;
 
 /// Cells of a line where stdout is no terminal, and the most where it is.
 const WIDTH: usize = 78;
@@ -30,8 +32,10 @@ pub fn run(session: &Session, args: &args::Show) -> Outcome {
     let summary = list::find(&reader, args.id)?.ok_or_else(unknown)?;
     let names = Names::load(&reader)?;
     let body = load(&config, &reader, &names, &summary)?;
+    let page = |body: &StoredBody, width: usize| page(&summary, body, width, &setting(&config, &names, &summary));
     if args.json {
-        return show_json(&summary, &names, body.as_ref(), &setting(&config, &names, &summary));
+        let page = body.as_ref().map(|body| page(body, WIDTH)).transpose()?;
+        return show_json(list::message(&summary, &names), page.as_ref(), body.is_some_and(|body| body.whole));
     }
     let body = body.ok_or_else(|| {
         Failure::new(UNAVAILABLE, format!("the text of {} is not here; `postrider sync` fetches what is kept offline", args.id))
@@ -45,25 +49,28 @@ pub fn run(session: &Session, args: &args::Show) -> Outcome {
         foreign(&html(&body.bytes).ok_or_else(|| Failure::new(DATA, format!("{} has no HTML part", args.id)))?)?;
     } else {
         let width = out::columns().map_or(WIDTH, |columns| columns.min(MOST));
-        let page = page(&summary, &body, width, &setting(&config, &names, &summary));
-        out::print(text(&page).as_bytes())?;
+        out::print(text(&page(&body, width)?).as_bytes())?;
     }
     Ok(0)
 }
 
-fn show_json(summary: &Summary, names: &Names, body: Option<&StoredBody>, setting: &mime::Setting) -> Outcome {
-    let mut message = list::message(summary, names);
-    let page = body.map(|body| page(summary, body, WIDTH, setting));
+fn show_json(mut message: Value, page: Option<&Page>, whole: bool) -> Outcome {
     let parts: Vec<Value> = page.iter().flat_map(|page| &page.parts).map(part_json).collect();
-    message["text"] = page.as_ref().map(|page| body_text(&page.lines)).into();
+    let seals: Vec<Value> = page.iter().flat_map(|page| &page.seals).map(seal_json).collect();
+    message["text"] = page.map(|page| body_text(&page.lines)).into();
     message["parts"] = parts.into();
-    message["whole"] = body.is_some_and(|body| body.whole).into();
+    message["seals"] = seals.into();
+    message["whole"] = whole.into();
     out::json(message)?;
     Ok(0)
 }
 
 fn part_json(part: &Part) -> Value {
     json!({"number": part.number, "type": part.content_type, "name": part.name, "size": part.size})
+}
+
+fn seal_json(seal: &Seal) -> Value {
+    json!({"standing": seal.standing.word(), "words": seal.words.as_str()})
 }
 
 /// The bytes, from the store or, for a Maildir, from the file. None where they are not on this machine.
@@ -81,8 +88,7 @@ fn load(config: &Config, reader: &Reader, names: &Names, summary: &Summary) -> R
 
 fn from_maildir(root: std::path::PathBuf, location: Location) -> Result<Option<StoredBody>, Failure> {
     let Some(key) = location.key.clone() else { return Ok(None) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(IO, format!("no threads to read files: {error}")))?;
+    let runtime = runtime()?;
     let read = runtime.block_on(async {
         let mut files = maildir::Account { root }.connect(None).await?;
         let found = files.bodies(&location.wire_name, std::slice::from_ref(&key)).await?.into_iter().next();
@@ -95,6 +101,11 @@ fn from_maildir(root: std::path::PathBuf, location: Location) -> Result<Option<S
     runtime.shutdown_timeout(Duration::from_millis(100));
     let body = read.map_err(|error| Failure::new(IO, error.to_string()))?;
     Ok(body.map(|body| StoredBody { bytes: body.bytes, whole: true, parts: body.parts }))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(IO, format!("no threads to read files: {error}")))
 }
 
 /// A large file, piece by piece.
@@ -118,9 +129,12 @@ fn whole(body: &StoredBody, id: i64) -> Result<(), Failure> {
     Err(Failure::new(UNAVAILABLE, format!("only the beginning of {id} is here; open it in the reader to fetch the whole")))
 }
 
-fn page(summary: &Summary, body: &StoredBody, width: usize, setting: &mime::Setting) -> Page {
+fn page(summary: &Summary, body: &StoredBody, width: usize, setting: &mime::Setting) -> Result<Page, Failure> {
     let view = View { width: u16::try_from(width).unwrap_or(80), ..View::default() };
-    mime::page(summary.id, &body.bytes, body.whole, &body.parts, view, setting)
+    if !body.whole {
+        return Ok(mime::page(summary.id, &body.bytes, false, &body.parts, view, setting));
+    }
+    Ok(runtime()?.block_on(opened::page(summary.id, body.bytes.clone(), view, setting)))
 }
 
 fn setting(config: &Config, names: &Names, summary: &Summary) -> mime::Setting {
@@ -169,6 +183,12 @@ fn text(page: &Page) -> String {
     let mut text = String::new();
     for (name, value) in head.iter().filter(|(_, value)| !value.is_empty()) {
         text.push_str(&format!("{name}: {}\n", DisplayText::new(value)));
+    }
+    for seal in &page.seals {
+        text.push_str(&format!("Seal: {}: {}\n", seal.standing.word(), seal.words));
+    }
+    for warning in &page.warnings {
+        text.push_str(&format!("Warning: {warning}\n"));
     }
     text.push('\n');
     text.push_str(&body_text(&page.lines));

@@ -18,6 +18,7 @@ pub mod nearest;
 pub mod outgoing;
 pub mod page;
 pub mod query;
+pub mod seal;
 pub mod server;
 pub mod text;
 pub mod thread;

@@ -3,6 +3,7 @@
 
 use super::address::Address;
 use super::ids::MessageId;
+use super::seal::Seal;
 use super::text::DisplayText;
 
 /// How a stretch of text is meant, not how it looks; the theme decides that.
@@ -138,6 +139,8 @@ pub struct Page {
     pub date: Option<(i64, i16)>,
     /// None where no server is believed, or it says nothing.
     pub verdict: Option<Verdict>,
+    /// What is known of its signature and encryption, the outermost first.
+    pub seals: Vec<Seal>,
     /// What about the sender may deceive, in words, the gravest first.
     pub warnings: Vec<DisplayText>,
     /// Short facts for the header summary: "HTML", "list boats", "3 remote images blocked".

@@ -12,6 +12,7 @@ use crate::mail::{Draft, Envelope, Identity, MessageId, Page};
 pub use compose::ids::new_message_id;
 pub use compose::{ComposeError, Composed, Purpose, Sent, compose};
 pub use outgoing::{Outgoing, outgoing};
+pub use sealed::{Protected, Sealed, is_encrypted, only_sender, protected, sealed, unwrapped};
 
 mod addresses;
 mod body;
@@ -37,6 +38,7 @@ mod plain;
 mod redirect;
 mod reply;
 mod rtf;
+mod sealed;
 mod sender;
 mod source;
 mod structure;

@@ -52,6 +52,7 @@ pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: Vi
         reply_to: clean(&summary.reply_to),
         list: list::list(bytes),
         verdict,
+        seals: Vec::new(),
         warnings: facts::warnings(&summary, verdict),
         facts,
         lines: writer.lines,

@@ -4,7 +4,7 @@
 use super::compose::{Sent, ids};
 use super::field::{self, Field};
 use super::structure::{self, Kind};
-use super::{addresses, body, envelope, kept, parts};
+use super::{addresses, body, envelope, kept, parts, sealed};
 use crate::mail::address;
 use crate::mail::draft::{AnswerKind, Answered, Cursor, Field as Place, Identity, ReplyTo};
 use crate::mail::{Attachment, DisplayText, Draft, FileId};
@@ -35,7 +35,8 @@ pub fn reply(original: &[u8], to: ReplyTo, me: &[Identity], now: Sent) -> Draft 
     (draft.to, draft.cc) = (address::typed_list(&to), address::typed_list(&cc));
     draft.subject = subject::reply(&summary.envelope.subject);
     let attribution = quote::attribution(&summary, now);
-    let quoted = quote::quoted(original);
+    // what was encrypted is not here, and must not come into a draft that goes to the server as it is
+    let quoted = if sealed::is_encrypted(original) { String::new() } else { quote::quoted(original) };
     let own = std::mem::take(&mut draft.text);
     draft.text = if quoted.is_empty() { format!("\n{own}") } else { format!("\n\n{attribution}\n{quoted}{own}") };
     thread(&mut draft, header);

@@ -17,6 +17,7 @@ use super::drafts::Drafts;
 use super::jobs::Jobs;
 use super::listing::{Asked, Lister};
 use super::outbox::Desk;
+use super::pages::Half;
 use super::plan::Wanted;
 use super::{AppliedKind, Health, Request, WorkerEvent};
 use crate::config::{self, Config};
@@ -101,6 +102,7 @@ impl Intake {
         let mut told = None;
         let mut watch = SleepWatch::new(&self.common.clock);
         let mut looks = tokio::time::interval(SleepWatch::LOOK);
+        let pages = self.common.pages.clone();
         loop {
             let request = tokio::select! {
                 biased;
@@ -117,6 +119,10 @@ impl Intake {
                 Some((draft, item)) = self.queued.1.recv() => {
                     self.desk.queued(draft, item).await;
                     self.common.rested.notify_one();
+                    continue;
+                }
+                half = pages.half() => {
+                    half.into_iter().for_each(|half| self.fetch_sealed(half));
                     continue;
                 }
                 _ = looks.tick() => {
@@ -437,6 +443,7 @@ impl Intake {
 
     async fn want(&mut self, id: MessageId, view: View, ahead: Vec<MessageId>) {
         let pages = self.common.pages.clone();
+        pages.want(id);
         if let Some(page) = pages.find(id, view) {
             pages.tell(id, view, Ok(page)).await;
             return self.fetch_ahead(ahead).await;
@@ -450,6 +457,17 @@ impl Intake {
             Ok(None) => pages.tell(id, view, Err("This message is gone.".into())).await,
             Err(error) => pages.tell(id, view, Err(error.to_string())).await,
         }
+    }
+
+    /// A seal can't be opened by halves.
+    fn fetch_sealed(&self, Half { id, account, view }: Half) {
+        let (whole, pages) = (self.whole(id), self.common.pages.clone());
+        self.spawn(async move {
+            // where it can't be had, the page goes on saying that it is not here
+            if let Ok(bytes) = whole.await {
+                pages.render(id, account, view, StoredBody { bytes, whole: true, parts: Vec::new() }).await;
+            }
+        });
     }
 
     async fn fetch_wanted(&self, id: MessageId, view: View, location: Location, ahead: Vec<MessageId>) {
@@ -503,6 +521,12 @@ impl Intake {
         let (readers, cores) = (self.common.readers.clone(), self.cores());
         let jobs = self.jobs.clone();
         async move { super::whole::whole(&readers, &cores, &jobs, id).await }
+    }
+
+    /// The same as its page shows it: out of its seal; and whether that is secret.
+    fn readable(&self, id: MessageId) -> impl Future<Output = Result<(Vec<u8>, bool), String>> + Send + 'static {
+        let (whole, pages) = (self.whole(id), self.common.pages.clone());
+        async move { Ok(pages.readable(id, whole.await?).await) }
     }
 
     fn cores(&self) -> BTreeMap<AccountId, Arc<super::core::Core>> {

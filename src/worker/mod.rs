@@ -22,6 +22,7 @@ mod long;
 mod look;
 mod naming;
 mod once;
+pub mod opened;
 mod out;
 mod outbox;
 mod owner;

@@ -1,4 +1,5 @@
-//! Rendered pages: made on the blocking pool with a time limit, the newest few kept. Knows no server.
+//! Rendered pages: made on the blocking pool with a time limit, the newest few kept. What is signed or encrypted is checked and opened
+//! first, for the message that is wanted now and only for it. Knows no server.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,16 +7,20 @@ use std::time::Duration;
 
 use super::WorkerEvent;
 use super::hand::{self, Hand};
+use super::opened::{Opened, Openings};
 use super::out::Out;
-use crate::mail::page::{Line, Span, View};
+use crate::mail::page::{Line, Part, Span, View};
 use crate::mail::{AccountId, DisplayText, MailboxId, MessageId, Page};
 use crate::store::{InHand, StoredBody, What};
-use crate::{fault, mime};
+use crate::{crypt, fault, mime};
+use tokio::sync::{Notify, watch};
 
 /// Pages kept.
 const KEPT: usize = 16;
 /// Rendering that takes longer shows plain text instead.
 const LIMIT: Duration = Duration::from_secs(2);
+/// A seal that takes longer is announced on the page without it.
+const SOON: Duration = Duration::from_millis(150);
 /// Lines of the plain text instead.
 const PLAIN_LINES: usize = 2_000;
 const PLAIN_BYTES: usize = 256 * 1024;
@@ -26,13 +31,34 @@ pub struct Pages {
     out: Out,
     hand: Hand,
     kept: Arc<Mutex<VecDeque<Arc<Page>>>>,
+    openings: Openings,
+    /// The message that the user is at.
+    wanted: watch::Sender<Option<MessageId>>,
+    /// A sealed message of which only the beginning is here.
+    half: Arc<(Mutex<Option<Half>>, Notify)>,
     /// Of each account, the server whose word about senders counts.
     believed: Arc<Mutex<BTreeMap<AccountId, String>>>,
 }
 
+/// A page that needs the whole message.
+#[derive(Clone, Copy, Debug)]
+pub struct Half {
+    pub id: MessageId,
+    pub account: AccountId,
+    pub view: View,
+}
+
 impl Pages {
     pub fn new(out: Out, hand: Hand) -> Self {
-        Self { out, hand, kept: Arc::default(), believed: Arc::default() }
+        Self {
+            out,
+            hand,
+            kept: Arc::default(),
+            openings: Openings::default(),
+            wanted: watch::Sender::new(None),
+            half: Arc::default(),
+            believed: Arc::default(),
+        }
     }
 
     /// Whose Authentication-Results count in an account's mail from now on.
@@ -68,11 +94,45 @@ impl Pages {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// The user is at this message now; what runs for another one ends.
+    pub fn want(&self, id: MessageId) {
+        self.wanted.send_replace(Some(id));
+    }
+
+    /// Waits until the user is elsewhere.
+    async fn left(&self, id: MessageId) {
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted != Some(id)).await;
+    }
+
+    /// Waits for a sealed message of which the rest is to be fetched.
+    pub async fn half(&self) -> Option<Half> {
+        self.half.1.notified().await;
+        self.half.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Renders, keeps and tells.
     pub async fn render(&self, id: MessageId, account: AccountId, view: View, body: StoredBody) {
         let whole = body.whole;
-        let page = Arc::new(draw(&self.hand, id, view, body, self.setting(account)).await);
-        if page.whole || !whole {
+        let source = Source { id, view, bytes: Arc::new(body.bytes), whole, parts: body.parts, setting: self.setting(account) };
+        let shape = if view.source { None } else { shape(&self.hand, id, source.bytes.clone()).await };
+        let (page, is_final) = match shape {
+            None => (draw(&self.hand, source).await, true),
+            Some(shape) if !whole => {
+                let mut page = draw(&self.hand, source.clone()).await;
+                Opened::partial(is_encrypted(&shape)).put_on(&mut page);
+                if source.parts.iter().map(|part| part.size).sum::<u64>() <= crypt::MAX_OCTETS as u64 {
+                    *self.half.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Half { id, account, view });
+                    self.half.1.notify_one();
+                }
+                (page, false)
+            }
+            Some(shape) => match self.open(source, shape).await {
+                Some(made) => made,
+                None => return,
+            },
+        };
+        let page = Arc::new(page);
+        if is_final && (page.whole || !whole) {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.push_front(page.clone());
             kept.truncate(KEPT);
@@ -80,16 +140,90 @@ impl Pages {
         self.tell(id, view, Ok(page)).await;
     }
 
+    /// The page of a sealed message, and whether it stays as it is; None where the user went on.
+    async fn open(&self, source: Source, shape: mime::Sealed) -> Option<(Page, bool)> {
+        let (id, bytes, is_encrypted) = (source.id, source.bytes.clone(), is_encrypted(&shape));
+        let opening = self.openings.open(id, &bytes, shape);
+        tokio::pin!(opening);
+        let soon = tokio::select! {
+            biased;
+            opened = &mut opening => Some(opened),
+            () = self.left(id) => return None,
+            () = tokio::time::sleep(SOON) => None,
+        };
+        let opened = match soon {
+            Some(opened) => opened,
+            None => {
+                let mut page = draw(&self.hand, source.clone()).await;
+                Opened::pending(is_encrypted).put_on(&mut page);
+                self.tell(id, source.view, Ok(Arc::new(page))).await;
+                tokio::select! {
+                    biased;
+                    opened = &mut opening => opened,
+                    () = self.left(id) => return None,
+                }
+            }
+        };
+        let source = match &opened.inside {
+            Some(inside) => Source { bytes: Arc::new(inside.to_vec()), parts: Vec::new(), ..source },
+            None => source,
+        };
+        let mut page = draw(&self.hand, source).await;
+        opened.put_on(&mut page);
+        Some((page, opened.is_final()))
+    }
+
+    /// The message as its page shows it: what is in the seal, where it has one that was opened; and whether that is secret.
+    pub async fn readable(&self, id: MessageId, bytes: Vec<u8>) -> (Vec<u8>, bool) {
+        let bytes = Arc::new(bytes);
+        let opened = match shape(&self.hand, id, bytes.clone()).await {
+            Some(shape) => self.openings.open(id, &bytes, shape).await,
+            None => Opened::default(),
+        };
+        match opened.inside {
+            Some(inside) => (inside.to_vec(), opened.is_secret),
+            None => (Arc::unwrap_or_clone(bytes), false),
+        }
+    }
+
     pub async fn tell(&self, id: MessageId, view: View, page: Result<Arc<Page>, String>) {
         self.out.send(WorkerEvent::Rendered { id, view, page }).await;
     }
 }
 
-async fn draw(hand: &Hand, id: MessageId, view: View, body: StoredBody, setting: mime::Setting) -> Page {
-    let StoredBody { bytes, whole, parts } = body;
-    let bytes = Arc::new(bytes);
+/// What a page is made of.
+#[derive(Clone)]
+struct Source {
+    id: MessageId,
+    view: View,
+    bytes: Arc<Vec<u8>>,
+    whole: bool,
+    parts: Vec<Part>,
+    setting: mime::Setting,
+}
+
+fn is_encrypted(shape: &mime::Sealed) -> bool {
+    matches!(shape, mime::Sealed::Encrypted { .. } | mime::Sealed::Unfit { is_encrypted: true, .. })
+}
+
+/// How a message is sealed; None also where it is to be left alone.
+async fn shape(hand: &Hand, id: MessageId, bytes: Arc<Vec<u8>>) -> Option<mime::Sealed> {
+    let held = hand.take(in_hand(id)).ok()?;
+    let work = tokio::task::spawn_blocking(move || {
+        let _held = held;
+        mime::sealed(&bytes)
+    });
+    tokio::time::timeout(LIMIT, work).await.ok()?.ok()?
+}
+
+fn in_hand(id: MessageId) -> InHand {
+    InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }
+}
+
+async fn draw(hand: &Hand, source: Source) -> Page {
+    let Source { id, view, bytes, whole, parts, setting } = source;
     let theirs = bytes.clone();
-    let held = match hand.take(InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }) {
+    let held = match hand.take(in_hand(id)) {
         Ok(held) => held,
         Err(at) => {
             let day = hand::day(at);
@@ -129,6 +263,7 @@ fn plain(id: MessageId, view: View, bytes: &[u8], why: &str) -> Page {
         list: None,
         date: None,
         verdict: None,
+        seals: Vec::new(),
         warnings: Vec::new(),
         facts: Vec::new(),
         lines: lines.collect(),

@@ -1,6 +1,10 @@
 //! The real binary in a pseudo-terminal: what a person sees and what the mail store holds afterwards.
 
 #[cfg(feature = "servers")]
+#[allow(dead_code)]
+#[path = "../support/keys.rs"]
+mod keys;
+#[cfg(feature = "servers")]
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[cfg(feature = "servers")]
@@ -29,6 +33,8 @@ mod maildir;
 mod network;
 mod picture;
 mod poison;
+#[cfg(feature = "servers")]
+mod sealed;
 mod sending;
 mod terminal;
 #[cfg(feature = "servers")]

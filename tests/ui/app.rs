@@ -438,6 +438,7 @@ pub fn page(id: MessageId, view: postrider::mail::page::View) -> Page {
         reply_to: vec![],
         date: Some((NOW - 3600, 0)),
         verdict: None,
+        seals: vec![],
         warnings: vec![],
         facts: vec![],
         lines,

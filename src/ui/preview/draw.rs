@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::Preview;
 use crate::config::Icons;
 use crate::mail::page::{Line, Meaning, Page, Verdict};
+use crate::mail::seal::Standing;
 use crate::mail::{Address, DisplayText};
 use crate::ui::event::Now;
 use crate::ui::format::{date_full, size, width};
@@ -23,6 +24,8 @@ pub enum Row {
     People,
     /// From, where it needs rows of its own; then [`Row::People`] has the rest.
     Sender(String),
+    /// What is known of a signature, with its mark before the first row: in a column that no text of a message is ever drawn in.
+    Seal(String, Standing, bool),
     /// Warnings have rows of their own.
     Facts(String, Token),
     Blank,
@@ -45,6 +48,10 @@ pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
     rows.push(Row::People);
     // two words in a row of their own, which no fact that a message has a part in can be
     rows.extend(page.verdict.map(|verdict| Row::Facts(format!("sender {}", verdict.word()), token_of(verdict))));
+    for seal in &page.seals {
+        let lines = wrap(seal.words.as_str(), room.saturating_sub(1)).into_iter().enumerate();
+        rows.extend(lines.map(|(n, line)| Row::Seal(line, seal.standing, n == 0)));
+    }
     let warnings: Vec<String> = page.warnings.iter().map(|warning| format!("⚠ {warning}")).collect();
     let facts: Vec<String> = page.facts.iter().map(|fact| fact.as_str().to_owned()).collect();
     for (words, token) in [(warnings, Token::Warning), (facts, Token::Dim)] {
@@ -91,6 +98,17 @@ const fn token_of(verdict: Verdict) -> Token {
     }
 }
 
+/// The mark and the look of a seal.
+const fn look_of(standing: Standing, icons: Icons) -> (&'static str, Token) {
+    match (standing, icons) {
+        (Standing::Good, Icons::Ascii) => ("+", Token::Done),
+        (Standing::Good, _) => ("✓", Token::Done),
+        (Standing::Open, _) => ("?", Token::Dim),
+        (Standing::Bad, Icons::Ascii) => ("!", Token::Failed),
+        (Standing::Bad, _) => ("✗", Token::Failed),
+    }
+}
+
 /// An address is never cut: what it belongs to could be in the rest.
 fn has_sender_row(page: &Page) -> bool {
     width(&senders(page)) + BESIDE_SENDER > usize::from(page.view.width)
@@ -117,7 +135,7 @@ pub fn row_text(page: &Page, row: &Row) -> String {
         Row::Subject => page.subject.as_str().to_owned(),
         Row::Text(n) => page.lines.get(*n).map(line_text).unwrap_or_default(),
         Row::Files(text) | Row::Note(text) => text.clone(),
-        Row::Sender(_) | Row::People | Row::Facts(..) | Row::Blank => String::new(),
+        Row::Sender(_) | Row::People | Row::Seal(..) | Row::Facts(..) | Row::Blank => String::new(),
     }
 }
 
@@ -206,6 +224,13 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
             put(buf, line.x, line.y, text, room, theme.style(Token::Text));
         }
         Row::People => people(model, theme, now, page, line, buf),
+        Row::Seal(text, standing, is_first) => {
+            let (mark, token) = look_of(*standing, model.settings.icons);
+            if *is_first {
+                put(buf, line.x.saturating_sub(1), line.y, mark, 1, theme.style(token));
+            }
+            put(buf, line.x + 1, line.y, text, room.saturating_sub(1), theme.style(token));
+        }
         Row::Facts(text, token) => {
             put(buf, line.x, line.y, text, room, theme.style(*token));
         }

@@ -116,10 +116,14 @@ impl Drafts {
         let original = self.original(id, true).await.map_err(|why| Failed::new(WHAT, why, "Nothing was changed."))?;
         let (me, now) = (self.me_first(&original.account), self.local(self.now()));
         let bytes = original.bytes;
-        let made = spawn_blocking(move || mime::reply(&bytes, to, &me, now)).await;
-        let mut draft = made.map_err(|_| Failed::new(WHAT, "it could not be taken apart", "Forward it as an attachment instead."))?;
+        let made = spawn_blocking(move || (mime::is_encrypted(&bytes), mime::reply(&bytes, to, &me, now))).await;
+        let (is_encrypted, mut draft) =
+            made.map_err(|_| Failed::new(WHAT, "it could not be taken apart", "Forward it as an attachment instead."))?;
         self.complete_sender(&mut draft, &original.account)?;
         let mut notes: Vec<String> = original.note.into_iter().collect();
+        if is_encrypted {
+            notes.push("The message is encrypted and is not quoted: what you write is not encrypted, and is kept in Drafts.".into());
+        }
         if to == ReplyTo::List && draft.to.is_empty() {
             notes.push("This message names no mailing list; write to whom it goes.".into());
         }
@@ -143,8 +147,14 @@ impl Drafts {
             originals.push(original.bytes);
         }
         let (me, now) = (self.me_first(&account), self.local(self.now()));
-        let made = spawn_blocking(move || mime::forward(&originals, whole, &me, now)).await;
-        let (mut draft, files) = made.map_err(|_| Failed::new(WHAT, "it could not be taken apart", NEXT))?;
+        let made = spawn_blocking(move || {
+            let is_encrypted = originals.iter().any(|original| mime::is_encrypted(original));
+            (is_encrypted, mime::forward(&originals, whole, &me, now))
+        });
+        let (is_encrypted, (mut draft, files)) = made.await.map_err(|_| Failed::new(WHAT, "it could not be taken apart", NEXT))?;
+        if is_encrypted {
+            notes.push("It is passed on as encrypted as it came: only who has your key can read it.".into());
+        }
         self.complete_sender(&mut draft, &account)?;
         Ok(New { draft, files, notes, ..New::default() })
     }

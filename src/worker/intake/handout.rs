@@ -10,15 +10,17 @@ use crate::remote::post;
 use crate::worker::files::{self, Decoded};
 use crate::worker::{JobState, OpenTarget, WorkerEvent};
 
+/// Files that are opened lie in the folder for temporary ones.
+const SECRET: &str = "it came encrypted, and would lie open among the temporary files; save it where it may lie, and open it there";
 /// Lines of a command's output that are shown.
 const LINES: usize = 20_000;
 
 impl Intake {
     pub(super) async fn save(&self, id: MessageId, parts: Option<Vec<String>>, folder: PathBuf) {
-        let (whole, out) = (self.whole(id), self.common.out.clone());
+        let (readable, out) = (self.readable(id), self.common.out.clone());
         self.spawn(async move {
-            let saved = match whole.await {
-                Ok(bytes) => {
+            let saved = match readable.await {
+                Ok((bytes, _)) => {
                     let folder = folder.clone();
                     apart(move || save_all(&files::decode(&bytes, parts.as_deref())?, &folder)).await
                 }
@@ -34,16 +36,15 @@ impl Intake {
     }
 
     pub(super) fn pipe(&self, id: MessageId, part: Option<String>, command: Vec<String>) {
-        let (whole, out) = (self.whole(id), self.common.out.clone());
+        let (whole, readable, out) = (self.whole(id), self.readable(id), self.common.out.clone());
         let job = self.jobs.begin(None, command.join(" "), None);
         let cancel = job.cancel.clone();
         self.spawn(async move {
             let piped = async {
                 let bytes = async {
-                    let bytes = whole.await?;
                     match part {
-                        Some(number) => Ok(part_of(bytes, number).await?.bytes),
-                        None => Ok(bytes),
+                        Some(number) => Ok(part_of(readable.await?.0, number).await?.bytes),
+                        None => whole.await,
                     }
                 };
                 match bytes.await {
@@ -71,13 +72,19 @@ impl Intake {
     }
 
     pub(super) fn open(&self, id: MessageId, target: OpenTarget, sure: bool) {
-        let (whole, out, opener) = (self.whole(id), self.common.out.clone(), self.open_command.clone());
+        let (readable, out, opener) = (self.readable(id), self.common.out.clone(), self.open_command.clone());
         self.spawn(async move {
             let opened = match target {
                 OpenTarget::Url(url) if files::is_openable(&url) => files::open(&opener, url.trim_start().as_ref()),
                 OpenTarget::Url(_) => Err("only web and mail links are opened".to_owned()),
                 OpenTarget::Part(number) => {
-                    let part = async { part_of(whole.await?, number.clone()).await };
+                    let part = async {
+                        let (bytes, is_secret) = readable.await?;
+                        if is_secret {
+                            return Err(SECRET.to_owned());
+                        }
+                        part_of(bytes, number.clone()).await
+                    };
                     match part.await {
                         Ok(part) => match part.doubt().filter(|_| !sure) {
                             Some(doubt) => return out.send(WorkerEvent::Doubtful { id, number, name: part.name, doubt }).await,
