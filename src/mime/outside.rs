@@ -4,19 +4,24 @@
 use super::parts::{is_marked_attachment, is_text};
 use super::structure::{Kind, Structure};
 use super::transfer;
+use std::collections::HashSet;
 use std::ops::Range;
 
-/// A preamble up to this long that names MIME is what senders put there for old programs.
+/// What stands before the first part, up to so long, and names MIME is what senders put there for old programs.
 const USUAL: usize = 500;
 
 /// The stretches of text outside of all parts, in order; the usual preamble and blank ones left out.
 pub fn outside(structure: &Structure, bytes: &[u8]) -> Vec<Range<usize>> {
     let mut gaps = Vec::new();
+    let text_of = |gap: &Range<usize>| bytes.get(gap.clone()).unwrap_or_default();
     // for each part, where what was not passed yet begins
+    let mut parents = HashSet::new();
     let mut from: Vec<usize> = structure.nodes.iter().map(|node| node.body.start).collect();
     for node in &structure.nodes {
         let Some(at) = node.parent.and_then(|parent| from.get_mut(parent)) else { continue };
-        gaps.push(*at..node.header.start.max(*at));
+        let gap = *at..node.header.start.max(*at);
+        let is_first = parents.insert(node.parent);
+        gaps.extend((!is_first || !is_usual(text_of(&gap))).then_some(gap));
         *at = node.body.end.max(*at);
     }
     let holders = structure.nodes.iter().zip(from).filter(|(node, _)| node.kind != Kind::Leaf);
@@ -30,17 +35,21 @@ pub fn outside(structure: &Structure, bytes: &[u8]) -> Vec<Range<usize>> {
         gaps.push(node.body.start + end..node.body.end);
     }
     gaps.extend(structure.nodes.first().map(|root| root.body.end..bytes.len()));
-    gaps.retain(|gap| says_something(bytes.get(gap.clone()).unwrap_or_default()));
+    gaps.retain(|gap| says_something(text_of(gap)));
     gaps.sort_unstable_by_key(|gap| gap.start);
     gaps
 }
 
 fn says_something(gap: &[u8]) -> bool {
     let is_text = |line: &&[u8]| !line.starts_with(b"--") && line.iter().any(u8::is_ascii_graphic) || line.iter().any(|byte| *byte >= 0x80);
-    let has_text = gap.split(|byte| *byte == b'\n').any(|line| is_text(&line));
+    gap.split(|byte| *byte == b'\n').any(|line| is_text(&line))
+}
+
+/// "This is a multi-part message in MIME format" and its like.
+fn is_usual(gap: &[u8]) -> bool {
     let names_mime = || gap.windows(4).any(|four| four.eq_ignore_ascii_case(b"mime"));
     let names_multipart = || gap.windows(10).any(|ten| ten.eq_ignore_ascii_case(b"multi-part") || ten.eq_ignore_ascii_case(b"multi part"));
-    has_text && (gap.len() > USUAL || !(names_mime() || names_multipart()))
+    gap.len() <= USUAL && (names_mime() || names_multipart())
 }
 
 #[cfg(test)]
@@ -54,6 +63,7 @@ mod tests {
         for (body, expect) in [
             ("--b\n\none\n--b--\n", vec![]),
             ("This is a multi-part message in MIME format.\n\n--b\n\none\n--b--\n\n \n", vec![]),
+            ("--b\n\none\n--b--\nhidden from MIME readers\n", vec!["hidden from MIME readers"]),
             ("secret\n--b\n\none\n--b--\n", vec!["secret"]),
             ("--b\n\none\n--b--\nfooter\n", vec!["footer"]),
             (
