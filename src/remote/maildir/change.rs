@@ -148,9 +148,13 @@ fn deliver(folder: &Folder, name: &str, input: &mut impl io::Read, received: Opt
             file.set_modified(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or_else(SystemTime::now))?;
         }
         file.sync_all()?;
-        let name = rename_free(&written, &folder.path.join("cur"), name)?;
-        File::open(folder.path.join("cur"))?.sync_all()?;
-        Ok(name)
+        let cur = folder.path.join("cur");
+        let name = rename_free(&written, &cur, name)?;
+        match File::open(&cur).and_then(|cur| cur.sync_all()) {
+            // who is told that it failed adds it again: it must not be there, or else have been added
+            Err(error) if fs::remove_file(cur.join(names::to_file_name(&name))).is_ok() => Err(error),
+            _ => Ok(name),
+        }
     };
     copy().inspect_err(|_| drop(fs::remove_file(&written)))
 }
