@@ -16,6 +16,8 @@ mod disk;
 mod kills;
 #[path = "faults/operations.rs"]
 mod operations;
+#[path = "faults/power.rs"]
+mod power;
 #[path = "faults/stage.rs"]
 mod stage;
 #[path = "faults/strace.rs"]

@@ -64,6 +64,14 @@ impl Engine {
         Ok(answer)
     }
 
+    /// The same, on the disk when it is answered, with all before it: `mail.db` by itself waits with that until its log is full.
+    pub fn transact_durably<T>(&mut self, job: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        self.mail.execute_batch("PRAGMA synchronous = FULL")?;
+        let answer = self.transact(job);
+        note(self.mail.execute_batch("PRAGMA synchronous = NORMAL"));
+        answer
+    }
+
     /// Gives back the ids that were not used, if nobody reserved more meanwhile; copies the logs.
     fn close(&mut self, stays_unclean: bool, was_checked: bool) {
         let (next, end) = (self.ids.next, self.ids.end);
@@ -521,9 +529,10 @@ impl Writer {
         self.user_job(|work| work.redo())
     }
 
-    /// The next thing to ask of the account's server, recorded as sent; None: nothing waits.
+    /// The next thing to ask of the account's server, recorded as sent, on the disk: what a server may have done is looked for
+    /// before it is asked again, after a power cut too. None: nothing waits.
     pub fn next_push(&self, account: AccountId, limit: usize) -> Pending<Option<Push>> {
-        self.sync_job(move |work| work.next_push(account, limit))
+        self.push_job(false, move |engine| engine.transact_durably(|work| work.next_push(account, limit)))
     }
 
     /// How it ended.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::stage::{Ledger, Ran};
 use crate::support::terminal::Terminal;
@@ -109,6 +110,12 @@ const BURST: usize = 13;
 /// Keys that a kill may cost: twenty, and those that were shown while these were on their way to the disk.
 const BEHIND: usize = 20 + BURST;
 
+/// What is owed of a draft by what the screen shows.
+pub fn on_screen(screen: &str) -> usize {
+    let shown = (1..=TEXT.len()).rev().find(|end| screen.contains(&TEXT[..*end])).unwrap_or_default();
+    if shown == TEXT.len() && screen.contains("Draft saved") { shown } else { shown.saturating_sub(BEHIND) }
+}
+
 /// Writes a draft; gives what is owed of it by then, and whether the reader still lives.
 pub fn typed(terminal: &mut Terminal) -> (usize, bool) {
     if !terminal.shows(|screen| screen.contains("Subject 1")) {
@@ -127,8 +134,25 @@ pub fn typed(terminal: &mut Terminal) -> (usize, bool) {
             return (shown.saturating_sub(BEHIND), false);
         }
         shown = next;
+        // on a busy machine keys are shown faster than they are written, and typed faster than by any hand
+        wait_kept(terminal, shown.saturating_sub(BEHIND - BURST));
     }
     (shown.saturating_sub(BEHIND), true)
+}
+
+/// Waits until so much of the draft's text is in `user.db`, as long as the reader lives and its disk takes anything.
+fn wait_kept(terminal: &Terminal, length: usize) {
+    let end = Instant::now() + Duration::from_secs(20);
+    let file = terminal.home().join("data/postrider/user.db");
+    let kept = || -> Option<usize> {
+        let db = rusqlite::Connection::open_with_flags(&file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        let sql = "SELECT max(length(value ->> '$.text')) FROM draft";
+        db.query_row(sql, [], |row| row.get(0)).ok()
+    };
+    while kept().is_none_or(|kept| kept < length) && terminal.is_open() && Instant::now() < end {
+        // another process can only be asked
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
 }
 
 /// The reader is left as it is; `Q` closes the draft into Drafts.

@@ -262,6 +262,16 @@ impl Terminal {
         self.wait(&format!("no more text {text:?}"), |screen| !screen.contains(text))
     }
 
+    /// The home that it was started with.
+    pub fn home(&self) -> &Path {
+        self.events.parent().expect("a home")
+    }
+
+    /// The program has not closed the terminal yet.
+    pub fn is_open(&self) -> bool {
+        !self.shown.0.lock().expect("the screen").closed
+    }
+
     /// A place in the events file, for `settle_after`.
     pub fn event_mark(&self) -> usize {
         std::fs::metadata(&self.events).map_or(0, |meta| meta.len() as usize)

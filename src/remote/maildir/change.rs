@@ -14,7 +14,8 @@ use super::{failed, names};
 use crate::mail::{Flags, Key};
 use crate::remote::{Moved, Result};
 
-/// Adds and removes flags by renaming; what is gone is no error.
+/// Adds and removes flags by renaming; what is gone is no error. On the disk when it returns: a power cut that took a rename back
+/// would look like another program's wish.
 pub fn store_flags(folder: &mut Folder, keys: &[Key], add: &Flags, remove: &Flags) -> Result<()> {
     learn(folder, add)?;
     let done = folder.each(keys, |folder, entry| {
@@ -28,6 +29,7 @@ pub fn store_flags(folder: &mut Folder, keys: &[Key], add: &Flags, remove: &Flag
         folder.set(entry.key(), Some((&name, false)));
         Ok(())
     })?;
+    sync_folder(&folder.path.join("cur"));
     done.all().map(drop)
 }
 
@@ -176,6 +178,7 @@ pub fn delete(folder: &mut Folder, keys: &[Key]) -> Result<()> {
         folder.set(entry.key(), None);
         Ok(())
     })?;
+    sync_folder(&folder.path.join("cur"));
     done.all().map(drop)
 }
 
