@@ -135,16 +135,16 @@ pub fn typed(terminal: &mut Terminal) -> (usize, bool) {
         }
         shown = next;
         // on a busy machine keys are shown faster than they are written, and typed faster than by any hand
-        wait_kept(terminal, shown.saturating_sub(BEHIND - BURST));
+        wait_kept(terminal, (shown + BURST) as i64 - BEHIND as i64);
     }
     (shown.saturating_sub(BEHIND), true)
 }
 
 /// Waits until so much of the draft's text is in `user.db`, as long as the reader lives and its disk takes anything.
-fn wait_kept(terminal: &Terminal, length: usize) {
+fn wait_kept(terminal: &Terminal, length: i64) {
     let end = Instant::now() + Duration::from_secs(20);
     let file = terminal.home().join("data/postrider/user.db");
-    let kept = || -> Option<usize> {
+    let kept = || -> Option<i64> {
         let db = rusqlite::Connection::open_with_flags(&file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
         let sql = "SELECT max(length(value ->> '$.text')) FROM draft";
         db.query_row(sql, [], |row| row.get(0)).ok()
