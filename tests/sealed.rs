@@ -256,6 +256,7 @@ fn a_header_within_the_seal_speaks_for_the_message() {
     let (hidden, hidden_standard, silent, other) = (hide(&draft), hide(&standard), hide(&silent), sign(&other));
     let forged = sign(&draft).replace("text of it", "text of me");
     let good = sign(&draft);
+    let unsigned = signed(&draft, "no signature at all");
     let dots = "From: Ada <ada@x.example>\r\nTo: me@home.example\r\nSubject: ...\r\n";
     let names = [
         world.deliver_whole(dots, &hidden),
@@ -264,6 +265,7 @@ fn a_header_within_the_seal_speaks_for_the_message() {
         world.deliver(ADA, &other),
         world.deliver(ADA, &forged),
         world.deliver(ADA, &good),
+        world.deliver(ADA, &unsigned),
     ];
     let shown = world.show();
     let page = |number: usize| shown[&names[number]].page.as_str();
@@ -272,6 +274,7 @@ fn a_header_within_the_seal_speaks_for_the_message() {
     assert!(page(2).starts_with("Subject: outside\n"), "{}", page(2));
     assert!(page(3).contains("Warning: in what is sealed another sender is named: boss@x.example"), "{}", page(3));
     assert!(page(4).starts_with("Subject: outside\n") && page(4).contains("BAD signature"), "{}", page(4));
+    assert!(page(6).starts_with("Subject: outside\n"), "{}", page(6));
     assert!(page(5).contains("Warning: outside of what is sealed the subject is another: “outside”"), "{}", page(5));
 }
 
