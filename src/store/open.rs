@@ -120,13 +120,16 @@ fn session() -> i64 {
     now << 12 | i64::from(std::process::id() & 0xfff)
 }
 
+fn unwritable(file: &Path) -> StoreError {
+    StoreError::Other(format!("{} can't be opened for writing; look after the disk and the file, then try again", file.display()))
+}
+
 fn connect(file: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(file, flags)?;
     // SQLite is content to read where it may not write; everything would fail later, and go on failing
     if db.is_readonly(rusqlite::MAIN_DB)? {
-        let context = format!("{} can't be opened for writing; look after the disk and the file, then try again", file.display());
-        return Err(StoreError::Other(context));
+        return Err(unwritable(file));
     }
     // closed again before it is known to be ours and whole, it stays as it was: its log is not copied into it
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -154,7 +157,20 @@ fn set_up(db: &mut Connection, steps: &[&str], file: &Path, synchronous: &str) -
     if mode != "wal" || db.is_readonly(rusqlite::MAIN_DB)? {
         return Err(corrupt());
     }
-    Ok(())
+    is_written(db, file)
+}
+
+/// The same of its log and the log's index, which are opened with the first thing that is read. Who is writing just now can.
+fn is_written(db: &Connection, file: &Path) -> Result<()> {
+    use rusqlite::ErrorCode::{DatabaseBusy, ReadOnly};
+    db.busy_timeout(std::time::Duration::ZERO)?;
+    let tried = db.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+    db.busy_timeout(BUSY)?;
+    match tried.as_ref().map_err(rusqlite::Error::sqlite_error_code) {
+        Err(Some(ReadOnly)) => Err(unwritable(file)),
+        Err(Some(DatabaseBusy)) => Ok(()),
+        _ => Ok(tried?),
+    }
 }
 
 /// A file whose schema is not what its version says fails here, at once.

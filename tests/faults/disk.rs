@@ -16,8 +16,9 @@ use crate::{is_full, number};
 /// What goes wrong, and how often from there on; "" is once. In an open reader "for good" is ten times: there it must end.
 const FAULTS: &[(&str, &str)] = &[("error=ENOSPC", ""), ("error=EIO", ""), ("error=ENOSPC", "+")];
 
-/// Places that once went wrong are always met: after the rename into a Maildir the folder can't be synced (added twice).
-const ALWAYS: &[&str] = &["fsync cur 1"];
+/// Places that once went wrong are always met: after the rename into a Maildir the folder can't be synced (added twice); a log or its
+/// index is opened for reading only (a reader that could write nothing until its end).
+const ALWAYS: &[&str] = &["fsync cur 1", "openat user.db-wal 1", "openat user.db-shm 1"];
 
 /// One of these is said where something could not be written.
 const REASONS: &[&str] = &["disk", "No space left", "nput/output error", "can't be"];
