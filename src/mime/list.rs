@@ -7,6 +7,9 @@ use crate::mail::DisplayText;
 use crate::mail::page::{List, Unsubscribe};
 use crate::mail::url::begins;
 
+/// Longer addresses to leave a list are none.
+const MAX_URL: usize = 4 * 1024;
+
 /// The list of a header block; None where the message came by none.
 pub fn list(header: &[u8]) -> Option<List> {
     let header = header.get(..field::header_end(header)).unwrap_or(header);
@@ -41,7 +44,7 @@ fn unsubscribe(value: &str, post: Option<&str>) -> Option<Unsubscribe> {
         let url: String = way.chars().filter(|c| !c.is_whitespace()).collect();
         let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default();
         let place = match scheme.as_str() {
-            _ if !links::is_clean(&url) => continue,
+            _ if url.len() > MAX_URL || !links::is_clean(&url) => continue,
             "mailto" if url.contains('@') => &mut found.mailto,
             "https" | "http" if url.contains("://") => &mut found.web,
             _ => continue,
@@ -86,6 +89,7 @@ mod tests {
             ("List-Unsubscribe: =?utf-8?Q?=3Chttps=3A=2F=2Fl=2Eexample=2Fu=3E?=\n".to_owned(), way("", "https://l.example/u", false)),
             ("List-Unsubscribe: <javascript:alert(1)>, <file:///etc/passwd>, <ftp://x/y>\n".to_owned(), None),
             ("List-Unsubscribe: <https://l.example/\u{202e}x>\n".to_owned(), None),
+            (format!("List-Unsubscribe: <https://l.example/{}>\n", "x".repeat(MAX_URL)), None),
             ("List-Unsubscribe: <mailto:>\n".to_owned(), None),
             ("Subject: x\n".to_owned(), None),
         ] {
