@@ -4,11 +4,12 @@ use super::args;
 use super::exit::{DATA, Failure, USAGE};
 use super::session::Session;
 use crate::mail::Start;
+use crate::mail::url::begins;
 use crate::worker::check_file;
 
 /// The link, where these words are one.
 pub fn mailto(words: &[String]) -> Option<&str> {
-    let is_link = |word: &&String| word.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
+    let is_link = |word: &&String| begins(word, "mailto:");
     words.first().filter(is_link).map(String::as_str)
 }
 

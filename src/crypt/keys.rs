@@ -7,6 +7,7 @@ use super::run;
 use super::status::Found;
 use super::{Signature, State, Trouble};
 use crate::mail::seal::Scheme;
+use crate::mail::url::octets;
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// User ids of one key that are looked at.
@@ -107,22 +108,7 @@ fn common_name(subject: &str) -> String {
 
 /// `\x3a` and the like undone.
 fn unescaped(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let byte = after.strip_prefix(b"x").and_then(|digits| digits.get(..2)).and_then(|digits| std::str::from_utf8(digits).ok());
-        match byte.filter(|_| *first == b'\\').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                out.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    String::from_utf8_lossy(&octets(text, "\\x")).into_owned()
 }
 
 #[cfg(test)]

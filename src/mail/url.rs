@@ -25,18 +25,23 @@ pub fn host(url: &str) -> String {
 
 /// Undoes percent-encoding; "+" is a plus (RFC 6068 5). What is no UTF-8 becomes replacement characters.
 pub fn percent_decoded(text: &str) -> String {
+    String::from_utf8_lossy(&octets(text, "%")).into_owned()
+}
+
+/// The octets of a text in which `mark` and two hexadecimal digits stand for one; what is no such escape stays.
+pub fn octets(text: &str, mark: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let escaped = match (byte, after) {
-            (b'%', [high, low, tail @ ..]) => hex_byte(*high, *low).map(|byte| (byte, tail)),
+        let escaped = match rest.strip_prefix(mark.as_bytes()) {
+            Some([high, low, tail @ ..]) => hex_byte(*high, *low).map(|byte| (byte, tail)),
             _ => None,
         };
         let (byte, tail) = escaped.unwrap_or((byte, after));
         bytes.push(byte);
         rest = tail;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 /// The octet of two hexadecimal digits.

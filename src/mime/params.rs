@@ -2,7 +2,7 @@
 //! percent-encoded parameters of RFC 2231 and what senders write instead of them.
 
 use super::{charset, field};
-use crate::mail::url::hex_byte;
+use crate::mail::url::octets;
 
 /// Parameters that are looked at; more is an attack.
 const MAX_PARAMS: usize = 1000;
@@ -133,22 +133,9 @@ fn join_sections(sections: &[Section]) -> String {
             label = Some(charset);
             value = text;
         }
-        percent_decode(value, &mut bytes);
+        bytes.append(&mut octets(value, "%"));
     }
     charset::decode(&bytes, label).text.into_owned()
-}
-
-fn percent_decode(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let decoded = match (byte, after) {
-            (b'%', [high, low, tail @ ..]) => hex_byte(*high, *low).map(|byte| (byte, tail)),
-            _ => None,
-        };
-        let (byte, next) = decoded.unwrap_or((byte, after));
-        out.push(byte);
-        rest = next;
-    }
 }
 
 #[cfg(test)]

@@ -341,8 +341,7 @@ impl Writer<'_> {
 
 /// An address that links to itself needs no number: attributions are full of them.
 fn is_own_address(href: &str, text: &str) -> bool {
-    let scheme = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
-    scheme.is_some() && href.get(7..).is_some_and(|address| address.trim().eq_ignore_ascii_case(text.trim()))
+    begins(href, "mailto:") && href.get(7..).is_some_and(|address| address.trim().eq_ignore_ascii_case(text.trim()))
 }
 
 /// Something to read, not only blanks and invisible padding.

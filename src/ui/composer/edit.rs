@@ -1,6 +1,7 @@
 //! Changes to a draft beside typing: identity, signature, files, and the user's own editor.
 
 use super::Composer;
+use crate::mail::url::percent_decoded;
 use crate::mail::{DisplayText, DraftId, Identity};
 use crate::ui::event::Effect;
 use crate::ui::format::size;
@@ -137,31 +138,11 @@ pub(super) fn path_in(text: &str) -> Option<String> {
     let bare = bare.or_else(|| text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')));
     let path = match (bare, text.strip_prefix("file://")) {
         (Some(bare), _) => bare.to_owned(),
-        (None, Some(url)) => unescaped(url),
+        (None, Some(url)) => percent_decoded(url),
         (None, None) => text.replace("\\ ", " "),
     };
     let is_path = (path.starts_with('/') && path.len() > 1 && !path.starts_with("//")) || path.starts_with("~/");
     (is_path && DisplayText::new(&path).as_str() == path).then_some(path)
-}
-
-/// %20 and the like.
-fn unescaped(url: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = url.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok());
-        match (first, hex) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
