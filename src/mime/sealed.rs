@@ -45,6 +45,13 @@ pub enum Sealed {
     },
 }
 
+impl Sealed {
+    /// Whether opening it would bring something to light that is secret on the disk and on the server.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Encrypted { .. } | Self::Unfit { is_encrypted: true, .. })
+    }
+}
+
 /// What a sealed part says of the message in its own header (RFC 9788 and its draft).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Protected {
@@ -66,9 +73,9 @@ pub fn sealed(message: &[u8]) -> Option<Sealed> {
     }
 }
 
-/// Whether opening it would bring something to light that is secret on the disk and on the server.
+/// See [`Sealed::is_encrypted`].
 pub fn is_encrypted(message: &[u8]) -> bool {
-    matches!(sealed(message), Some(Sealed::Encrypted { .. } | Sealed::Unfit { is_encrypted: true, .. }))
+    sealed(message).is_some_and(|shape| shape.is_encrypted())
 }
 
 /// The sender, where the header names one and only one.
@@ -160,14 +167,13 @@ fn partly(structure: &Structure, message: &[u8]) -> Option<Sealed> {
             return Some(only_a_part(node, is_secret));
         }
         if node.kind == Kind::Leaf && is_cms(node) {
-            return Some(only_a_part(node, matches!(cms(node, message), Some(Sealed::Encrypted { .. }))));
+            return Some(only_a_part(node, cms(node, message).is_some_and(|shape| shape.is_encrypted())));
         }
-        if node.content_type.value == "text/plain" && node.kind == Kind::Leaf {
-            match inline(node, message) {
-                Some(Sealed::Encrypted { .. } | Sealed::Unfit { is_encrypted: true, .. }) => return Some(only_a_part(node, true)),
-                Some(_) => return Some(only_a_part(node, false)),
-                None => {}
-            }
+        if node.content_type.value == "text/plain"
+            && node.kind == Kind::Leaf
+            && let Some(shape) = inline(node, message)
+        {
+            return Some(only_a_part(node, shape.is_encrypted()));
         }
     }
     None

@@ -119,7 +119,7 @@ impl Pages {
             None => (draw(&self.hand, source).await, true),
             Some(shape) if !whole => {
                 let mut page = draw(&self.hand, source.clone()).await;
-                Opened::partial(is_encrypted(&shape)).put_on(&mut page);
+                Opened::partial(shape.is_encrypted()).put_on(&mut page);
                 if source.parts.iter().map(|part| part.size).sum::<u64>() <= crypt::MAX_OCTETS as u64 {
                     *self.half.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Half { id, account, view });
                     self.half.1.notify_one();
@@ -142,7 +142,7 @@ impl Pages {
 
     /// The page of a sealed message, and whether it stays as it is; None where the user went on.
     async fn open(&self, source: Source, shape: mime::Sealed) -> Option<(Page, bool)> {
-        let (id, bytes, is_encrypted) = (source.id, source.bytes.clone(), is_encrypted(&shape));
+        let (id, bytes, is_encrypted) = (source.id, source.bytes.clone(), shape.is_encrypted());
         let opening = self.openings.open(id, &bytes, shape);
         tokio::pin!(opening);
         let soon = tokio::select! {
@@ -200,10 +200,6 @@ struct Source {
     whole: bool,
     parts: Vec<Part>,
     setting: mime::Setting,
-}
-
-fn is_encrypted(shape: &mime::Sealed) -> bool {
-    matches!(shape, mime::Sealed::Encrypted { .. } | mime::Sealed::Unfit { is_encrypted: true, .. })
 }
 
 /// How a message is sealed; None also where it is to be left alone.
