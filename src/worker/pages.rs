@@ -114,10 +114,9 @@ impl Pages {
     pub async fn render(&self, id: MessageId, account: AccountId, view: View, body: StoredBody) {
         let whole = body.whole;
         let source = Source { id, view, bytes: Arc::new(body.bytes), whole, parts: body.parts, setting: self.setting(account) };
-        let shape = if view.source { None } else { shape(&self.hand, id, source.bytes.clone()).await };
-        let (page, is_final) = match shape {
-            None => (draw(&self.hand, source).await, true),
-            Some(shape) if !whole => {
+        let (page, is_final) = match look(&self.hand, source.clone()).await {
+            Look::Page(page) => (*page, true),
+            Look::Sealed(shape) if !whole => {
                 let mut page = draw(&self.hand, source.clone()).await;
                 Opened::partial(shape.is_encrypted()).put_on(&mut page);
                 if source.parts.iter().map(|part| part.size).sum::<u64>() <= crypt::MAX_OCTETS as u64 {
@@ -126,7 +125,7 @@ impl Pages {
                 }
                 (page, false)
             }
-            Some(shape) => match self.open(source, shape).await {
+            Look::Sealed(shape) => match self.open(source, shape).await {
                 Some(made) => made,
                 None => return,
             },
@@ -176,9 +175,10 @@ impl Pages {
     /// The message as its page shows it: what is in the seal, where it has one that was opened; and whether that is secret.
     pub async fn readable(&self, id: MessageId, bytes: Vec<u8>) -> (Vec<u8>, bool) {
         let bytes = Arc::new(bytes);
-        let opened = match shape(&self.hand, id, bytes.clone()).await {
-            Some(shape) => self.openings.open(id, &bytes, shape).await,
-            None => Opened::default(),
+        let theirs = bytes.clone();
+        let opened = match carefully(&self.hand, id, move || mime::sealed(&theirs)).await {
+            Ok(Some(shape)) => self.openings.open(id, &bytes, shape).await,
+            Ok(None) | Err(_) => Opened::default(),
         };
         match opened.inside {
             Some(inside) => (inside.to_vec(), opened.is_secret),
@@ -202,55 +202,64 @@ struct Source {
     setting: mime::Setting,
 }
 
-/// How a message is sealed; None also where it is to be left alone.
-async fn shape(hand: &Hand, id: MessageId, bytes: Arc<Vec<u8>>) -> Option<mime::Sealed> {
-    let held = hand.take(in_hand(id)).ok()?;
-    let work = tokio::task::spawn_blocking(move || {
-        let _held = held;
-        mime::sealed(&bytes)
-    });
-    tokio::time::timeout(LIMIT, work).await.ok()?.ok()?
+impl Source {
+    fn page(&self) -> Page {
+        fault::at("page", &self.bytes);
+        mime::page(self.id, &self.bytes, self.whole, &self.parts, self.view, &self.setting)
+    }
 }
 
-fn in_hand(id: MessageId) -> InHand {
-    InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }
+/// What a first look at a message comes to.
+enum Look {
+    Page(Box<Page>),
+    /// Something is to be found out before its page is made.
+    Sealed(mime::Sealed),
+}
+
+/// The page of a message, unless it is sealed and its source is not what is asked for.
+async fn look(hand: &Hand, source: Source) -> Look {
+    let theirs = source.clone();
+    let looked = carefully(hand, source.id, move || match (!theirs.view.source).then(|| mime::sealed(&theirs.bytes)).flatten() {
+        Some(shape) => Look::Sealed(shape),
+        None => Look::Page(Box::new(theirs.page())),
+    });
+    looked.await.unwrap_or_else(|why| Look::Page(Box::new(plain(&source, why))))
 }
 
 async fn draw(hand: &Hand, source: Source) -> Page {
-    let Source { id, view, bytes, whole, parts, setting } = source;
-    let theirs = bytes.clone();
-    let held = match hand.take(in_hand(id)) {
-        Ok(held) => held,
-        Err(at) => {
-            let day = hand::day(at);
-            let why =
-                format!("Laying out this message ended postrider on {day}; its plain source is shown. Checking for mail tries it again.");
-            return plain(id, view, &bytes, &why);
-        }
-    };
+    let theirs = source.clone();
+    carefully(hand, source.id, move || theirs.page()).await.unwrap_or_else(|why| plain(&source, why))
+}
+
+/// Work on one message on the blocking pool, in hand so that a message that ends the process is known by the next; or a sentence why there
+/// is only its source to show.
+async fn carefully<T: Send + 'static>(hand: &Hand, id: MessageId, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let held = hand.take(InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }).map_err(|at| {
+        let day = hand::day(at);
+        format!("Laying out this message ended postrider on {day}; its plain source is shown. Checking for mail tries it again.")
+    })?;
     let work = tokio::task::spawn_blocking(move || {
         // also where nobody waits for it any more
         let _held = held;
-        fault::at("page", &theirs);
-        mime::page(id, &theirs, whole, &parts, view, &setting)
+        work()
     });
     match tokio::time::timeout(LIMIT, work).await {
-        Ok(Ok(page)) => page,
-        Ok(Err(_)) => plain(id, view, &bytes, "This message could not be laid out; its plain source is shown."),
-        Err(_) => plain(id, view, &bytes, "Laying out this message took too long; its plain source is shown."),
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) => Err("This message could not be laid out; its plain source is shown.".to_owned()),
+        Err(_) => Err("Laying out this message took too long; its plain source is shown.".to_owned()),
     }
 }
 
 /// The source as text, with the reason.
-fn plain(id: MessageId, view: View, bytes: &[u8], why: &str) -> Page {
-    let text = String::from_utf8_lossy(bytes.get(..PLAIN_BYTES.min(bytes.len())).unwrap_or_default());
+fn plain(source: &Source, why: String) -> Page {
+    let text = String::from_utf8_lossy(source.bytes.get(..PLAIN_BYTES.min(source.bytes.len())).unwrap_or_default());
     let lines = text
         .lines()
         .take(PLAIN_LINES)
         .map(|line| Line { spans: vec![Span { text: DisplayText::capped(line, 1_000), meaning: Default::default() }], ..Line::default() });
     Page {
-        id,
-        view,
+        id: source.id,
+        view: source.view,
         subject: DisplayText::default(),
         from: Vec::new(),
         to: Vec::new(),
@@ -265,7 +274,7 @@ fn plain(id: MessageId, view: View, bytes: &[u8], why: &str) -> Page {
         lines: lines.collect(),
         links: Vec::new(),
         parts: Vec::new(),
-        notes: vec![DisplayText::new(why)],
+        notes: vec![DisplayText::new(&why)],
         whole: false,
     }
 }
