@@ -13,6 +13,8 @@ use crate::mail::seal::Scheme;
 const MAX_INLINE: usize = 4 * 1024 * 1024;
 /// Octets before a content type's identifier in CMS: a sequence's tag and length.
 const CMS_HEAD: usize = 16;
+/// How every block of OpenPGP in a text begins.
+const ARMOR: &str = "-----BEGIN PGP ";
 const SIGNED_TEXT: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNED_TEXT_END: &str = "-----END PGP SIGNATURE-----";
 const SECRET_TEXT: &str = "-----BEGIN PGP MESSAGE-----";
@@ -146,6 +148,10 @@ fn inline(node: &Node, message: &[u8]) -> Option<Sealed> {
     let raw = parts::raw(node, message);
     let bytes = transfer::decode_text(raw.get(..MAX_INLINE).unwrap_or(raw), &node.encoding);
     let text = String::from_utf8_lossy(&bytes);
+    // nearly every text
+    if !text.contains(ARMOR) {
+        return None;
+    }
     let text = text.trim();
     let count = |mark: &str| text.lines().filter(|line| line.trim_end() == mark).count();
     let (clear, secret) = (count(SIGNED_TEXT), count(SECRET_TEXT));
