@@ -1,14 +1,14 @@
 //! The demo's way out: mail to the addresses it knows goes into their Maildirs (tmp, fsync, rename into new), all
 //! else is refused in the words of a server. Nothing leaves the machine.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::maildir::make_folders;
+use super::maildir::{make_folders, sync_folder};
 use super::submit::{Handover, Submission, Submit, SubmitError};
 use crate::mail::outgoing::Fate;
 
@@ -85,7 +85,7 @@ impl Handover for Delivery {
         let moved = tokio::task::spawn_blocking(move || {
             let mut done = 0;
             for (from, to) in &self.moves {
-                match fs::rename(from, to).and_then(|()| sync_folder(to)) {
+                match fs::rename(from, to).and_then(|()| to.parent().map_or(Ok(()), sync_folder)) {
                     Ok(()) => done += 1,
                     Err(error) if done == 0 && from.exists() => return Err(SubmitError::Later(format!("the demo's mailbox: {error}"))),
                     Err(error) => return Err(SubmitError::Unknown(format!("the demo's mailbox: {error}"))),
@@ -111,10 +111,6 @@ fn write(maildir: &Path, bytes: &[u8]) -> io::Result<(PathBuf, PathBuf)> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&from)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| drop(fs::remove_file(&from)))?;
     Ok((from, maildir.join("new").join(name)))
-}
-
-fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

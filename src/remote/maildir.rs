@@ -22,7 +22,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
-pub use self::change::make_folders;
+pub use self::change::{make_folders, sync_folder};
 use self::folder::Folder;
 use self::watch::Watch;
 use super::{Abilities, Body, Connect, Hint, Moved, Opened, Remote, RemoteError, RemoteMailbox, RemoteMessage, Result, Window};

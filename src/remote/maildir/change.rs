@@ -29,7 +29,7 @@ pub fn store_flags(folder: &mut Folder, keys: &[Key], add: &Flags, remove: &Flag
         folder.set(entry.key(), Some((&name, false)));
         Ok(())
     })?;
-    sync_folder(&folder.path.join("cur"));
+    let _ = sync_folder(&folder.path.join("cur"));
     done.all().map(drop)
 }
 
@@ -73,8 +73,8 @@ pub fn move_to(folder: &mut Folder, keys: &[Key], target: &mut Folder) -> Result
         folder.set(entry.key(), None);
         Ok(arrived(target, &name))
     })?;
-    sync_folder(&cur);
-    sync_folder(&folder.path.join("cur"));
+    let _ = sync_folder(&cur);
+    let _ = sync_folder(&folder.path.join("cur"));
     Ok(done.some()?.into_iter().map(|(old, new)| (old, Some(new))).collect())
 }
 
@@ -93,7 +93,7 @@ pub fn copy_to(folder: &mut Folder, keys: &[Key], target: &mut Folder) -> Result
         };
         Ok(arrived(target, &name))
     })?;
-    sync_folder(&cur);
+    let _ = sync_folder(&cur);
     Ok(done.some()?.into_iter().map(|(old, new)| (old, Some(new))).collect())
 }
 
@@ -152,7 +152,7 @@ fn deliver(folder: &Folder, name: &str, input: &mut impl io::Read, received: Opt
         file.sync_all()?;
         let cur = folder.path.join("cur");
         let name = rename_free(&written, &cur, name)?;
-        match File::open(&cur).and_then(|cur| cur.sync_all()) {
+        match sync_folder(&cur) {
             // who is told that it failed adds it again: it must not be there, or else have been added
             Err(error) if fs::remove_file(cur.join(names::to_file_name(&name))).is_ok() => Err(error),
             _ => Ok(name),
@@ -178,7 +178,7 @@ pub fn delete(folder: &mut Folder, keys: &[Key]) -> Result<()> {
         folder.set(entry.key(), None);
         Ok(())
     })?;
-    sync_folder(&folder.path.join("cur"));
+    let _ = sync_folder(&folder.path.join("cur"));
     done.all().map(drop)
 }
 
@@ -192,9 +192,9 @@ fn make_ready(path: &Path) -> Result<()> {
     }
 }
 
-/// A crash may take back what only the folder knows: ask the disk. Failure changes nothing.
-fn sync_folder(path: &Path) {
-    let _ = File::open(path).and_then(|folder| folder.sync_all());
+/// A crash may take back what only the folder knows: ask the disk.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Renames into `cur` without ever replacing a file; where the name is taken, under a new one. Answers the

@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::change::rename_new;
+use super::change::{rename_new, sync_folder};
 use super::{failed, mailboxes, names};
 use crate::remote::{RemoteError, Result};
 
@@ -93,7 +93,7 @@ impl Delivery {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&marker)?;
             file.write_all(b"Mail is delivered here by postrider. Without this file it takes the Maildir for a new one.\n")?;
             file.sync_all()?;
-            File::open(&self.root)?.sync_all()
+            sync_folder(&self.root)
         };
         write().map_err(|error| failed("can't write", &marker, &error))
     }
@@ -154,7 +154,7 @@ impl Delivery {
         }
         if let Some(found) = twin.map_err(error)? {
             if let Some(folder) = found.parent() {
-                File::open(folder).and_then(|folder| folder.sync_all()).map_err(error)?;
+                sync_folder(folder).map_err(error)?;
             }
             return Ok(base_name(&found));
         }
@@ -185,7 +185,7 @@ impl Delivery {
     /// The disk refuses; what was put may be gone after a power cut.
     pub fn settle(&self) -> Result<()> {
         let new = self.root.join("new");
-        File::open(&new).and_then(|folder| folder.sync_all()).map_err(|error| failed("can't write to the disk", &new, &error))
+        sync_folder(&new).map_err(|error| failed("can't write to the disk", &new, &error))
     }
 }
 
