@@ -7,6 +7,8 @@ mod cuts;
 mod deletion;
 #[path = "pop3/kills.rs"]
 mod kills;
+#[path = "support/random.rs"]
+mod random;
 #[path = "pop3/reader.rs"]
 mod reader;
 #[cfg(feature = "servers")]

@@ -7,10 +7,11 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::kill::{KILLS_EACH, Random, seeds};
+use crate::kill::{KILLS_EACH, seeds};
 use crate::second_client::SecondClient;
 use crate::servers::dovecot::{Dovecot, HOST, PASSWORD};
 use crate::support::mail::{NOON_TEXT, message};
+use crate::support::random::Random;
 use crate::support::smtp::{Script, ScriptedSmtp};
 use crate::support::terminal::{Home, Terminal};
 
@@ -104,14 +105,14 @@ fn two_readers_and_commands_on_one_store_agree_in_the_end_whoever_is_killed() {
         for round in 0..KILLS_EACH {
             let subject = format!("s{seed}r{round}");
             let letter = world.send(&subject);
-            for _ in 0..3 + random.next(4) {
-                let verb = ["s", "e", "d", "u", "I"][random.next(5) as usize];
-                let reader = readers[random.next(2) as usize].as_mut().expect("a reader");
+            for _ in 0..3 + random.below(4) {
+                let verb = ["s", "e", "d", "u", "I"][random.below(5) as usize];
+                let reader = readers[random.below(2) as usize].as_mut().expect("a reader");
                 reader.send(format!("gg{verb}"));
                 // so that neither is always behind the other
-                std::thread::sleep(Duration::from_micros(random.next(20_000)));
+                std::thread::sleep(Duration::from_micros(random.below(20_000)));
             }
-            let dying = random.next(2) as usize;
+            let dying = random.below(2) as usize;
             readers[dying].take().expect("a reader").kill();
             letters.push((subject, letter));
             readers[dying] = Some(world.reader());

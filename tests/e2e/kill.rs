@@ -6,24 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::support::mail::{Maildir, NOON_TEXT};
+use crate::support::random::Random;
 use crate::support::terminal::{Home, Terminal};
 
 const FOLDERS: &[&str] = &["Archive", "Drafts", "Sent", "Junk", "Trash"];
 const MESSAGES: u32 = 40;
-
-/// A small generator of our own, so that a seed means the same for ever.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
 
 /// Where a server (or a Maildir) holds each message, and whether it is starred.
 type Held<'a> = &'a dyn Fn(&str) -> BTreeMap<u32, (String, bool)>;
@@ -130,8 +117,8 @@ fn history(home: &Home, seed: u64, held: Held) {
         // every state on the way: the store must be in one at or after the last that was acknowledged
         let mut states = vec![model.clone()];
         let (mut verbs, mut undone) = (Vec::new(), false);
-        for _ in 0..random.next(6) {
-            let verb = ["s", "e", "d", "u"][random.next(4) as usize];
+        for _ in 0..random.below(6) {
+            let verb = ["s", "e", "d", "u"][random.below(4) as usize];
             if verb == "u" && model.undo.is_empty() {
                 continue;
             }
@@ -147,7 +134,7 @@ fn history(home: &Home, seed: u64, held: Held) {
             states.push(model.clone());
         }
         // the moment of death is part of the seed, as far as a machine allows
-        std::thread::sleep(Duration::from_micros(random.next(40_000)));
+        std::thread::sleep(Duration::from_micros(random.below(40_000)));
         let acknowledged = terminal.kill();
         let context = format!("seed {seed}, kill {round}, {acknowledged} of {verbs:?} acknowledged");
         model = check(home, held, &states[acknowledged.min(states.len() - 1)..], &context);

@@ -8,8 +8,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::kill::{KILLS_EACH, Random, seeds};
+use crate::kill::{KILLS_EACH, seeds};
 use crate::support::mail::Maildir;
+use crate::support::random::Random;
 use crate::support::smtp::{Fault, Script, ScriptedSmtp, Step};
 use crate::support::terminal::Home;
 
@@ -50,10 +51,10 @@ fn fifty_queued_messages_are_there_in_their_order_after_any_kill_and_go_once() {
     }
     let (mut random, kills) = (Random::new(seeds(0).start), 2 * KILLS_EACH * (seeds(40).end - seeds(40).start));
     for kill in 0..kills {
-        let arguments: &[&str] = [&["outbox", "send"][..], &["outbox", "send", "25"], &["sync"], &["outbox"]][random.next(4) as usize];
+        let arguments: &[&str] = [&["outbox", "send"][..], &["outbox", "send", "25"], &["sync"], &["outbox"]][random.below(4) as usize];
         let context = format!("kill {kill}, of {arguments:?}");
         // the moment of death is part of the seed, as far as a machine allows
-        stage.run_and_kill(arguments, None, Some(Duration::from_micros(random.next(90_000))));
+        stage.run_and_kill(arguments, None, Some(Duration::from_micros(random.below(90_000))));
         let queue = stage.queue(&context);
         assert!(queue.iter().map(|(subject, _)| subject).eq(&subjects), "{context}: {queue:?}");
         assert!(queue.iter().all(|(_, state)| ["queued", "sending"].contains(&state.as_str())), "{context}: {queue:?}");
@@ -71,7 +72,7 @@ fn history(seed: u64) -> (usize, usize) {
     let mut stage = Stage::new();
     for round in 0..KILLS_EACH {
         let subject = format!("s{seed}r{round}");
-        let verb = random.next(6);
+        let verb = random.below(6);
         let arguments: &[&str] = match verb {
             0 | 1 => &["send"],
             2 | 3 => &["send", "--queue"],
@@ -80,7 +81,7 @@ fn history(seed: u64) -> (usize, usize) {
         };
         let context = format!("seed {seed}, kill {round} of {arguments:?}");
         // the moment of death is part of the seed, as far as a machine allows
-        let life = Duration::from_micros(random.next(if verb < 2 { 120_000 } else { 70_000 }));
+        let life = Duration::from_micros(random.below(if verb < 2 { 120_000 } else { 70_000 }));
         let written = stage.run_and_kill(arguments, (verb < 4).then_some(subject.as_str()), Some(life));
         if verb < 4 {
             if written { stage.acknowledged.push(subject) } else { stage.begun.push(subject) }

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use crate::kill::{KILLS_EACH, Random, figure, seeds};
+use crate::kill::{KILLS_EACH, figure, seeds};
 use crate::support::mail::Maildir;
+use crate::support::random::Random;
 use crate::support::terminal::{Home, Terminal};
 
 /// Keys that may be lost.
@@ -28,11 +29,11 @@ fn what_is_typed_survives_any_kill_but_for_the_last_keys() {
                 break;
             }
             typed.0 = left;
-            for _ in 0..=random.next(6) {
-                let count = 1 + random.next(30) as usize;
+            for _ in 0..=random.below(6) {
+                let count = 1 + random.below(30) as usize;
                 terminal.send(typed.more(count));
                 // the moment of death is part of the seed, as far as a machine allows
-                std::thread::sleep(Duration::from_micros(random.next(60_000)));
+                std::thread::sleep(Duration::from_micros(random.below(60_000)));
             }
             shown = body(&terminal.text());
             if round % 5 == 4 {

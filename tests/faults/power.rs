@@ -14,6 +14,7 @@ use crate::number;
 use crate::operations::{Act, OPERATIONS, Operation, Over, on_screen};
 use crate::stage::Ran;
 use crate::strace::{self, CHANGES};
+use crate::support::random::Random;
 
 /// All that changes a file, with every octet.
 const CALLS: &str = "openat,write,?pwrite64,writev,?pwritev,fsync,fdatasync,?rename,?renameat,?renameat2,?unlink,unlinkat,?link,linkat,\
@@ -204,9 +205,9 @@ impl Disk {
     /// What is found after the power came back.
     fn after_power(&self, random: &mut Random) -> BTreeMap<PathBuf, Vec<u8>> {
         // in every third all of it, in every third nothing
-        let fate = random.below(3);
+        let fate = index(random, 3);
         let mut names = self.synced.clone();
-        let kept = [self.since.len(), 0, random.below(self.since.len() + 1)][fate];
+        let kept = [self.since.len(), 0, index(random, self.since.len() + 1)][fate];
         for name in &self.since[..kept] {
             match name {
                 Name::Is(path, file) => drop(names.insert(path.clone(), *file)),
@@ -216,10 +217,10 @@ impl Disk {
         let mut bytes_of = |file: &File| {
             let mut bytes = file.synced.clone();
             for change in &file.since {
-                match (if fate == 2 { random.below(3) } else { fate }, change) {
+                match (if fate == 2 { index(random, 3) } else { fate }, change) {
                     (0, change) => change.apply(&mut bytes),
                     (2, Change::Write(at, new)) => {
-                        let sectors = random.below(new.len() / SECTOR + 1);
+                        let sectors = index(random, new.len() / SECTOR + 1);
                         Change::Write(*at, new[..sectors * SECTOR].to_vec()).apply(&mut bytes);
                     }
                     _ => {}
@@ -261,13 +262,8 @@ fn write_all(root: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as usize) % end.max(1)
-    }
+fn index(random: &mut Random, length: usize) -> usize {
+    random.below(length as u64) as usize
 }
 
 /// A call that succeeded: `pwrite64(7</a/b>, "\x00…", 24, 0) = 24` in strace's hexadecimal way.
@@ -351,9 +347,9 @@ fn recorded(operation: &Operation, measured: &mut Measured, folder: &Path) -> (D
 fn one(operation: &Operation, measured: &mut Measured, seed: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut disk, calls, owed) = recorded(operation, measured, folder.path());
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     // every fourth right after the end, where most was promised
-    let end = if seed.is_multiple_of(4) { calls.len() } else { random.below(calls.len()) };
+    let end = if seed.is_multiple_of(4) { calls.len() } else { index(&mut random, calls.len()) };
     calls[..end].iter().for_each(|call| disk.play(call));
     let files = disk.after_power(&mut random);
     measured.stage.restore();

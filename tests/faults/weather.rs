@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::second_client::SecondClient;
 use crate::servers::dovecot::{Dovecot, PASSWORD};
 use crate::support::mail::message;
+use crate::support::random::Random;
 use crate::support::smtp::{Script, ScriptedSmtp};
 use crate::support::terminal::{Home, Terminal};
 use crate::{is_full, number};
@@ -22,15 +23,6 @@ const DELIVERED: u32 = 1_000;
 const MESSAGES: u32 = 40;
 /// How long a reader may take to be back after its server is.
 const BACK: Duration = Duration::from_secs(75);
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
 
 /// Where a message is and whether it is starred.
 type Held = BTreeMap<u32, (String, bool)>;
@@ -66,7 +58,7 @@ impl World {
         let seed = number("POSTRIDER_SEED_FROM").unwrap_or(1);
         let model = (1..=MESSAGES).map(|number| (number, ("Inbox".to_owned(), false))).collect();
         let mut world =
-            Self { dovecot, smtp, home, random: Random(seed), model, ids: BTreeMap::new(), sent: Vec::new(), is_renumbered: false };
+            Self { dovecot, smtp, home, random: Random::new(seed), model, ids: BTreeMap::new(), sent: Vec::new(), is_renumbered: false };
         world.sync();
         world.ids = world.listed().into_iter().map(|(number, (id, ..))| (number, id)).collect();
         world

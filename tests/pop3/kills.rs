@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::cuts::twenty;
+use crate::random::Random;
 use crate::server::{Maildrop, PASSWORD};
 use crate::{files, maildrop, sorted};
 
@@ -17,16 +18,6 @@ const COMMANDS: u64 = 48;
 
 fn number_of(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-/// A small generator of our own, so that a seed means the same for ever.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
 }
 
 struct Home(tempfile::TempDir);
@@ -86,9 +77,9 @@ fn whenever_it_is_killed_every_message_is_here_or_there_and_in_the_end_here_once
             server.state().caps = None;
         }
         let home = Home::new(&server);
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         for kill in 0..KILLS_EACH {
-            let (command, pause) = (random.next(COMMANDS), random.next(15_000));
+            let (command, pause) = (random.below(COMMANDS), random.below(15_000));
             let heard = server.state().heard.len();
             let mut child = home.sync();
             server.wait_heard(heard + command as usize, || matches!(child.try_wait(), Ok(Some(_))));

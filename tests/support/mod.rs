@@ -2,5 +2,6 @@
 #![allow(dead_code)] // every test binary uses its own share of it
 
 pub mod mail;
+pub mod random;
 pub mod smtp;
 pub mod terminal;
