@@ -375,6 +375,8 @@ impl Connection {
             }
             let placed = server.placed.len();
             let answer = run(&mut server);
+            // a change that another takes back before anyone looks was a change
+            server.mailboxes.values_mut().for_each(Mailbox::count);
             let cut = server.random.percent(trouble.cut_after);
             let crash = !cut && server.random.percent(trouble.crash);
             let end = match (cut, crash) {
