@@ -11,6 +11,8 @@ type Result<T, E = StepError> = std::result::Result<T, E>;
 
 /// A stretch of a raw message.
 const SLICE: u32 = 256 * 1024;
+/// Pause after bytes that could not be had, milliseconds.
+const NOT_HAD: u64 = 10_000;
 
 /// The whole message of a local row.
 ///
@@ -79,7 +81,7 @@ async fn fetch<R: Remote>(remote: &mut R, from: &Location) -> Result<Vec<u8>> {
     if bytes.is_empty() { Err(RemoteError::NotNow("the message could not be fetched".into()).into()) } else { Ok(bytes) }
 }
 
-/// Lets the other account fetch it; when it is here, the push goes on.
+/// Lets the other account fetch it; when it is here, the push goes on. Where it could not be had, that account looks first.
 fn ask_peer(core: &Core, id: MessageId, source: Location) {
     let (Some(peer), Some(this)) = (core.peer(source.account), core.peer(core.account)) else { return };
     if !core.lock().bringing.insert(id) {
@@ -87,14 +89,16 @@ fn ask_peer(core: &Core, id: MessageId, source: Location) {
     }
     tokio::spawn(async move {
         let answer = peer.fetch_raw(&source, None).await;
+        let is_here = matches!(answer, Ok(Ok(_)));
         if let Ok(Ok(bytes)) = answer
             && let Err(error) = this.common.writer.keep_local(id, bytes).await
         {
             tracing::warn!(%error, "a fetched message could not be kept");
         }
+        let now = this.common.clock.mono();
         this.poke(|inner| {
             inner.bringing.remove(&id);
-            inner.state.push_not_before = 0;
+            inner.state.push_not_before = if is_here { 0 } else { now + NOT_HAD };
             inner.state.dirty = true;
         });
     });

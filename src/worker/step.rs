@@ -600,6 +600,9 @@ async fn raw<R: Remote>(core: &Core, remote: &mut R, link: Link) -> Result<()> {
         Err(error) => {
             let raw = inner.raws.remove(at);
             let _ = raw.done.send(Err(error.to_string()));
+            if let (RemoteError::Gone(_), Some(progress)) = (&error, inner.state.mailbox_mut(mailbox)) {
+                progress.look_again();
+            }
             Ok(())
         }
     }
