@@ -32,6 +32,10 @@ pub(super) const PLACES: &str = "SELECT id FROM message WHERE content = ?1 AND s
 pub(super) const ELSEWHERE: &str =
     "SELECT EXISTS (SELECT 1 FROM message m JOIN message o ON o.content = m.content AND o.id <> m.id WHERE m.id = ?1 AND o.state = 1)";
 
+/// Accounts with messages that wait to leave, whose new halves some server has.
+pub(super) const TO_LEAVE: &str = "SELECT DISTINCT b.account FROM message m INDEXED BY message_dirty JOIN message o ON o.id = m.after \
+    JOIN mailbox b ON b.id = m.mailbox WHERE m.dirty = 1 AND o.state = 1";
+
 const SYNC_STATE: &str = "SELECT uid_validity, uid_next, headers_from, synced, mod_seq, whole, shrunk FROM mailbox WHERE id = ?1";
 
 pub(super) const UNDO_LABEL: &str = "SELECT label FROM undo WHERE undone = 0 ORDER BY id DESC LIMIT 1";
@@ -140,6 +144,13 @@ impl Reader {
     /// Some server has this message in another place too.
     pub fn is_elsewhere(&self, id: MessageId) -> Result<bool> {
         Ok(self.db.prepare_cached(ELSEWHERE)?.query_row([id.0], |row| row.get(0))?)
+    }
+
+    /// Accounts whose messages may be deleted there, for they are where they were moved to by now.
+    pub fn accounts_to_leave(&self) -> Result<Vec<AccountId>> {
+        let mut statement = self.db.prepare_cached(TO_LEAVE)?;
+        let accounts = statement.query_map([], |row| row.get(0).map(AccountId))?;
+        Ok(accounts.collect::<rusqlite::Result<_>>()?)
     }
 
     /// How far a mailbox is synced.

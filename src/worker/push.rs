@@ -292,6 +292,7 @@ fn look_again(core: &Core, mailbox: MailboxId, reopen: bool) {
 
 async fn finish(core: &Core, push: Push, end: PushEnd) -> Result<()> {
     note_own_change(core, &push);
+    let is_append = matches!(push.kind, PushKind::Append { .. });
     let target = target(&push).filter(|_| matches!(end, PushEnd::Done(_)));
     let changed = core.common.writer.end_push(push, end).await?;
     if let Some(target) = target
@@ -301,6 +302,17 @@ async fn finish(core: &Core, push: Push, end: PushEnd) -> Result<()> {
         look_again(core, target, false);
     }
     core.common.out.changed(core.account, changed).await;
+    if is_append { wake_sources(core).await } else { Ok(()) }
+}
+
+/// Messages of other accounts that may be deleted there now that they are here.
+pub async fn wake_sources(core: &Core) -> Result<()> {
+    let accounts = core.common.readers.with(|reader| reader.accounts_to_leave()).await?;
+    accounts
+        .into_iter()
+        .filter(|account| *account != core.account)
+        .filter_map(|account| core.peer(account))
+        .for_each(|peer| peer.poke_push());
     Ok(())
 }
 

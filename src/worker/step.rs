@@ -203,12 +203,14 @@ pub async fn add(core: &Core, mailbox: MailboxId, messages: Vec<NewMessage>) -> 
         let changed = core.common.writer.add_messages(mailbox, batch).await?;
         core.common.out.changed(core.account, changed).await;
     }
-    let mut inner = core.lock();
-    inner.state.index_due = true;
-    inner.state.keep_due = !core.common.headers_only;
-    // a row that was awaited may now have a wish of its own
-    inner.state.dirty = true;
-    Ok(true)
+    {
+        let mut inner = core.lock();
+        inner.state.index_due = true;
+        inner.state.keep_due = !core.common.headers_only;
+        // a row that was awaited may now have a wish of its own
+        inner.state.dirty = true;
+    }
+    push::wake_sources(core).await.map(|()| true)
 }
 
 pub fn wire(core: &Core, mailbox: MailboxId) -> Result<String> {
