@@ -18,6 +18,8 @@ const LIMIT: usize = 1_000;
 const NOT_NOW: u64 = 30_000;
 /// Pause while bytes come from another account, milliseconds; their arrival ends it.
 const BROUGHT: u64 = 2_000;
+/// Pause while the mailbox is looked at from which a message went before it was copied, milliseconds.
+const SOURCE_GONE: u64 = 1_000;
 
 type Result<T, E = StepError> = std::result::Result<T, E>;
 
@@ -92,15 +94,28 @@ async fn look_at_told<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId
 }
 
 /// The push without the rows of which the answer to a move tells nothing and that are still where they were (a file
-/// that can't be renamed): these are refused. Of a copy a Maildir tells everything that it made.
+/// that can't be renamed): these are refused. Of a copy a Maildir tells everything that it made. Where a server tells nothing of
+/// one and its source is gone, it may have found nothing to copy: what came into the target, if anything, is looked at first.
 async fn without_left_behind<R: Remote>(core: &Core, remote: &mut R, push: Push, moved: &Moved) -> Result<Push> {
-    let is_untold = |key: &Key| !moved.iter().any(|(old, _)| old == key);
+    let is_copy = matches!(push.kind, PushKind::Copy { .. }) && !core.is_local;
+    let is_untold = |key: &Key| !moved.iter().any(|(old, new)| old == key && (new.is_some() || !is_copy));
     if !push.rows.iter().any(|(_, key)| is_untold(key)) {
         return Ok(push);
     }
     let left: HashSet<Key> = match &push.kind {
         PushKind::Move { .. } => present(remote, &push).await?.into_iter().map(|(key, _)| key).filter(is_untold).collect(),
-        PushKind::Copy { .. } if core.is_local => push.rows.iter().map(|(_, key)| key.clone()).filter(is_untold).collect(),
+        PushKind::Copy { .. } if !is_copy => push.rows.iter().map(|(_, key)| key.clone()).filter(is_untold).collect(),
+        PushKind::Copy { .. } => {
+            let there = sources(remote, &push).await?;
+            let is_unsure = |key: &Key| is_untold(key) && !there.contains(key);
+            let unsure: HashSet<Key> = push.rows.iter().map(|(_, key)| key.clone()).filter(is_unsure).collect();
+            if !unsure.is_empty() {
+                core.lock().state.unresolved = true;
+                look_again(core, push.mailbox, false);
+                pause(core, SOURCE_GONE);
+            }
+            return Ok(split(push, &unsure).1);
+        }
         _ => return Ok(push),
     };
     let (stays, done) = split(push, &left);
