@@ -88,7 +88,11 @@ impl Source for Rows {
         Ok(ids.iter().map(summary).collect())
     }
 
-    fn thread_rows(&self, _: &Listing, thread: ThreadId, _: Option<MailboxId>) -> Result<Vec<Row>> {
+    fn conversation(&self, listing: &Listing, thread: ThreadId, also: &[MailboxId]) -> Result<Vec<Row>> {
+        self.thread_rows(listing, thread, also)
+    }
+
+    fn thread_rows(&self, _: &Listing, thread: ThreadId, _: &[MailboxId]) -> Result<Vec<Row>> {
         Ok(vec![Self::row(thread.0)])
     }
 

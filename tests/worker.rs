@@ -159,6 +159,35 @@ fn listing_rendering_and_triage_answer_and_reach_the_files() {
 }
 
 #[test]
+fn first_words_are_told_of_what_lies_on_the_disk_and_what_quotes_only_them() {
+    let stage = Stage::new(1);
+    let answer = "From: Ben <ben@example.org>\r\nSubject: Re: number 0\r\nMessage-ID: <answer@x>\r\nIn-Reply-To: <long@x>\r\n\r\n\
+        Friday suits me.\r\n\r\nOn Monday, Ada wrote:\r\n> shall we move both of the racks on Friday\r\n> or wait for the power lines?\r\n";
+    let long = "From: Ada <ada@example.org>\r\nSubject: long\r\nMessage-ID: <long@x>\r\n\r\n\
+        Dear all, shall we move both\r\nof the racks on Friday or wait for the power lines?\r\n";
+    for (n, text) in [long, answer].iter().enumerate() {
+        std::fs::write(stage.folder.path().join(format!("mail/cur/170000010{n}.t.host:2,")), text).unwrap();
+    }
+    stage.sync();
+    let mut ids = stage.ids(stage.mailbox("local/Inbox"));
+    ids.sort_by_key(|id| stage.writer.reader().unwrap().summaries(&[*id]).unwrap()[0].received);
+    let mut handle = start(&stage.config, stage.writer.clone(), stage.options()).unwrap();
+    handle.requests.try_send(Request::Glimpse { ids }).unwrap();
+    let glimpses = wait_for(&mut handle, |event| match event {
+        WorkerEvent::Glimpsed(glimpses) => Some(glimpses.clone()),
+        _ => None,
+    });
+    let told: Vec<(&str, bool)> = glimpses.iter().map(|glimpse| (glimpse.words.as_str(), glimpse.repeats)).collect();
+    let expect = [
+        ("Body 0.", false),
+        ("Dear all, shall we move both of the racks on Friday or wait for the power lines?", false),
+        ("Friday suits me.", true),
+    ];
+    assert_eq!(told, expect);
+    handle.join();
+}
+
+#[test]
 fn each_quiet_is_told_once() {
     let stage = Stage::new(3);
     let mut handle = start(&stage.config, stage.writer.clone(), stage.options()).unwrap();

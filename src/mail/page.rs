@@ -153,3 +153,29 @@ pub struct Page {
     /// False while only the headers or a prefix are here.
     pub whole: bool,
 }
+
+impl Page {
+    /// A page with nothing on it, of a message of which nothing is known.
+    pub fn empty(id: MessageId, view: View) -> Self {
+        Self {
+            id,
+            view,
+            subject: DisplayText::default(),
+            from: Vec::new(),
+            to: Vec::new(),
+            cc: Vec::new(),
+            reply_to: Vec::new(),
+            list: None,
+            date: None,
+            verdict: None,
+            seals: Vec::new(),
+            warnings: Vec::new(),
+            facts: Vec::new(),
+            lines: Vec::new(),
+            links: Vec::new(),
+            parts: Vec::new(),
+            notes: Vec::new(),
+            whole: false,
+        }
+    }
+}

@@ -16,6 +16,18 @@ pub fn id_hash(rfc_message_id: &str) -> i64 {
     hash.max(1).cast_signed()
 }
 
+/// A subject without the marks of replies and forwards before it.
+pub fn bare_subject(subject: &str) -> &str {
+    let mut bare = subject.trim_start();
+    while let Some((mark, rest)) = bare.split_once(':') {
+        if !matches!(mark.trim_end().to_lowercase().as_str(), "re" | "fw" | "fwd" | "aw" | "sv" | "wg" | "vs" | "tr" | "rif" | "antw") {
+            break;
+        }
+        bare = rest.trim_start();
+    }
+    bare
+}
+
 /// A member of a thread, as much of it as ordering needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -28,11 +40,18 @@ pub struct Member {
     pub date: i64,
 }
 
+impl Member {
+    /// Oldest first; of two of the same second by their Message-IDs and what they answer, so that it does not matter which came here first.
+    pub fn age(&self) -> (i64, i64, i64, MessageId) {
+        (self.date, self.hash, self.parent, self.id)
+    }
+}
+
 /// Reply order: each member with its depth, parents before children, siblings by date. Loops are cut at
 /// the oldest member; every member appears exactly once.
 pub fn order(members: &[Member]) -> Vec<(MessageId, u8)> {
     let mut sorted: Vec<Member> = members.to_vec();
-    sorted.sort_unstable_by_key(|m| (m.date, m.id));
+    sorted.sort_unstable_by_key(Member::age);
     let parents = cut_loops(find_parents(&sorted));
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); sorted.len()];
     let mut stack: Vec<(usize, u8)> = Vec::new();

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Rows, Statement};
 
 use super::search::{Search, compile};
 use super::{Reader, Result, addresses};
-use crate::mail::thread::Member;
+use crate::mail::thread::{Member, bare_subject};
 use crate::mail::{Listing, MailboxId, MessageId, Role, Row, Scope, SortBy, ThreadId};
 
 /// Newest first over one mailbox, from the index alone.
@@ -260,25 +260,44 @@ impl Reader {
         Ok((rows.len() as u64, unread))
     }
 
-    /// Members of a thread in scope, in reply order with their depth; and those of the mailbox `also` that are no copy of
+    /// Members of a thread in scope, in reply order with their depth; and those of the mailboxes `also` that are no copy of
     /// one in scope, as rows from elsewhere. Nothing where the scope has none itself.
-    pub fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>> {
+    pub fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: &[MailboxId]) -> Result<Vec<Row>> {
+        self.thread(listing, thread, also, crate::mail::thread::order)
+    }
+
+    /// The same, oldest first and without their depth.
+    pub fn conversation(&self, listing: &Listing, thread: ThreadId, also: &[MailboxId]) -> Result<Vec<Row>> {
+        self.thread(listing, thread, also, |members| {
+            let mut sorted = members.to_vec();
+            sorted.sort_unstable_by_key(Member::age);
+            sorted.into_iter().map(|member| (member.id, 0)).collect()
+        })
+    }
+
+    fn thread(
+        &self,
+        listing: &Listing,
+        thread: ThreadId,
+        also: &[MailboxId],
+        order: impl FnOnce(&[Member]) -> Vec<(MessageId, u8)>,
+    ) -> Result<Vec<Row>> {
         let mailboxes = self.in_scope(&listing.scope, false)?;
         let (mut members, elsewhere) = self.members(&mailboxes, also, thread)?;
         if members.is_empty() {
             return Ok(Vec::new());
         }
         members.extend_from_slice(&elsewhere);
-        let is_elsewhere = |id| elsewhere.iter().any(|member| member.id == id);
-        let ordered = crate::mail::thread::order(&members);
-        Ok(ordered.into_iter().map(|(id, depth)| Row { id, thread, count: 1, depth, elsewhere: is_elsewhere(id) }).collect())
+        let elsewhere: HashSet<MessageId> = elsewhere.iter().map(|member| member.id).collect();
+        let row = |(id, depth)| Row { id, thread, count: 1, depth, elsewhere: elsewhere.contains(&id) };
+        Ok(order(&members).into_iter().map(row).collect())
     }
 
     /// Members of a thread in scope, oldest first.
     pub fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {
         let mailboxes = self.in_scope(scope, false)?;
-        let (mut members, _) = self.members(&mailboxes, None, thread)?;
-        members.sort_unstable_by_key(|member| (member.date, member.id));
+        let (mut members, _) = self.members(&mailboxes, &[], thread)?;
+        members.sort_unstable_by_key(Member::age);
         Ok(members.into_iter().map(|member| member.id).collect())
     }
 
@@ -297,8 +316,8 @@ impl Reader {
         Ok(count)
     }
 
-    /// Members in scope, and those of `also` with neither the content nor the Message-ID of one in scope.
-    fn members(&self, mailboxes: &[MailboxId], also: Option<MailboxId>, thread: ThreadId) -> Result<(Vec<Member>, Vec<Member>)> {
+    /// Members in scope, and those of `also` with neither the content nor the Message-ID of one before.
+    fn members(&self, mailboxes: &[MailboxId], also: &[MailboxId], thread: ThreadId) -> Result<(Vec<Member>, Vec<Member>)> {
         let mut statement = self.db().prepare_cached(THREAD)?;
         let mut contents = HashSet::new();
         let (mut members, mut others) = (Vec::new(), Vec::new());
@@ -311,12 +330,13 @@ impl Reader {
                 if contents.insert(content) || mailboxes.len() == 1 {
                     members.push(member);
                 }
-            } else if also == Some(mailbox) {
+            } else if also.contains(&mailbox) {
                 others.push((content, member));
             }
         }
-        let hashes: HashSet<i64> = members.iter().map(|member| member.hash).filter(|hash| *hash != 0).collect();
-        others.retain(|(content, member)| !contents.contains(content) && !hashes.contains(&member.hash));
+        let mut hashes: HashSet<i64> = members.iter().map(|member| member.hash).filter(|hash| *hash != 0).collect();
+        let mut is_new = |hash| hash == 0 || hashes.insert(hash);
+        others.retain(|(content, member)| contents.insert(*content) && is_new(member.hash));
         Ok((members, others.into_iter().map(|(_, member)| member).collect()))
     }
 
@@ -357,16 +377,4 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-/// A subject without the marks of replies and forwards before it.
-fn bare_subject(subject: &str) -> &str {
-    let mut bare = subject.trim_start();
-    while let Some((mark, rest)) = bare.split_once(':') {
-        if !matches!(mark.trim_end().to_lowercase().as_str(), "re" | "fw" | "fwd" | "aw" | "sv" | "wg" | "vs" | "tr" | "rif" | "antw") {
-            break;
-        }
-        bare = rest.trim_start();
-    }
-    bare
 }

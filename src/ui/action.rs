@@ -108,6 +108,7 @@ pub enum Action {
     Pipe,
     Headers,
     Quotes,
+    Conversation,
     OtherAlternative,
     Source,
     Wrap,

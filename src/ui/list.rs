@@ -25,7 +25,7 @@ pub struct ThreadFacts {
     pub unread: usize,
     pub flagged: bool,
     pub has_attachment: bool,
-    /// Own answers in Sent, which come along where it is unfolded.
+    /// Messages of other mailboxes, which come along where it is unfolded.
     pub elsewhere: u32,
 }
 
@@ -322,6 +322,21 @@ impl List {
         let place = if inside { newest } else { selected };
         if let Some(id) = place {
             self.select(id);
+        }
+    }
+
+    /// A folded row stands for fewer of its thread from now on, of which this is the newest.
+    pub fn stand_for(&mut self, thread: ThreadId, newest: MessageId, count: usize) {
+        let is_cursor = self.row().is_some_and(|row| row.thread == thread);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.rows.edit(|rows| {
+            for row in rows.iter_mut().filter(|row| row.thread == thread) {
+                (row.id, row.count) = (newest, count);
+            }
+        });
+        self.facts.remove(&thread);
+        if is_cursor {
+            self.cursor = Some(newest);
         }
     }
 

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::list::ThreadFacts;
+use super::list::{List, ThreadFacts};
 use super::model::{Model, Outgoing};
+use super::preview::conversation::{Conversation, MOST};
 use super::triage::Pending;
 use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MailboxId, MessageId, Role, Row, Summary, ThreadId};
 use crate::store::Result;
@@ -32,6 +33,7 @@ pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
     let page = model.page();
     model.list.keep_in_view(page);
     window(model, store, page)?;
+    conversation(model, store)?;
     model.list.note_shift(page);
     Ok(())
 }
@@ -110,6 +112,13 @@ fn unfold(model: &mut Model, store: &impl Source) -> Result<()> {
             model.list.unfold(thread, members);
         }
     }
+    if let Some(id) = model.need.alone.take() {
+        if let Some(row) = model.list.row().filter(|row| model.list.is_folded(row)) {
+            let members = members(model, store, &listing, row.thread)?;
+            model.list.unfold(row.thread, members);
+        }
+        model.list.select(id);
+    }
     let Some(step) = model.need.unfold.take() else { return Ok(()) };
     let Some(row) = model.list.row() else { return Ok(()) };
     if model.list.is_folded(&row) {
@@ -124,8 +133,9 @@ fn unfold(model: &mut Model, store: &impl Source) -> Result<()> {
 }
 
 fn members(model: &Model, store: &impl Source, listing: &Listing, thread: ThreadId) -> Result<Vec<Row>> {
-    let mut members = store.thread_rows(listing, thread, model.answers())?;
-    members.retain(|row| !model.list.leaving.contains(&row.id));
+    let mut members = store.thread_rows(listing, thread, &model.elsewhere())?;
+    // what left for a mailbox that is shown along has arrived there
+    members.retain(|row| row.elsewhere || !model.list.leaving.contains(&row.id));
     if members.iter().all(|row| row.elsewhere) {
         members.clear();
     }
@@ -165,26 +175,12 @@ fn ids(pending: &Pending, store: &impl Source) -> Result<Vec<(AccountId, Message
 
 /// Summaries of the visible rows, and what the visible folded threads are taken together.
 fn window(model: &mut Model, store: &impl Source, page: usize) -> Result<()> {
-    let answers = model.answers();
+    let elsewhere = model.elsewhere();
+    let members = model.conversation().map(|conversation| conversation.members.clone()).unwrap_or_default();
     let list = &mut model.list;
     let view: Vec<Row> = list.rows.slice(list.top..(list.top + page).min(list.rows.len())).to_vec();
-    let mut missing: Vec<MessageId> =
-        view.iter().map(|row| row.id).filter(|id| list.stale.contains(id) || !list.summaries.contains_key(id)).collect();
-    if let Some(id) = list.cursor().filter(|id| !list.summaries.contains_key(id) && !missing.contains(id)) {
-        missing.push(id);
-    }
-    if !missing.is_empty() {
-        if list.summaries.len() + missing.len() > KEPT {
-            let keep: HashSet<MessageId> = view.iter().map(|row| row.id).collect();
-            list.summaries.retain(|id, _| keep.contains(id));
-        }
-        for id in &missing {
-            list.stale.remove(id);
-        }
-        for summary in store.summaries(&missing)? {
-            list.summaries.insert(summary.id, summary);
-        }
-    }
+    let seen: HashSet<MessageId> = view.iter().chain(&members).map(|row| row.id).chain(list.cursor()).collect();
+    summaries(list, store, &seen)?;
     // What is out of view is simply read again when it comes into view.
     for id in std::mem::take(&mut list.stale) {
         list.summaries.remove(&id);
@@ -192,16 +188,73 @@ fn window(model: &mut Model, store: &impl Source, page: usize) -> Result<()> {
     let Some(listing) = list.listing.clone().filter(|listing| listing.threads) else { return Ok(()) };
     for row in view {
         let is_known = list.facts.contains_key(&row.thread) || list.unfolded.contains_key(&row.thread);
-        if !is_known && (row.count > 1 || answers.is_some()) {
-            let facts = facts(store, &listing, row.thread, answers)?;
+        if !is_known && (row.count > 1 || !elsewhere.is_empty()) {
+            let facts = facts(store, &listing, row.thread, &elsewhere)?;
             list.facts.insert(row.thread, facts);
         }
     }
     Ok(())
 }
 
-fn facts(store: &impl Source, listing: &Listing, thread: ThreadId, answers: Option<MailboxId>) -> Result<ThreadFacts> {
-    let (elsewhere, own): (Vec<Row>, Vec<Row>) = store.thread_rows(listing, thread, answers)?.into_iter().partition(|row| row.elsewhere);
+/// Reads the summaries of these messages that are not here, or old.
+fn summaries(list: &mut List, store: &impl Source, seen: &HashSet<MessageId>) -> Result<()> {
+    let missing: Vec<MessageId> = seen.iter().copied().filter(|id| list.stale.contains(id) || !list.summaries.contains_key(id)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if list.summaries.len() + missing.len() > KEPT {
+        list.summaries.retain(|id, _| seen.contains(id));
+    }
+    for id in &missing {
+        list.stale.remove(id);
+    }
+    for summary in store.summaries(&missing)? {
+        list.summaries.insert(summary.id, summary);
+    }
+    Ok(())
+}
+
+/// The thread that the reader shows as one page: of a folded row, or where it was asked for.
+fn conversation(model: &mut Model, store: &impl Source) -> Result<()> {
+    let asked = model.preview.asked_thread.filter(|(_, id)| model.reading && Some(*id) == model.list.cursor()).map(|(thread, _)| thread);
+    let row = model.list.row().filter(|_| model.reading);
+    let thread = asked.or(row.filter(|row| model.list.is_folded(row)).map(|row| row.thread));
+    let (Some(row), Some(thread), Some(listing)) = (row, thread, model.list.listing.clone()) else {
+        (model.preview.conversation, model.preview.asked_thread) = (None, None);
+        return Ok(());
+    };
+    let is_same = model.preview.conversation.as_ref().is_some_and(|it| it.thread == thread);
+    if is_same && !model.need.conversation {
+        return Ok(());
+    }
+    model.need.conversation = false;
+    let mut members = store.conversation(&listing, thread, &model.elsewhere())?;
+    members.retain(|row| row.elsewhere || !model.list.leaving.contains(&row.id));
+    let oldest = members.first().map(|row| row.id);
+    let earlier = members.len().saturating_sub(MOST);
+    let members = members.split_off(earlier);
+    let seen: HashSet<MessageId> = members.iter().map(|row| row.id).chain(oldest).collect();
+    summaries(&mut model.list, store, &seen)?;
+    let list = &model.list;
+    let is_unread = |id| list.summaries.get(&id).is_some_and(|summary| !summary.flags.bits.contains(FlagBits::SEEN));
+    let old = model.preview.conversation.take().filter(|old| members.iter().any(|row| row.id == old.at));
+    let mut new = match old {
+        Some(mut old) => old.renew(thread, members, is_unread).then_some(old),
+        None => {
+            let subject = oldest.and_then(|id| list.summaries.get(&id)).map(|summary| summary.subject.clone()).unwrap_or_default();
+            let start = asked.map(|_| row.id).filter(|id| members.iter().any(|row| row.id == *id));
+            Conversation::new(thread, members, subject, start, is_unread)
+        }
+    };
+    if let Some(new) = &mut new {
+        new.earlier = earlier;
+    }
+    model.preview.conversation = new;
+    Ok(())
+}
+
+fn facts(store: &impl Source, listing: &Listing, thread: ThreadId, elsewhere: &[MailboxId]) -> Result<ThreadFacts> {
+    let (elsewhere, own): (Vec<Row>, Vec<Row>) = store.thread_rows(listing, thread, elsewhere)?.into_iter().partition(|row| row.elsewhere);
     let ids: Vec<MessageId> = own.iter().map(|row| row.id).take(FACTS).collect();
     let members: Vec<Summary> = if ids.len() > 1 { store.summaries(&ids)? } else { Vec::new() };
     Ok(ThreadFacts {

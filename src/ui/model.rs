@@ -16,10 +16,11 @@ use super::layout::{Layout, Only, Wish, layout};
 use super::list::List;
 use super::overlay::{Overlay, welcome::Welcome};
 use super::preview::Preview;
+use super::preview::conversation::Conversation;
 use super::status::Status;
 use super::triage::{Pending, Verb};
 use crate::config::{Config, Ui};
-use crate::mail::{AccountId, Address, DisplayText, Identity, Listing, Mailbox, MailboxId, MessageId, OutItem, Role, Scope};
+use crate::mail::{AccountId, Address, DisplayText, Identity, Listing, Mailbox, MailboxId, MessageId, OutItem, Role, Row, Scope, Summary};
 use crate::worker::{Health, LinkState};
 
 /// How long a chord waits before which-key shows by itself.
@@ -88,7 +89,11 @@ pub struct Need {
     pub unfold: Option<isize>,
     /// Unfolded threads to read again.
     pub threads: bool,
+    /// The thread that the reader shows to be read again.
+    pub conversation: bool,
     pub unfold_all: bool,
+    /// Unfold the thread that is read, and go on with this message of it alone.
+    pub alone: Option<MessageId>,
     /// What waits for its server; asked of the worker, for it may be much.
     pub waits: bool,
     /// It was asked and not answered.
@@ -232,7 +237,7 @@ impl Model {
     }
 
     fn preview_is_behind(&self) -> bool {
-        self.loaded && self.shows_text() && self.preview.followed != self.list.cursor()
+        self.loaded && self.shows_text() && (self.preview.followed != self.current() || (self.reading && self.preview.is_behind()))
     }
 
     /// The fixed words and numbers of the terminal's title.
@@ -321,11 +326,35 @@ impl Model {
         self.mailboxes.iter().find(|mailbox| mailbox.account == account && mailbox.role == Some(role))
     }
 
-    /// Where own answers to the mail of the mailbox shown are: Sent of its account. Drafts, Junk and Trash show only what is in them.
-    pub fn answers(&self) -> Option<MailboxId> {
-        let shown = self.mailbox()?;
-        let alone = matches!(shown.role, Some(Role::Sent | Role::Drafts | Role::Junk | Role::Trash));
-        self.role(shown.account, Role::Sent).filter(|_| !alone).map(|sent| sent.id)
+    /// Where else messages of the threads shown may be: everywhere but in Drafts, Junk and Trash, which show only what is in them, as Sent does.
+    pub fn elsewhere(&self) -> Vec<MailboxId> {
+        let is_apart = |mailbox: &&Mailbox| matches!(mailbox.role, Some(Role::Drafts | Role::Junk | Role::Trash));
+        let Some(shown) = self.mailbox().filter(|shown| !is_apart(shown) && shown.role != Some(Role::Sent)) else { return Vec::new() };
+        let others = self.mailboxes.iter().filter(|mailbox| mailbox.id != shown.id && !is_apart(mailbox));
+        others.map(|mailbox| mailbox.id).collect()
+    }
+
+    /// The message that is read, or that the list's cursor is on.
+    pub fn current(&self) -> Option<MessageId> {
+        self.conversation().map(|conversation| conversation.at).or(self.list.cursor())
+    }
+
+    /// Its summary, where it was loaded.
+    pub fn summary(&self) -> Option<&Summary> {
+        self.current().and_then(|id| self.list.summaries.get(&id))
+    }
+
+    /// The rows that a verb acts on: the range or the marks, else the message that is read, else the row under the cursor.
+    pub fn targets(&self) -> Vec<Row> {
+        match self.target_conversation() {
+            Some(conversation) => conversation.row().into_iter().collect(),
+            None => self.list.targets(),
+        }
+    }
+
+    /// The conversation, where verbs act on its message: marks in the list come first.
+    pub fn target_conversation(&self) -> Option<&Conversation> {
+        self.conversation().filter(|_| self.list.marks.is_empty() && self.list.visual.is_none())
     }
 
     pub fn account(&self, id: AccountId) -> Option<&Account> {
@@ -340,7 +369,7 @@ impl Model {
     /// The account that the cursor is in: of the mailbox shown, else of the message, else the first.
     pub fn current_account(&self) -> Option<AccountId> {
         let of_mailbox = self.mailbox().map(|mailbox| mailbox.account);
-        of_mailbox.or_else(|| self.list.summary().map(|summary| summary.account)).or_else(|| self.accounts.iter().find_map(|a| a.id))
+        of_mailbox.or_else(|| self.summary().map(|summary| summary.account)).or_else(|| self.accounts.iter().find_map(|a| a.id))
     }
 
     /// "Work/Lists/rust", or without the account where there is only one.

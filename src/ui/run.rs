@@ -309,7 +309,11 @@ impl<P: Program> Session<P> {
         // what a key asked for is shown as soon as it is here
         let is_answer = matches!(
             event,
-            WorkerEvent::Rendered { .. } | WorkerEvent::Applied { .. } | WorkerEvent::DraftOpened { .. } | WorkerEvent::Completed { .. }
+            WorkerEvent::Rendered { .. }
+                | WorkerEvent::Glimpsed(_)
+                | WorkerEvent::Applied { .. }
+                | WorkerEvent::DraftOpened { .. }
+                | WorkerEvent::Completed { .. }
         );
         self.update(Event::Worker(event));
         let soon = self.drawn_at.filter(|_| !is_answer).map_or_else(Instant::now, |drawn| drawn + FRAME);

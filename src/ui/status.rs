@@ -274,6 +274,8 @@ const FOOTERS: &[(Context, &[Action])] = &[
         Context::Reader,
         &[
             Action::Close,
+            Action::NextInThread,
+            Action::Fold,
             Action::NextMessage,
             Action::PageOrNextUnread,
             Action::Archive,
@@ -336,6 +338,7 @@ pub fn hints(model: &Model, room: usize) -> Vec<(String, &'static str, Action)> 
     let works = |action: &&Action| match action {
         Action::Complete => completes,
         Action::CancelTask => cancels.is_some(),
+        Action::NextInThread | Action::Fold if context == Context::Reader => model.conversation().is_some(),
         // Enter says the same.
         Action::Cancel => review != Some(true),
         _ => true,

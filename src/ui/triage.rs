@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::event::{Effect, Now};
-use super::list::List;
 use super::model::{Model, Out, Outgoing};
 use super::overlay::{Overlay, confirm::Confirm};
 use crate::mail::{AccountId, Change, FlagBits, Flags, Keywords, MailboxId, MessageId, Role, Row, Scope};
@@ -96,9 +95,10 @@ pub struct Target {
 }
 
 /// The targets of a verb now.
-pub fn targets(list: &List, whole_threads: bool) -> Vec<Target> {
-    let rows = list.targets();
-    rows.into_iter().map(|row| Target { row, whole_thread: whole_threads || list.is_folded(&row) }).collect()
+pub fn targets(model: &Model, whole_threads: bool) -> Vec<Target> {
+    let one_by_one = model.target_conversation().is_some();
+    let is_whole = |row: &Row| whole_threads || (!one_by_one && model.list.is_folded(row));
+    model.targets().into_iter().map(|row| Target { row, whole_thread: is_whole(&row) }).collect()
 }
 
 /// Trash: inside Trash, for ever after a typed word.
@@ -118,7 +118,7 @@ pub fn junk(model: &mut Model, out: &mut Out) {
 
 /// Asks for the typed word.
 pub fn ask_delete_forever(model: &mut Model, whole_threads: bool, now: &Now) {
-    let targets = targets(&model.list, whole_threads);
+    let targets = targets(model, whole_threads);
     let Some(scope) = model.list.listing.as_ref().map(|listing| listing.scope.clone()) else { return };
     if targets.is_empty() {
         return model.status.say("Nothing is selected", now);
@@ -130,10 +130,14 @@ pub fn ask_delete_forever(model: &mut Model, whole_threads: bool, now: &Now) {
 
 /// Does a verb on the range, the marks or the row under the cursor, and remembers it for `.`.
 pub fn run(model: &mut Model, verb: Verb, whole_threads: bool, out: &mut Out) {
-    let targets = targets(&model.list, whole_threads);
+    let mut targets = targets(model, whole_threads);
     let Some(scope) = model.list.listing.as_ref().map(|listing| listing.scope.clone()) else { return };
     if targets.is_empty() {
         return model.status.say("Nothing is selected", out.now);
+    }
+    targets.retain(|target| target.whole_thread || !is_there(model, &verb, &target.row));
+    if targets.is_empty() {
+        return model.status.failed("It is there already", out.now);
     }
     if let Some(problem) = problem(model, &verb, &scope) {
         return model.status.failed(problem, out.now);
@@ -142,6 +146,16 @@ pub fn run(model: &mut Model, verb: Verb, whole_threads: bool, out: &mut Out) {
         model.last_verb = Some(verb.clone());
     }
     send(model, Pending { verb, scope, targets, ids: None });
+}
+
+/// Whether a message from elsewhere is where the verb would bring it.
+fn is_there(model: &Model, verb: &Verb, row: &Row) -> bool {
+    let there = model.list.summaries.get(&row.id).filter(|_| row.elsewhere).and_then(|summary| model.find_mailbox(summary.mailbox));
+    there.is_some_and(|mailbox| match verb {
+        Verb::ToRole(role) => target_of(model, mailbox.account, *role) == Some(mailbox.id),
+        Verb::Move(to) => mailbox.id == *to,
+        _ => false,
+    })
 }
 
 /// Why a verb can't be done in this mailbox, with what to do.
@@ -196,7 +210,7 @@ pub fn send(model: &mut Model, mut pending: Pending) {
 fn resolve_at_once(model: &Model, pending: &mut Pending) {
     let Scope::Mailbox(mailbox) = pending.scope else { return };
     let Some(account) = model.find_mailbox(mailbox).map(|mailbox| mailbox.account) else { return };
-    if pending.targets.iter().all(|target| target.row.count <= 1 && !target.whole_thread) {
+    if pending.targets.iter().all(|target| target.row.count <= 1 && !target.whole_thread && !target.row.elsewhere) {
         pending.ids = Some(pending.targets.iter().map(|target| (account, target.row.id)).collect());
     }
 }
@@ -218,7 +232,23 @@ fn take_out(model: &mut Model, pending: &Pending) {
     let is_gone = |row: &&Row| ids.contains(&row.id) || (threads.contains(&row.thread) && !row.elsewhere);
     let gone: HashSet<MessageId> = model.list.rows.iter().filter(is_gone).map(|row| row.id).collect();
     let after = model.settings.after_triage;
-    model.list.leaving.extend(&gone);
+    model.list.leaving.extend(gone.iter().chain(&ids));
+    let is_one = model.target_conversation().is_some() && threads.is_empty();
+    if let Some(conversation) = model.preview.conversation.as_mut().filter(|_| is_one) {
+        conversation.remove(&ids);
+        let thread = conversation.thread;
+        let rest: Vec<MessageId> = conversation.members.iter().filter(|row| !row.elsewhere).map(|row| row.id).collect();
+        if let Some(newest) = rest.last() {
+            // the rest is read on, wherever the list's cursor is
+            if model.list.row().is_some_and(|row| row.thread == thread && model.list.is_folded(&row)) {
+                model.list.stand_for(thread, *newest, rest.len());
+            } else {
+                model.list.remove(&gone, after);
+            }
+            model.preview.asked_thread = model.list.cursor().map(|cursor| (thread, cursor));
+            return;
+        }
+    }
     model.list.remove(&gone, after);
     if model.reading && (model.list.cursor().is_none() || after == crate::config::AfterTriage::Stay) {
         model.reading = false;

@@ -24,7 +24,7 @@ use super::triage::{self, Verb};
 use crate::mail::{DisplayText, Role, SortBy, when};
 use crate::worker::Request;
 
-use panes::{cancel, close, find_next, focus, fold, folder_pane, interrupt, leave, motion, only, open, read_on};
+use panes::{cancel, close, conversation, find_next, focus, fold, folder_pane, in_thread, interrupt, leave, motion, only, open, read_on};
 use verbs::{copy, links, mark, pick_folder, pipe, selected, triage_verb, unsubscribe};
 
 /// How long a chord waits before which-key shows by itself.
@@ -212,7 +212,7 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
     let times = count.unwrap_or(1);
     match action {
         A::Down | A::Up | A::First | A::Last | A::HalfPageDown | A::HalfPageUp | A::PageDown | A::PageUp => motion(model, action, count),
-        A::Left | A::Right | A::Fold | A::FoldAll | A::UnfoldAll => fold(model, action),
+        A::Left | A::Right | A::Fold | A::FoldAll | A::UnfoldAll => fold(model, action, out),
         A::Open if model.focus != Focus::Folders && composer::start_in_drafts(model, out) => {}
         A::Open => open(model),
         A::PageOrNextUnread => read_on(model, out),
@@ -227,7 +227,8 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
                 model.status.say(if by > 0 { "This is the last message" } else { "This is the first message" }, out.now);
             }
         }
-        A::NextInThread | A::PreviousInThread => model.need.unfold = Some(if action == A::NextInThread { 1 } else { -1 }),
+        A::NextInThread | A::PreviousInThread => in_thread(model, if action == A::NextInThread { 1 } else { -1 }, times, out),
+        A::Conversation => conversation(model, out),
         A::NextUnread | A::PreviousUnread => go::unread(model, action == A::NextUnread, out),
         A::NextMatch | A::PreviousMatch => find_next(model, action == A::NextMatch, out),
         A::NextPane | A::PreviousPane | A::PaneLeft | A::PaneRight | A::PaneUp | A::PaneDown => focus(model, action),

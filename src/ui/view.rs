@@ -71,7 +71,9 @@ fn top(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
     let (title, counts) = match (model.mailbox(), &model.list.listing) {
         (Some(mailbox), _) => {
             let name = DisplayText::new(&mailbox.name);
-            let counts = if model.reading {
+            let counts = if model.conversation().is_some() && !narrow {
+                format!("thread {} of {}", count(model.list.at() as u64 + 1), count(model.list.rows.len() as u64))
+            } else if model.reading {
                 format!("{} of {}", count(model.list.at() as u64 + 1), count(model.list.rows.len() as u64))
             } else if narrow {
                 format!("{}/{}", count(u64::from(mailbox.unread)), count(u64::from(mailbox.total)))

@@ -14,6 +14,7 @@ use super::accounts::{self, Running};
 use super::clock::SleepWatch;
 use super::core::Common;
 use super::drafts::Drafts;
+use super::glimpse::Glimpses;
 use super::jobs::Jobs;
 use super::listing::{Asked, Lister};
 use super::outbox::Desk;
@@ -39,6 +40,7 @@ pub struct Intake {
     open_command: Vec<String>,
     running: BTreeMap<AccountId, Running>,
     jobs: Jobs,
+    glimpses: Glimpses,
     drafts: Drafts,
     desk: Desk,
     /// Drafts that were queued, for the desk.
@@ -81,6 +83,7 @@ impl Intake {
             desk: Desk::new(common.clone()),
             queued: mpsc::unbounded_channel(),
             jobs: common.jobs.clone(),
+            glimpses: Glimpses::default(),
             open_command: config.ui.open_command.clone(),
             running: BTreeMap::new(),
             asked,
@@ -213,6 +216,8 @@ impl Intake {
             Request::Undo { steps } => self.take_back(steps, AppliedKind::Undone).await,
             Request::Redo { steps } => self.take_back(steps, AppliedKind::Redone).await,
             Request::Want { id, view, ahead } => self.want(id, view, ahead).await,
+            Request::Together { ids } => self.common.pages.want_together(ids),
+            Request::Glimpse { ids } => self.spawn(self.glimpses.look(&self.common, self.cores(), ids)),
             Request::SaveParts { id, parts, folder } => self.save(id, parts, folder).await,
             Request::Pipe { id, part, command } => self.pipe(id, part, command),
             Request::Open { id, target, sure } => self.open(id, target, sure),

@@ -14,6 +14,7 @@ pub mod core;
 mod drafts;
 mod files;
 mod folders;
+mod glimpse;
 mod hand;
 mod intake;
 mod jobs;
@@ -61,7 +62,7 @@ use crate::config::{Account, Secret};
 use crate::mail::page::View;
 use crate::mail::server::{Ability, Traffic};
 use crate::mail::{
-    AccountId, Attachment, Change, Contact, Draft, DraftId, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row,
+    AccountId, Attachment, Change, Contact, Draft, DraftId, Glimpse, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row,
     SafeFileName, Start, Wait, Waits,
 };
 
@@ -91,6 +92,15 @@ pub enum Request {
         id: MessageId,
         view: View,
         ahead: Vec<MessageId>,
+    },
+    /// These messages are read together: what runs for one of them does not end when another is wanted.
+    Together {
+        ids: Vec<MessageId>,
+    },
+    /// The first words of these messages of one thread, oldest first: answered by [`WorkerEvent::Glimpsed`], as far as they are on this
+    /// machine; no server is asked and no seal is opened for it. The newest question counts.
+    Glimpse {
+        ids: Vec<MessageId>,
     },
     /// Save parts (by section number) into a folder under clean, free names; `None` = all attachments.
     SaveParts {
@@ -241,6 +251,8 @@ pub enum WorkerEvent {
         view: View,
         page: Result<Arc<Page>, String>,
     },
+    /// Some of what [`Request::Glimpse`] asked for.
+    Glimpsed(Vec<Glimpse>),
     /// A change was saved (`undo`: it was taken back or done again); `done` of `asked` rows.
     Applied {
         label: String,

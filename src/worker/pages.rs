@@ -1,7 +1,7 @@
 //! Rendered pages: made on the blocking pool with a time limit, the newest few kept. What is signed or encrypted is checked and opened
 //! first, for the message that is wanted now and only for it. Knows no server.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const SOON: Duration = Duration::from_millis(150);
 /// Lines of the plain text instead.
 const PLAIN_LINES: usize = 2_000;
 const PLAIN_BYTES: usize = 256 * 1024;
+/// Any width does for a glance.
+const GLANCE: View = View { width: 78, all_headers: false, other_alternative: false, source: false };
 
 /// Renders and keeps pages; clones share them.
 #[derive(Clone, Debug)]
@@ -32,8 +34,8 @@ pub struct Pages {
     hand: Hand,
     kept: Arc<Mutex<VecDeque<Arc<Page>>>>,
     openings: Openings,
-    /// The message that the user is at.
-    wanted: watch::Sender<Option<MessageId>>,
+    /// The message that the user is at, and those that are read together with it.
+    wanted: watch::Sender<BTreeSet<MessageId>>,
     /// A sealed message of which only the beginning is here.
     half: Arc<(Mutex<Option<Half>>, Notify)>,
     /// Of each account, the server whose word about senders counts.
@@ -55,7 +57,7 @@ impl Pages {
             hand,
             kept: Arc::default(),
             openings: Openings::default(),
-            wanted: watch::Sender::new(None),
+            wanted: watch::Sender::new(BTreeSet::new()),
             half: Arc::default(),
             believed: Arc::default(),
         }
@@ -94,14 +96,25 @@ impl Pages {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The user is at this message now; what runs for another one ends.
+    /// The user is at this message now; what runs for another one ends, unless both are read together.
     pub fn want(&self, id: MessageId) {
-        self.wanted.send_replace(Some(id));
+        self.wanted.send_if_modified(|wanted| {
+            let is_elsewhere = !wanted.contains(&id);
+            if is_elsewhere {
+                *wanted = BTreeSet::from([id]);
+            }
+            is_elsewhere
+        });
+    }
+
+    /// These messages are on the screen together.
+    pub fn want_together(&self, ids: Vec<MessageId>) {
+        self.wanted.send_replace(ids.into_iter().collect());
     }
 
     /// Waits until the user is elsewhere.
     async fn left(&self, id: MessageId) {
-        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted != Some(id)).await;
+        let _ = self.wanted.subscribe().wait_for(|wanted| !wanted.contains(&id)).await;
     }
 
     /// Waits for a sealed message of which the rest is to be fetched.
@@ -170,6 +183,16 @@ impl Pages {
         let mut page = draw(&self.hand, source).await;
         opened.put_on(&mut page);
         Some((page, opened.is_final()))
+    }
+
+    /// The page of a message at a glance: it is not kept, and what is sealed stays sealed (None).
+    pub async fn glance(&self, id: MessageId, account: AccountId, body: StoredBody) -> Option<Page> {
+        let setting = self.setting(account);
+        let source = Source { id, view: GLANCE, bytes: Arc::new(body.bytes), whole: body.whole, parts: body.parts, setting };
+        match look(&self.hand, source).await {
+            Look::Page(page) => Some(*page),
+            Look::Sealed(_) => None,
+        }
     }
 
     /// The message as its page shows it: what is in the seal, where it has one that was opened; and whether that is secret.
@@ -257,24 +280,5 @@ fn plain(source: &Source, why: String) -> Page {
         .lines()
         .take(PLAIN_LINES)
         .map(|line| Line { spans: vec![Span { text: DisplayText::capped(line, 1_000), meaning: Default::default() }], ..Line::default() });
-    Page {
-        id: source.id,
-        view: source.view,
-        subject: DisplayText::default(),
-        from: Vec::new(),
-        to: Vec::new(),
-        cc: Vec::new(),
-        reply_to: Vec::new(),
-        list: None,
-        date: None,
-        verdict: None,
-        seals: Vec::new(),
-        warnings: Vec::new(),
-        facts: Vec::new(),
-        lines: lines.collect(),
-        links: Vec::new(),
-        parts: Vec::new(),
-        notes: vec![DisplayText::new(&why)],
-        whole: false,
-    }
+    Page { lines: lines.collect(), notes: vec![DisplayText::new(&why)], ..Page::empty(source.id, source.view) }
 }

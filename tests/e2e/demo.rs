@@ -46,3 +46,35 @@ fn every_screen_size_is_drawn() {
     }
     assert_eq!(terminal.quit(), 0);
 }
+
+/// The newest thread of the demo: five messages, of which one is in Sent and the newest is unread.
+#[test]
+fn a_thread_is_read_as_one_page_at_every_size() {
+    let home = Home::new();
+    let mut terminal = Terminal::start(&home, &["demo"], 120, 40);
+    terminal.wait_text("Re-wiring the staging cluster");
+    terminal.settle();
+    terminal.press("\r");
+    let screen = terminal.wait("the thread", |screen| {
+        screen.contains("5 of 5") && screen.contains("Morning all,") && screen.contains("I moved the first two racks")
+    });
+    let at = |words: &str| screen.lines().position(|line| line.contains(words));
+    assert!(at("Morning all,") < at("Both at once") && at("Both at once") < at("I moved"), "oldest first:\n{screen}");
+    assert!(screen.lines().any(|line| line.contains("Both at once") && line.contains(" Sent ")), "one's own with its folder:\n{screen}");
+    assert!(!screen.contains("the year the lighthouse was painted. I would like"), "what was read is folded:\n{screen}");
+    terminal.press("((((");
+    terminal.wait_text("1 of 5");
+    terminal.press("\r");
+    terminal.wait_text("before the winter storms do it for us");
+    for (columns, rows) in [(80, 24), (40, 20)] {
+        let mark = terminal.event_mark();
+        terminal.resize(columns, rows);
+        terminal.settle_after(mark, "a resize");
+        terminal.wait("its head", |screen| screen.contains("1 of 5") && screen.contains("Priya"));
+        terminal.press(")");
+        terminal.wait_text("2 of 5");
+        terminal.press("(");
+        terminal.wait_text("1 of 5");
+    }
+    assert_eq!(terminal.quit(), 0);
+}

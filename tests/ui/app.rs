@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use postrider::config::{Account, Colors, Config, Incoming, Preset};
 use postrider::mail::page::{Line, Link, Meaning, Part, Span};
 use postrider::mail::server::{NewMessage, RemoteMailbox};
-use postrider::mail::{Address, DisplayText, Envelope, FlagBits, Flags, Key, Listing, Mailbox, MessageId, Page, Role, Uid};
+use postrider::mail::{Address, DisplayText, Envelope, FlagBits, Flags, Glimpse, Key, Listing, Mailbox, MessageId, Page, Role, Uid};
 use postrider::store::{self, Paths, Reader, Writer};
 use postrider::ui::event::{Effect, Event, Now};
 use postrider::ui::input::{Input, Mouse, MouseKind};
@@ -31,6 +31,10 @@ pub struct App {
     pub effects: Vec<Effect>,
     /// How many of the requests have been answered.
     pub answered: usize,
+    /// Lines of the text of every page.
+    pub page_lines: usize,
+    /// Messages whose pages do not come.
+    pub held: Vec<MessageId>,
     /// Where labels of undone changes come from.
     pub writer: Writer,
     reader: Reader,
@@ -132,8 +136,18 @@ impl App {
             rows: size.1,
             started: now.mono,
         };
-        let mut app =
-            Self { model: Model::new(start), now, requests: Vec::new(), effects: Vec::new(), answered: 0, writer, reader, _folder: folder };
+        let mut app = Self {
+            model: Model::new(start),
+            now,
+            requests: Vec::new(),
+            effects: Vec::new(),
+            answered: 0,
+            page_lines: 60,
+            held: Vec::new(),
+            writer,
+            reader,
+            _folder: folder,
+        };
         app.load();
         app.settle();
         app
@@ -237,9 +251,14 @@ impl App {
             Request::ForgetMishaps { ids } => self.writer.forget_mishaps(ids).wait().unwrap(),
             Request::Undo { steps } => self.take_back(steps, AppliedKind::Undone),
             Request::Redo { steps } => self.take_back(steps, AppliedKind::Redone),
-            Request::Want { id, view, .. } => {
-                let page = Ok(Arc::new(page(id, view)));
-                self.event(Event::Worker(WorkerEvent::Rendered { id, view, page }));
+            Request::Want { id, view, .. } if !self.held.contains(&id) => {
+                let mut page = page(id, view);
+                page.lines.truncate(self.page_lines);
+                self.event(Event::Worker(WorkerEvent::Rendered { id, view, page: Ok(Arc::new(page)) }));
+            }
+            Request::Glimpse { ids } => {
+                let glimpse = |id: MessageId| Glimpse { id, words: DisplayText::new(&format!("words of {id}")), repeats: false };
+                self.event(Event::Worker(WorkerEvent::Glimpsed(ids.into_iter().map(glimpse).collect())));
             }
             _ => {}
         }
@@ -348,9 +367,9 @@ impl App {
         self.reader.summaries(&ids).unwrap().into_iter().map(|summary| summary.subject).collect()
     }
 
-    /// The subject under the cursor.
+    /// The subject of the message that verbs act on.
     pub fn subject(&self) -> String {
-        self.model.list.summary().map(|summary| summary.subject.clone()).unwrap_or_default()
+        self.model.summary().map(|summary| summary.subject.clone()).unwrap_or_default()
     }
 
     /// Labels of the changes that were asked, those with words.

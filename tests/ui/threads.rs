@@ -80,11 +80,11 @@ fn flat_shows_every_message_and_keeps_the_cursor() {
 #[test]
 fn parentheses_walk_inside_the_thread() {
     let mut app = app();
-    app.keys("enter (");
+    app.keys("l k enter (");
+    assert_eq!(app.subject(), "plan");
+    app.keys(")");
     assert_eq!(app.subject(), "Re: plan");
-    app.keys(")");
-    assert_eq!(app.subject(), "Re: plan again");
-    app.keys(")");
+    app.keys(") )");
     assert_eq!(app.subject(), "Re: plan again", "the thread ends here");
 }
 
@@ -102,13 +102,22 @@ fn a_reply_that_repeats_its_subject_is_dim() {
 }
 
 #[test]
-fn an_answer_to_what_is_in_another_folder_stays_below_its_thread() {
+fn a_message_in_another_folder_keeps_its_place_in_the_thread() {
     let mut app = App::new((120, 40), vec![mail("Noor", "Re: plan").answers(2), mail("Ada", "Re: plan").answers(1), mail("Priya", "plan")]);
     app.keys("z a g g j e");
     assert_eq!(app.stored("Archive").len(), 1);
     app.keys("z a z a g g");
-    let depths: Vec<u8> = app.model.list.rows.iter().map(|row| row.depth).collect();
-    assert_eq!((app.subject().as_str(), depths.as_slice()), ("plan", &[0, 1][..]));
+    let rows: Vec<(u8, bool)> = app.model.list.rows.iter().map(|row| (row.depth, row.elsewhere)).collect();
+    assert_eq!((app.subject().as_str(), rows.as_slice()), ("plan", &[(0, false), (1, true), (2, false)][..]));
+    let screen = app.screen();
+    assert!(screen.lines().any(|line| line.contains("Ada") && line.contains(" Archive ")), "{screen}");
+    app.keys("j e");
+    assert!(app.screen().contains("there already"), "{}", app.screen());
+    // in Trash it is no part of it any more
+    app.keys("d");
+    assert_eq!((app.stored("Trash").len(), app.model.list.rows.len()), (1, 2), "{}", app.screen());
+    app.keys("u");
+    assert_eq!(app.model.list.rows.len(), 3, "{}", app.screen());
 }
 
 /// "plan" and an answer to it in the inbox; between them, and to another message, answers of one's own in Sent.

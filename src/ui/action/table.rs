@@ -312,13 +312,31 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(MARK, A::MarkInvert, "mark-invert", "invert", "select others", "Mark what is not marked, and the other way round.", C::LIST)
         .all(&["* i"])
         .mutt(&["T i"]),
-    row(LIST, A::Fold, "fold", "fold", "unfold thread collapse expand", "Fold or unfold the thread.", C::LIST.and(C::FOLDERS))
-        .all(&["z a"])
-        .gmail(&["Z a"]),
-    row(LIST, A::FoldAll, "fold-all", "fold all", "collapse threads", "Fold every thread.", C::LIST).all(&["z M"]).gmail(&["Z M"]),
-    row(LIST, A::UnfoldAll, "unfold-all", "unfold all", "expand threads", "Unfold the threads in view.", C::LIST)
-        .all(&["z R"])
-        .gmail(&["Z R"]),
+    row(
+        LIST,
+        A::Fold,
+        "fold",
+        "fold",
+        "unfold thread collapse expand",
+        "Fold or unfold the thread; in a thread on one page its message.",
+        C::LIST.and(C::FOLDERS).and(C::READER),
+    )
+    .all(&["z a"])
+    .gmail(&["Z a"]),
+    row(LIST, A::FoldAll, "fold-all", "fold all", "collapse threads", "Fold every thread, or message of it.", C::LIST.and(C::READER))
+        .all(&["z M"])
+        .gmail(&["Z M"]),
+    row(
+        LIST,
+        A::UnfoldAll,
+        "unfold-all",
+        "unfold all",
+        "expand threads",
+        "Unfold the threads in view, or every message.",
+        C::LIST.and(C::READER),
+    )
+    .all(&["z R"])
+    .gmail(&["Z R"]),
     row(LIST, A::Centre, "centre", "centre", "middle scroll", "Scroll so that the cursor is in the middle.", C::LIST)
         .all(&["z z"])
         .gmail(&["Z z"]),
@@ -385,6 +403,17 @@ pub const ACTIONS: &[ActionSpec] = &[
     .takes(Argument::Text),
     row(READ, A::Headers, "headers", "all headers", "full", "Show every header, or the summary.", C::TEXT).all(&["H"]).mutt(&["h", "H"]),
     row(READ, A::Quotes, "quotes", "quotes", "fold unfold quoted", "Fold or unfold long quotes.", C::TEXT).all(&["z q"]).gmail(&["Z q"]),
+    row(
+        READ,
+        A::Conversation,
+        "conversation",
+        "whole thread",
+        "conversation all messages one page",
+        "Read the whole thread as one page, or one message of it alone.",
+        C::MAIL,
+    )
+    .all(&["z t"])
+    .gmail(&["Z t"]),
     row(
         READ,
         A::OtherAlternative,

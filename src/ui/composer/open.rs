@@ -19,7 +19,7 @@ pub fn begin(model: &mut Model, action: Action, out: &mut Out) {
         Action::ReplyAll => ReplyTo::All,
         _ => ReplyTo::List,
     };
-    match model.list.cursor() {
+    match model.current() {
         Some(id) => {
             model.status.say("Opening a reply", out.now);
             ask(model, Start::Reply { id, to: reply });
@@ -48,7 +48,7 @@ pub fn is_mailto(url: &str) -> bool {
 }
 
 fn forward(model: &mut Model, whole: bool, out: &mut Out) {
-    let ids: Vec<MessageId> = model.list.targets().iter().map(|row| row.id).collect();
+    let ids: Vec<MessageId> = model.targets().iter().map(|row| row.id).collect();
     if ids.is_empty() {
         return model.status.say("Nothing is selected", out.now);
     }

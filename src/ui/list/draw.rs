@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::List;
 use crate::config::Icons;
+use crate::mail::thread::bare_subject;
 use crate::mail::{Address, DisplayText, FlagBits, Role, Row, Scope, Summary};
 use crate::ui::action::{Action, Context};
 use crate::ui::event::Now;
@@ -23,11 +24,12 @@ const FOLDER: usize = 12;
 const WITH_FOLDER: usize = 70;
 
 /// The signs of one icon set.
-struct Signs {
-    unread: &'static str,
-    flagged: &'static str,
-    answered: &'static str,
-    forwarded: &'static str,
+#[derive(Debug)]
+pub struct Signs {
+    pub unread: &'static str,
+    pub flagged: &'static str,
+    pub answered: &'static str,
+    pub forwarded: &'static str,
     draft: &'static str,
     queued: &'static str,
     marked: &'static str,
@@ -99,7 +101,7 @@ fn hidden(model: &Model, theme: &Theme, line: Rect, buf: &mut Buffer) {
     put(buf, line.x + 5.min(line.width), line.y, &text, usize::from(line.width.saturating_sub(5)), theme.style(Token::Dim));
 }
 
-fn signs(model: &Model) -> &'static Signs {
+pub fn signs(model: &Model) -> &'static Signs {
     match model.settings.icons {
         Icons::Unicode => &UNICODE,
         Icons::Ascii => &ASCII,
@@ -136,20 +138,8 @@ fn read<'a>(model: &Model, list: &'a List, row: &Row, selected: bool, marked: bo
 
 /// A reply below a row of its thread with the same subject.
 fn repeats(list: &List, above: &Row, row: &Row) -> bool {
-    let subject = |row: &Row| list.summaries.get(&row.id).map(|summary| without_reply(&summary.subject));
+    let subject = |row: &Row| list.summaries.get(&row.id).map(|summary| bare_subject(&summary.subject));
     row.depth > 0 && above.thread == row.thread && subject(row).is_some() && subject(above) == subject(row)
-}
-
-/// The subject without "Re:".
-fn without_reply(subject: &str) -> &str {
-    let mut rest = subject.trim();
-    while let (Some(head), Some(tail)) = (rest.get(..3), rest.get(3..)) {
-        if !head.eq_ignore_ascii_case("re:") {
-            break;
-        }
-        rest = tail.trim_start();
-    }
-    rest
 }
 
 /// Sender, or where it was sent to in Sent and Drafts; with the count of a folded thread.
@@ -167,7 +157,7 @@ fn who(model: &Model, shown: &Shown) -> (String, String) {
         None => "(nobody)".to_owned(),
     };
     let name = match model.settings.icons {
-        _ if !shown.row.elsewhere => name,
+        _ if !shown.row.elsewhere || role != Some(Role::Sent) => name,
         Icons::Unicode => format!("me → {name}"),
         Icons::Ascii => format!("me to {name}"),
     };
@@ -321,7 +311,10 @@ fn card(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, bott
     let below = Rect { y: line.y + 1, ..line };
     if below.y < bottom {
         let indent = 4 + usize::from(shown.row.depth.min(4));
-        put(buf, line.x + indent as u16, below.y, &subject(shown), room.saturating_sub(indent), text);
+        let folder = if shown.row.elsewhere { cut(&folder(model, shown), FOLDER).into_owned() } else { String::new() };
+        let cells = width(&folder);
+        put(buf, line.x + indent as u16, below.y, &subject(shown), room.saturating_sub(indent + cells + usize::from(cells > 0)), text);
+        put(buf, below.right().saturating_sub(cells as u16), below.y, &folder, cells, theme.style(Token::Dim));
     }
     if shown.selected {
         select(model, theme, line, room.saturating_sub(date_room), buf);

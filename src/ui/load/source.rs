@@ -11,8 +11,10 @@ pub trait Source {
     fn first_rows(&self, listing: &Listing, limit: usize) -> Result<Vec<Row>>;
     /// In the order asked; unknown ids are left out.
     fn summaries(&self, ids: &[MessageId]) -> Result<Vec<Summary>>;
-    /// Members in reply order, with their depth; those of the mailbox `also` come along as rows from elsewhere.
-    fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>>;
+    /// Members in reply order, with their depth; those of the mailboxes `also` come along as rows from elsewhere.
+    fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: &[MailboxId]) -> Result<Vec<Row>>;
+    /// The same, oldest first.
+    fn conversation(&self, listing: &Listing, thread: ThreadId, also: &[MailboxId]) -> Result<Vec<Row>>;
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>>;
 }
 
@@ -33,8 +35,12 @@ impl Source for Reader {
         Reader::summaries(self, ids)
     }
 
-    fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: Option<MailboxId>) -> Result<Vec<Row>> {
+    fn thread_rows(&self, listing: &Listing, thread: ThreadId, also: &[MailboxId]) -> Result<Vec<Row>> {
         Reader::thread_rows(self, listing, thread, also)
+    }
+
+    fn conversation(&self, listing: &Listing, thread: ThreadId, also: &[MailboxId]) -> Result<Vec<Row>> {
+        Reader::conversation(self, listing, thread, also)
     }
 
     fn thread_ids(&self, scope: &Scope, thread: ThreadId) -> Result<Vec<MessageId>> {

@@ -6,8 +6,10 @@ use ratatui::style::Style;
 
 use super::Preview;
 use crate::config::Icons;
+use crate::mail::glimpse::quoted_edges;
 use crate::mail::page::{Line, Meaning, Page, Verdict};
 use crate::mail::seal::Standing;
+use crate::mail::thread::bare_subject;
 use crate::mail::{Address, DisplayText};
 use crate::ui::event::Now;
 use crate::ui::format::{date_full, size, width};
@@ -19,10 +21,14 @@ use crate::ui::theme::{Theme, Token};
 /// One row of the text as laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
+    /// The head of a message of a conversation, folded or open.
+    Head,
     Subject,
-    /// From, to and date.
-    People,
-    /// From, where it needs rows of its own; then [`Row::People`] has the rest.
+    /// From, to and date; without From where it stands above.
+    People {
+        with_sender: bool,
+    },
+    /// From, where it needs rows of its own.
     Sender(String),
     /// What is known of a signature, with its mark before the first row: in a column that no text of a message is ever drawn in.
     Seal(String, Standing, bool),
@@ -31,21 +37,38 @@ pub enum Row {
     Blank,
     /// A line of the page, by its place.
     Text(usize),
+    /// So many quoted lines that are not shown.
+    Quoted(usize),
     Files(String),
     Note(String),
 }
 
+/// Cells beside a sender in the head of a message: marks, the name of a mailbox, a date.
+const BESIDE_HEAD: usize = 24;
 /// Cells for the recipients and a short date beside the sender; where they are not there, the sender has a row to itself.
 const BESIDE_SENDER: usize = 34;
 
+/// What a page need not say, because it stands below its head in a conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a> {
+    /// What the thread is about, without the marks of replies.
+    pub subject: &'a str,
+    /// What it quotes at its edges stands above.
+    pub repeats: bool,
+}
+
 /// The rows of a page, with quotes folded or not.
-pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
-    let mut rows = vec![Row::Subject];
+pub fn rows(page: &Page, preview: &Preview, within: Option<Within<'_>>) -> Vec<Row> {
+    let mut rows = Vec::new();
     let room = usize::from(page.view.width);
-    if has_sender_row(page) {
+    if within.is_none_or(|within| bare_subject(page.subject.as_str()) != within.subject) {
+        rows.push(Row::Subject);
+    }
+    let is_above = within.is_some() && fits_head(page);
+    if has_sender_row(page) && !is_above {
         rows.extend(wrap(&senders(page), room).into_iter().map(Row::Sender));
     }
-    rows.push(Row::People);
+    rows.push(Row::People { with_sender: !is_above && !has_sender_row(page) });
     // two words in a row of their own, which no fact that a message has a part in can be
     rows.extend(page.verdict.map(|verdict| Row::Facts(format!("sender {}", verdict.word()), token_of(verdict))));
     for seal in &page.seals {
@@ -58,10 +81,18 @@ pub fn rows(page: &Page, preview: &Preview) -> Vec<Row> {
         rows.extend(lines_of(&words, " · ", room).into_iter().map(|line| Row::Facts(line, token)));
     }
     rows.push(Row::Blank);
+    let is_folded = !preview.quotes_open && within.is_some_and(|within| within.repeats);
+    let repeated = if is_folded { quoted_edges(&page.lines) } else { Vec::new() };
     for (n, line) in page.lines.iter().enumerate() {
         let hidden = if preview.quotes_open { line.fold.is_some() } else { line.folded };
-        if !hidden {
-            rows.push(Row::Text(n));
+        match repeated.iter().find(|range| range.contains(&n)) {
+            Some(range) if range.start == n => {
+                let quoted = page.lines.get(range.clone()).unwrap_or_default();
+                rows.push(Row::Quoted(quoted.iter().filter(|line| line.fold.is_none()).count()));
+            }
+            Some(_) => {}
+            None if hidden => {}
+            None => rows.push(Row::Text(n)),
         }
     }
     let files: Vec<_> = page.parts.iter().filter(|part| part.is_attachment).collect();
@@ -114,6 +145,11 @@ fn has_sender_row(page: &Page) -> bool {
     width(&senders(page)) + BESIDE_SENDER > usize::from(page.view.width)
 }
 
+/// The head of a message in a conversation has room for the whole address, beside its marks and a date.
+pub fn fits_head(page: &Page) -> bool {
+    width(&senders(page)) + BESIDE_HEAD <= usize::from(page.view.width)
+}
+
 /// Items side by side, one broken only where a line is too short for it.
 fn lines_of(items: &[String], between: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -135,7 +171,7 @@ pub fn row_text(page: &Page, row: &Row) -> String {
         Row::Subject => page.subject.as_str().to_owned(),
         Row::Text(n) => page.lines.get(*n).map(line_text).unwrap_or_default(),
         Row::Files(text) | Row::Note(text) => text.clone(),
-        Row::Sender(_) | Row::People | Row::Seal(..) | Row::Facts(..) | Row::Blank => String::new(),
+        Row::Head | Row::Sender(_) | Row::People { .. } | Row::Seal(..) | Row::Facts(..) | Row::Quoted(_) | Row::Blank => String::new(),
     }
 }
 
@@ -157,6 +193,9 @@ pub fn body_text(page: &Page) -> String {
 /// Draws the pane; gives the place of the terminal's cursor.
 pub fn draw(model: &Model, theme: &Theme, now: &Now, place: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
     let preview = &model.preview;
+    if let Some(conversation) = model.conversation() {
+        return super::conversation::draw::draw(model, conversation, theme, now, place, buf);
+    }
     let text = Rect { x: place.x + 1, width: place.width.saturating_sub(1), ..place };
     let focused = (model.reading || model.focus == Focus::Preview) && model.overlays.is_empty();
     if focused && !model.reading {
@@ -191,16 +230,20 @@ fn waiting(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
 }
 
 fn draw_page(model: &Model, theme: &Theme, now: &Now, page: &Page, place: Rect, buf: &mut Buffer) {
-    let rows = rows(page, &model.preview);
+    let rows = rows(page, &model.preview, None);
     let top = model.preview.scroll.min(rows.len().saturating_sub(1));
-    let words = model.preview.find.clone().map_or_else(|| found::words(model, Part::Text), |find| vec![find]);
     for (y, row) in (place.y..place.bottom()).zip(rows.iter().skip(top)) {
-        let line = Rect { y, height: 1, ..place };
-        draw_row(model, theme, now, page, row, line, buf);
-        let text = Rect { x: line.x + offset(page, row).min(line.width), width: line.width - offset(page, row).min(line.width), ..line };
-        for word in &words {
-            found::tint(theme, &row_text(page, row), word, text, buf);
-        }
+        draw_found(model, theme, now, page, row, Rect { y, height: 1, ..place }, buf);
+    }
+}
+
+/// Draws a row, with what is searched for in it.
+pub fn draw_found(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, line: Rect, buf: &mut Buffer) {
+    draw_row(model, theme, now, page, row, line, buf);
+    let words = model.preview.find.clone().map_or_else(|| found::words(model, Part::Text), |find| vec![find]);
+    let text = Rect { x: line.x + offset(page, row).min(line.width), width: line.width - offset(page, row).min(line.width), ..line };
+    for word in &words {
+        found::tint(theme, &row_text(page, row), word, text, buf);
     }
 }
 
@@ -215,7 +258,7 @@ fn offset(page: &Page, row: &Row) -> u16 {
 fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, line: Rect, buf: &mut Buffer) {
     let room = usize::from(line.width);
     match row {
-        Row::Blank => {}
+        Row::Head | Row::Blank => {}
         Row::Subject => {
             let subject = if page.subject.is_empty() { "(no subject)" } else { page.subject.as_str() };
             put(buf, line.x, line.y, subject, room, theme.style(Token::Heading));
@@ -223,7 +266,7 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
         Row::Sender(text) => {
             put(buf, line.x, line.y, text, room, theme.style(Token::Text));
         }
-        Row::People => people(model, theme, now, page, line, buf),
+        Row::People { with_sender } => people(model, theme, now, page, *with_sender, line, buf),
         Row::Seal(text, standing, is_first) => {
             let (mark, token) = look_of(*standing, model.settings.icons);
             if *is_first {
@@ -239,6 +282,7 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
                 draw_line(model, theme, text, line, buf);
             }
         }
+        Row::Quoted(hidden) => folded(model, theme, *hidden, line.x, line, buf),
         Row::Files(text) => {
             put(buf, line.x, line.y, text, room, theme.style(Token::Dim));
         }
@@ -249,10 +293,10 @@ fn draw_row(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, lin
 }
 
 /// "Priya Raman <priya@…> → me, team@…" and the date at the right, as much of it as there is room for.
-fn people(model: &Model, theme: &Theme, now: &Now, page: &Page, line: Rect, buf: &mut Buffer) {
+fn people(model: &Model, theme: &Theme, now: &Now, page: &Page, with_sender: bool, line: Rect, buf: &mut Buffer) {
     let room = usize::from(line.width);
     let arrow = if model.settings.icons == Icons::Ascii { "->" } else { "→" };
-    let from = if has_sender_row(page) { String::new() } else { format!("{} ", senders(page)) };
+    let from = if with_sender { format!("{} ", senders(page)) } else { String::new() };
     let to: Vec<String> = page.to.iter().chain(&page.cc).map(|address| short(model, address)).collect();
     let text = format!("{from}{arrow} {}", to.join(", "));
     let date = page.date.map_or_else(|| "no date".to_owned(), |date| date_full(date, &now.wall, model.settings.dates));
@@ -268,7 +312,7 @@ fn shorter(date: &str, room: usize) -> &str {
     [date, without(", "), without(" (")].into_iter().find(|text| width(text) <= room).unwrap_or_else(|| without(" ("))
 }
 
-fn senders(page: &Page) -> String {
+pub fn senders(page: &Page) -> String {
     page.from.iter().map(full).collect::<Vec<_>>().join(", ")
 }
 
@@ -279,7 +323,7 @@ fn full(address: &Address) -> String {
     }
 }
 
-fn short(model: &Model, address: &Address) -> String {
+pub fn short(model: &Model, address: &Address) -> String {
     let mine = model.accounts.iter().any(|account| !account.address.is_empty() && account.address.eq_ignore_ascii_case(&address.address));
     if mine { "me".to_owned() } else { DisplayText::new(address.short()).into_string() }
 }
@@ -292,15 +336,19 @@ fn draw_line(model: &Model, theme: &Theme, line: &Line, place: Rect, buf: &mut B
     }
     let base = if line.quote > 0 { theme.style(Token::Quote(line.quote)) } else { theme.style(Token::Text) };
     if let Some(hidden) = line.fold {
-        let key = model.keymap.shown(crate::ui::action::Context::Reader, crate::ui::action::Action::Quotes).unwrap_or_default();
-        let text = format!("… {hidden} quoted lines ({key})");
-        put(buf, x, place.y, &text, usize::from(place.right().saturating_sub(x)), theme.style(Token::Dim));
-        return;
+        return folded(model, theme, hidden as usize, x, place, buf);
     }
     for span in &line.spans {
         let room = usize::from(place.right().saturating_sub(x));
         x += put(buf, x, place.y, span.text.as_str(), room, base.patch(meaning(theme, span.meaning)));
     }
+}
+
+/// That lines are left out, and the key that shows them.
+fn folded(model: &Model, theme: &Theme, hidden: usize, x: u16, place: Rect, buf: &mut Buffer) {
+    let key = model.keymap.shown(crate::ui::action::Context::Reader, crate::ui::action::Action::Quotes).unwrap_or_default();
+    let text = format!("… {hidden} quoted lines ({key})");
+    put(buf, x, place.y, &text, usize::from(place.right().saturating_sub(x)), theme.style(Token::Dim));
 }
 
 fn meaning(theme: &Theme, meaning: Meaning) -> Style {

@@ -100,6 +100,17 @@ fn click(model: &mut Model, mouse: Mouse, out: &mut Out) {
                 super::run(model, Action::Open, None, out);
             }
         }
+    } else if let Some(place) = layout.preview.filter(|place| model.conversation().is_some() && hits(Some(*place), mouse.column, mouse.row))
+    {
+        // below the row that says what it is about
+        let height = model.preview_height();
+        let hit = usize::from(mouse.row - place.y).checked_sub(1).and_then(|row| model.preview.hit(row, height));
+        if let Some((member, is_head)) = hit {
+            model.preview.enter(member, height);
+            if is_head {
+                super::run(model, Action::Fold, None, out);
+            }
+        }
     } else if hits(layout.preview, mouse.column, mouse.row) && !model.reading {
         model.focus = Focus::Preview;
         if double {

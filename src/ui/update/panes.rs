@@ -23,7 +23,10 @@ pub fn motion(model: &mut Model, action: Action, count: Option<u32>) {
     };
     if in_text {
         let height = model.preview_height();
-        model.preview.scroll_by(by, height);
+        let is_line = matches!(action, Action::Down | Action::Up);
+        if !model.preview.scroll_by(by, height) && is_line {
+            model.preview.step(by.signum(), height);
+        }
     } else if model.focus == Focus::Folders {
         folders::step(model, by);
     } else if let (Action::First | Action::Last, Some(line)) = (action, count) {
@@ -37,7 +40,7 @@ pub fn motion(model: &mut Model, action: Action, count: Option<u32>) {
     }
 }
 
-pub fn fold(model: &mut Model, action: Action) {
+pub fn fold(model: &mut Model, action: Action, out: &mut Out) {
     let in_folders = model.focus == Focus::Folders && !model.reading;
     let row = model.list.row();
     let folded = row.is_some_and(|row| model.list.is_folded(&row));
@@ -51,6 +54,11 @@ pub fn fold(model: &mut Model, action: Action) {
         }
         Action::Right if in_folders && folders::fold(model, Some(false)) => {}
         Action::Right if in_folders => focus(model, Action::PaneRight),
+        Action::Fold | Action::Right | Action::FoldAll | Action::UnfoldAll if model.conversation().is_some() => fold_message(model, action),
+        Action::Fold | Action::FoldAll | Action::UnfoldAll if model.reading => {
+            let key = model.keymap.shown(model.context(), Action::Conversation).unwrap_or_default();
+            model.status.say(format!("This message is read alone; {key} reads its whole thread"), out.now);
+        }
         Action::FoldAll => {
             let threads: Vec<_> = model.list.unfolded.keys().copied().collect();
             threads.into_iter().for_each(|thread| model.list.fold(thread));
@@ -69,7 +77,35 @@ pub fn fold(model: &mut Model, action: Action) {
     }
 }
 
+/// Folds and unfolds the messages of the thread that is read as one page.
+fn fold_message(model: &mut Model, action: Action) {
+    let Some(conversation) = &mut model.preview.conversation else { return };
+    match action {
+        Action::FoldAll | Action::UnfoldAll => conversation.set_all(action == Action::UnfoldAll),
+        Action::Right if conversation.is_open(conversation.at) => {}
+        _ => conversation.toggle(),
+    }
+}
+
+/// The whole thread of the message as one page, or that message alone.
+pub fn conversation(model: &mut Model, out: &mut Out) {
+    let Some(row) = model.list.row() else { return model.status.say("Nothing is selected", out.now) };
+    match model.conversation().map(|conversation| conversation.at) {
+        Some(at) => {
+            model.need.alone = Some(at);
+            model.preview.asked_thread = None;
+        }
+        None => {
+            model.preview.asked_thread = Some((row.thread, row.id));
+            model.reading = true;
+        }
+    }
+}
+
 pub fn open(model: &mut Model) {
+    if model.conversation().is_some() {
+        return fold_message(model, Action::Fold);
+    }
     if model.focus == Focus::Folders && !model.reading {
         match folders::chosen(model).and_then(|id| model.find_mailbox(id)).map(|mailbox| (mailbox.id, mailbox.selectable)) {
             Some((id, true)) => {
@@ -85,6 +121,20 @@ pub fn open(model: &mut Model) {
         }
     } else if model.list.cursor().is_some() {
         model.reading = true;
+    }
+}
+
+/// ( and ): the next message of the thread, on the page where all of it is on one.
+pub fn in_thread(model: &mut Model, way: isize, times: u32, out: &mut Out) {
+    if model.conversation().is_none() {
+        model.need.unfold = Some(way);
+        return;
+    }
+    let height = model.preview_height();
+    if !model.preview.step(way.saturating_mul(times as isize), height) {
+        model
+            .status
+            .say(if way > 0 { "This is the last message of the thread" } else { "This is the first message of the thread" }, out.now);
     }
 }
 

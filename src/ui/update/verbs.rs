@@ -17,7 +17,7 @@ use crate::ui::triage::{self, Verb};
 use crate::worker::{OpenTarget, Request};
 
 pub fn selected(model: &mut Model, out: &mut Out) -> Option<MessageId> {
-    let id = model.list.cursor();
+    let id = model.current();
     if id.is_none() {
         model.status.say("Nothing is selected", out.now);
     }
@@ -25,7 +25,7 @@ pub fn selected(model: &mut Model, out: &mut Out) -> Option<MessageId> {
 }
 
 pub fn pick_folder(model: &mut Model, action: Action, out: &mut Out) {
-    if action != Action::GoFolder && model.list.targets().is_empty() {
+    if action != Action::GoFolder && model.targets().is_empty() {
         return model.status.say("Nothing is selected", out.now);
     }
     let picker = folder::FolderPicker::new(model, action);
@@ -34,12 +34,12 @@ pub fn pick_folder(model: &mut Model, action: Action, out: &mut Out) {
 
 pub fn triage_verb(model: &mut Model, action: Action, times: u32, out: &mut Out) {
     // "3e": the row under the cursor and the two below it.
-    if times > 1 && model.list.marks.is_empty() && model.list.visual.is_none() {
+    if times > 1 && model.list.marks.is_empty() && model.list.visual.is_none() && model.conversation().is_none() {
         let at = model.list.at();
         let rows = model.list.rows.slice(at..(at + times as usize).min(model.list.rows.len()));
         model.list.marks = rows.iter().filter(|row| !row.elsewhere).map(|row| row.id).collect();
     }
-    let bits = model.list.targets().first().and_then(|row| model.list.summaries.get(&row.id)).map(|summary| summary.flags.bits);
+    let bits = model.targets().first().and_then(|row| model.list.summaries.get(&row.id)).map(|summary| summary.flags.bits);
     let has = |flag| bits.is_some_and(|bits| bits.contains(flag));
     match action {
         Action::Archive => triage::run(model, Verb::ToRole(Role::Archive), false, out),
@@ -66,12 +66,15 @@ pub fn triage_verb(model: &mut Model, action: Action, times: u32, out: &mut Out)
 fn mute(model: &mut Model, out: &mut Out) {
     let query = model.list.listing.as_ref().and_then(|listing| listing.query.as_ref());
     let asked_for = query.is_some_and(|query| query.terms.iter().any(|term| !term.negated && term.test == Test::Muted));
-    let has = model.list.summary().is_some_and(|summary| summary.flags.keywords.contains(Keywords::MUTED));
+    let has = model.summary().is_some_and(|summary| summary.flags.keywords.contains(Keywords::MUTED));
     triage::run(model, Verb::mute(!asked_for && !has), true, out);
 }
 
 pub fn unread(model: &mut Model, out: &mut Out) {
-    model.list.pinned = model.list.cursor();
+    match &mut model.preview.conversation {
+        Some(conversation) if model.reading => drop(conversation.pinned.insert(conversation.at)),
+        _ => model.list.pinned = model.list.cursor(),
+    }
     triage::run(model, Verb::seen(false), false, out);
 }
 
@@ -181,7 +184,7 @@ pub fn unsubscribe(model: &mut Model, out: &mut Out) {
 }
 
 pub fn copy(model: &mut Model, action: Action, out: &mut Out) {
-    let Some(summary) = model.list.summary() else {
+    let Some(summary) = model.summary() else {
         return model.status.say("Nothing is selected", out.now);
     };
     let found = match action {

@@ -41,12 +41,18 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
                 }
             } else if model.list.listing.as_ref() == Some(&listing) {
                 model.need.first_rows = false;
+                model.need.conversation = true;
                 model.need.threads = !model.list.unfolded.is_empty();
                 model.list.hidden = hidden;
                 model.list.take(rows, whole);
             }
         }
         WorkerEvent::Rendered { id, view, page } => model.preview.take(id, view, page),
+        WorkerEvent::Glimpsed(glimpses) => {
+            if let Some(conversation) = &mut model.preview.conversation {
+                conversation.glimpses.extend(glimpses.into_iter().map(|glimpse| (glimpse.id, glimpse)));
+            }
+        }
         WorkerEvent::Applied { label, done, asked, kind } => {
             // it may have been about a mailbox
             model.need.mailboxes = true;
@@ -155,10 +161,12 @@ fn recovered(model: &Model, subjects: &[String]) -> String {
 
 fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], removed: &[MessageId], changed: &[MessageId]) {
     model.need.mailboxes = true;
-    let shown = match model.list.listing.as_ref().map(|listing| &listing.scope) {
-        Some(Scope::Mailbox(id)) => *id == mailbox || model.answers() == Some(mailbox),
+    model.need.conversation = true;
+    let is_own = match model.list.listing.as_ref().map(|listing| &listing.scope) {
+        Some(Scope::Mailbox(id)) => *id == mailbox,
         _ => true,
     };
+    let shown = is_own || model.elsewhere().contains(&mailbox);
     let list = &mut model.list;
     list.stale.extend(changed.iter().chain(added));
     for id in changed.iter().chain(added) {
@@ -167,17 +175,17 @@ fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], remo
     if !shown {
         return;
     }
-    for id in added {
+    for id in added.iter().filter(|_| is_own) {
         list.leaving.remove(id);
     }
-    if std::mem::take(&mut model.taken_back) {
+    if !added.is_empty() && std::mem::take(&mut model.taken_back) {
         list.returned = added.iter().copied().collect();
     }
     list.facts.clear();
     model.need.threads = !list.unfolded.is_empty();
     let gone: HashSet<MessageId> = removed.iter().copied().collect();
     // In a search over several mailboxes a moved message stays: the worker lists anew.
-    let in_one = matches!(list.listing.as_ref().map(|listing| &listing.scope), Some(Scope::Mailbox(_)));
+    let in_one = is_own && matches!(list.listing.as_ref().map(|listing| &listing.scope), Some(Scope::Mailbox(_)));
     if in_one && list.rows.iter().any(|row| gone.contains(&row.id) && row.count <= 1) {
         let single: HashSet<MessageId> =
             list.rows.iter().filter(|row| gone.contains(&row.id) && row.count <= 1).map(|row| row.id).collect();
