@@ -14,6 +14,7 @@ mod outbox;
 mod plans;
 mod server;
 mod sync;
+mod threads;
 mod triage;
 mod undo;
 mod upgrades;
