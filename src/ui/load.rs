@@ -229,7 +229,9 @@ fn conversation(model: &mut Model, store: &impl Source) -> Result<()> {
     }
     model.need.conversation = false;
     let mut members = store.conversation(&listing, thread, &model.elsewhere())?;
-    members.retain(|row| row.elsewhere || !model.list.leaving.contains(&row.id));
+    let leaves =
+        |id: &MessageId| model.list.leaving.contains(id) || model.preview.conversation.as_ref().is_some_and(|it| it.leaving.contains(id));
+    members.retain(|row| row.elsewhere || !leaves(&row.id));
     let oldest = members.first().map(|row| row.id);
     let earlier = members.len().saturating_sub(MOST);
     let members = members.split_off(earlier);

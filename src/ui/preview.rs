@@ -306,8 +306,9 @@ impl Preview {
             conversation.asked.remove(&(id, view));
         }
         if self.pages.len() > KEPT {
-            let conversation = self.conversation.as_ref();
-            let oldest = self.pages.iter().position(|(id, view, _)| !conversation.is_some_and(|it| it.is_open(*id) && it.view == *view));
+            let (conversation, wanted) = (self.conversation.as_ref(), self.wanted);
+            let is_open = |id, view| conversation.is_some_and(|it| it.is_open(id) && it.view == view);
+            let oldest = self.pages.iter().position(|(id, view, _)| wanted != Some((*id, *view)) && !is_open(*id, *view));
             oldest.map(|at| self.pages.remove(at));
         }
         if self.wanted == Some((id, view)) {

@@ -232,23 +232,24 @@ fn take_out(model: &mut Model, pending: &Pending) {
     let is_gone = |row: &&Row| ids.contains(&row.id) || (threads.contains(&row.thread) && !row.elsewhere);
     let gone: HashSet<MessageId> = model.list.rows.iter().filter(is_gone).map(|row| row.id).collect();
     let after = model.settings.after_triage;
-    model.list.leaving.extend(gone.iter().chain(&ids));
     let is_one = model.target_conversation().is_some() && threads.is_empty();
     if let Some(conversation) = model.preview.conversation.as_mut().filter(|_| is_one) {
         conversation.remove(&ids);
         let thread = conversation.thread;
         let rest: Vec<MessageId> = conversation.members.iter().filter(|row| !row.elsewhere).map(|row| row.id).collect();
         if let Some(newest) = rest.last() {
-            // the rest is read on, wherever the list's cursor is
+            // the rest is read on, wherever the list's cursor is; a folded row stays, also in a listing that was made before
             if model.list.row().is_some_and(|row| row.thread == thread && model.list.is_folded(&row)) {
                 model.list.stand_for(thread, *newest, rest.len());
             } else {
+                model.list.leaving.extend(&gone);
                 model.list.remove(&gone, after);
             }
             model.preview.asked_thread = model.list.cursor().map(|cursor| (thread, cursor));
             return;
         }
     }
+    model.list.leaving.extend(gone.iter().chain(&ids));
     model.list.remove(&gone, after);
     if model.reading && (model.list.cursor().is_none() || after == crate::config::AfterTriage::Stay) {
         model.reading = false;

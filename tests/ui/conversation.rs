@@ -206,6 +206,36 @@ fn pages_are_asked_for_a_few_at_a_time() {
 }
 
 #[test]
+fn with_many_pages_open_another_view_of_one_is_shown() {
+    let mails: Vec<_> = (0..20).map(|n| mail("Ben", format!("Re: plan {n}")).answers(1).unread()).chain([mail("Ben", "plan")]).collect();
+    let mut app = App::new((120, 40), mails);
+    app.keys("enter H");
+    let shown = app.model.preview.page_of(app.model.current().unwrap());
+    assert!(shown.is_some_and(|page| page.as_ref().is_ok_and(|page| page.view.all_headers)));
+    app.keys("z M (");
+    assert!(app.model.preview.current().is_some(), "of a folded one too, for its links and files");
+}
+
+/// A listing that was made before a message left comes after the key.
+#[test]
+fn a_listing_from_before_does_not_end_the_reading() {
+    let mut app = app((120, 40), 3);
+    let old: Vec<_> = app.model.list.rows.to_vec();
+    app.keys("enter ) )");
+    assert_eq!(app.subject(), "Re: plan again", "the one that the list's row names");
+    app.burst("e");
+    app.load();
+    let listing = app.model.list.listing.clone().unwrap();
+    let told = postrider::worker::WorkerEvent::Listed { listing, rows: old.into(), hidden: 0, whole: true };
+    app.event(postrider::ui::event::Event::Worker(told));
+    app.load();
+    assert!(app.model.conversation().is_some() && !subjects(&app).contains(&"Re: plan again".to_owned()), "{}", app.screen());
+    app.settle();
+    assert!(app.model.conversation().is_some(), "{}", app.screen());
+    assert_eq!(app.stored("Archive"), ["Re: plan again"]);
+}
+
+#[test]
 fn any_message_shows_its_thread_and_a_thread_one_message_alone() {
     let mut app = app((120, 40), 3);
     app.keys("T");

@@ -38,6 +38,8 @@ pub struct Conversation {
     pub told: (Vec<MessageId>, Vec<MessageId>),
     /// Marked unread by hand, until the cursor comes back to it.
     pub pinned: HashSet<MessageId>,
+    /// Removed here, not yet in the store.
+    pub leaving: HashSet<MessageId>,
 }
 
 impl Conversation {
@@ -65,6 +67,7 @@ impl Conversation {
             asked: HashSet::new(),
             told: Default::default(),
             pinned: HashSet::new(),
+            leaving: HashSet::new(),
         })
     }
 
@@ -79,6 +82,7 @@ impl Conversation {
 
     /// Without those that leave; the cursor goes on to the next one. False where none is left.
     pub fn remove(&mut self, gone: &HashSet<MessageId>) -> bool {
+        self.leaving.extend(gone);
         let members = self.members.iter().filter(|row| !gone.contains(&row.id)).copied().collect();
         self.replace(members)
     }

@@ -177,6 +177,9 @@ fn mail_changed(model: &mut Model, mailbox: MailboxId, added: &[MessageId], remo
     }
     for id in added.iter().filter(|_| is_own) {
         list.leaving.remove(id);
+        if let Some(conversation) = &mut model.preview.conversation {
+            conversation.leaving.remove(id);
+        }
     }
     if !added.is_empty() && std::mem::take(&mut model.taken_back) {
         list.returned = added.iter().copied().collect();
