@@ -25,6 +25,8 @@ const BLANK: Duration = Duration::from_millis(150);
 const KEPT: usize = 12;
 /// Pages of a conversation that are asked for at a time; the worker lets those wait the longest that were asked first.
 const AT_ONCE: usize = 5;
+/// Messages of which it is known how far they were read.
+const LEFT: usize = 1_000;
 /// Measure of running text, in cells: a line of 72 fits with its quote bars.
 pub const MEASURE: u16 = 78;
 
@@ -42,6 +44,8 @@ pub struct Preview {
     /// The page on screen, which may be the one before while the next is on its way.
     pub shown: Option<(MessageId, View)>,
     pub scroll: usize,
+    /// Where messages were left, the last at the end.
+    left: Vec<(MessageId, usize)>,
     pub all_headers: bool,
     pub other: bool,
     pub source: bool,
@@ -78,6 +82,7 @@ impl Default for Preview {
             pages: Vec::new(),
             shown: None,
             scroll: 0,
+            left: Vec::new(),
             all_headers: false,
             other: false,
             source: false,
@@ -124,8 +129,10 @@ impl Preview {
     }
 
     fn show(&mut self, id: MessageId, view: View) {
-        if self.shown.map(|(id, _)| id) != Some(id) {
-            self.scroll = 0;
+        let before = self.shown.map(|(id, _)| id);
+        if before != Some(id) {
+            self.leave(before);
+            self.scroll = self.left.iter().find(|(known, _)| *known == id).map_or(0, |(_, scroll)| *scroll);
             // in a conversation it is found in all of it
             if self.conversation.is_none() {
                 self.find = None;
@@ -134,6 +141,18 @@ impl Preview {
         self.shown = Some((id, view));
         self.blank = false;
         self.blank_at = None;
+    }
+
+    /// Who comes back to a message goes on where he left it.
+    fn leave(&mut self, message: Option<MessageId>) {
+        let Some(id) = message else { return };
+        self.left.retain(|(known, _)| *known != id);
+        if self.scroll > 0 {
+            self.left.push((id, self.scroll));
+        }
+        if self.left.len() > LEFT {
+            self.left.remove(0);
+        }
     }
 
     /// Drops a page that said why there is nothing, or that was only a part: there may be more now.

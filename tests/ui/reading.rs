@@ -97,6 +97,18 @@ fn quotes_headers_and_find_change_the_view() {
 }
 
 #[test]
+fn who_comes_back_to_a_message_goes_on_where_it_was_left() {
+    let mut app = App::new((80, 12), vec![mail("Priya", "one"), mail("Noor", "two")]);
+    app.keys("enter space");
+    let left = app.screen();
+    assert!(!left.contains("the page's subject"), "scrolled: {left}");
+    app.keys("J");
+    assert!(app.screen().contains("the page's subject"), "another message begins at its top: {}", app.screen());
+    app.keys("K");
+    assert_eq!(app.screen(), left);
+}
+
+#[test]
 fn links_open_by_label_and_files_are_saved_where_the_user_says() {
     let mut app = app();
     app.keys("tab o");
