@@ -170,6 +170,8 @@ impl Entry {
         if self.has_tail || !is_addr_spec(&address) {
             return Err("is no mail address");
         }
+        // blanks in quotes are as good as others
+        let name = name.split(is_blank).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         Ok(Some(Address { name, address }))
     }
 
