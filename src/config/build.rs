@@ -423,6 +423,7 @@ impl Build<'_> {
         ui.mouse = flag("mouse", ui.mouse);
         ui.ambiguous_width = self.int(&["ui", "ambiguous_width"]).unwrap_or(ui.ambiguous_width);
         ui.open_command = self.words(&["ui", "open_command"]).unwrap_or_default();
+        ui.print_command = self.words(&["ui", "print_command"]).unwrap_or(ui.print_command);
         if let Some(sort) = word("sort") {
             ui.sort = sort_of(&sort);
         }

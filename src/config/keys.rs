@@ -291,6 +291,13 @@ const UI: &[Key] = &[
         "[\"xdg-open\"]",
         "Opens links and saved files: program and arguments, no shell.",
     ),
+    other(
+        "print_command",
+        Kind::Words,
+        "[\"lpr\"]",
+        "[\"lpr\", \"-o\", \"sides=two-sided-long-edge\"]",
+        "Prints the text on its standard input: program and arguments, no shell.",
+    ),
 ];
 
 const SORTS: &[&str] = &["received", "date", "from", "subject", "size", "-received", "-date", "-from", "-subject", "-size"];

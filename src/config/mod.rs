@@ -213,6 +213,8 @@ pub struct Ui {
     pub mouse: bool,
     /// Program and arguments that open a link or a file; the default is the desktop's opener.
     pub open_command: Vec<String>,
+    /// Program and arguments that print the text on their standard input.
+    pub print_command: Vec<String>,
 }
 
 impl Default for Ui {
@@ -235,6 +237,7 @@ impl Default for Ui {
             ambiguous_width: 1,
             mouse: true,
             open_command: Vec::new(),
+            print_command: vec!["lpr".to_owned()],
         }
     }
 }

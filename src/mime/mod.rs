@@ -35,6 +35,7 @@ mod page;
 mod params;
 mod parts;
 mod plain;
+mod printed;
 mod redirect;
 mod reply;
 mod rtf;
@@ -91,6 +92,11 @@ pub fn search_text(bytes: &[u8]) -> String {
 /// The readable text for scripts, cleaned: paragraphs on one line, quotes marked with `>`, HTML at 80 columns.
 pub fn text(bytes: &[u8]) -> String {
     page::text(bytes)
+}
+
+/// What is read of a message on paper: who wrote it to whom, when and about what, and its text.
+pub fn printed(bytes: &[u8]) -> String {
+    printed::printed(bytes)
 }
 
 /// The first HTML part as its sender wrote it, decoded, without control characters.

@@ -105,6 +105,8 @@ pub enum Action {
     FindInMessage,
     Links,
     SaveFiles,
+    Export,
+    Print,
     Pipe,
     Headers,
     Quotes,

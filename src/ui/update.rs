@@ -25,7 +25,7 @@ use crate::mail::{DisplayText, Role, SortBy, when};
 use crate::worker::Request;
 
 use panes::{cancel, close, conversation, find_next, focus, fold, folder_pane, in_thread, interrupt, leave, motion, only, open, read_on};
-use verbs::{copy, links, mark, pick_folder, pipe, selected, triage_verb, unsubscribe};
+use verbs::{copy, export, links, mark, pick_folder, pipe, selected, triage_verb, unsubscribe};
 
 /// How long a chord waits before which-key shows by itself.
 const WHICH_KEY: Duration = Duration::from_millis(250);
@@ -309,6 +309,12 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         A::Jump => model.overlays.push(Overlay::Prompt(Prompt::new("jump to: ", Purpose::Jump))),
         A::FindInMessage => model.overlays.push(Overlay::Prompt(Prompt::new("find in message: ", Purpose::Find))),
         A::Links | A::SaveFiles | A::CopyUrl => links(model, action, out),
+        A::Export => export(model, out),
+        A::Print => {
+            if let Some(id) = selected(model, out) {
+                ask(model, Request::Print { id });
+            }
+        }
         A::Pipe => pipe(model, out),
         A::Unsubscribe => unsubscribe(model, out),
         A::Headers => model.preview.all_headers = !model.preview.all_headers,
@@ -422,6 +428,12 @@ pub fn run_with_text(model: &mut Model, action: Action, text: &str, out: &mut Ou
             Some(draft) => overlay::path::attach(model, draft, text, out),
             None => run(model, action, None, out),
         },
+        Action::Export => {
+            if let Some(id) = selected(model, out) {
+                let file = expand(model, text);
+                ask(model, Request::Export { id, file });
+            }
+        }
         Action::Pipe => {
             if let Some(id) = selected(model, out) {
                 ask(model, Request::Pipe { id, part: None, command: split_words(text) });

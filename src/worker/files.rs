@@ -77,6 +77,33 @@ fn fallback(number: &str, content_type: &str) -> String {
     format!("part-{}.{extension}", number.replace(['.', '/'], "-"))
 }
 
+/// What a message can be exported as.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    ending: &'static str,
+    /// It is the message as it came, not what is read of it.
+    pub is_source: bool,
+    pub make: fn(&[u8]) -> Result<Vec<u8>, String>,
+}
+
+/// Told apart by how the file's name ends.
+pub const FORMS: &[Form] = &[
+    Form { ending: "eml", is_source: true, make: |message| Ok(message.to_vec()) },
+    Form { ending: "txt", is_source: false, make: |message| Ok(mime::printed(message).into_bytes()) },
+    Form { ending: "html", is_source: false, make: html },
+];
+
+fn html(message: &[u8]) -> Result<Vec<u8>, String> {
+    mime::html(message).map(String::into_bytes).ok_or_else(|| "it has no HTML; a name that ends in .txt exports its text".into())
+}
+
+/// What a file of that name is to hold.
+pub fn form_of(file: &Path) -> Result<Form, String> {
+    let ending = file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let found = FORMS.iter().find(|form| form.ending == ending).copied();
+    found.ok_or_else(|| "the file's name says what it is to hold: .eml (source), .txt (text) or .html".into())
+}
+
 /// Writes bytes into a new file (0600) of that name, or the next free one: "name (1).pdf".
 pub fn save(folder: &Path, name: &SafeFileName, bytes: &[u8]) -> std::io::Result<PathBuf> {
     let wanted = Path::new(name.as_str());

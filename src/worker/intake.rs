@@ -38,6 +38,7 @@ type Queued = (DraftId, OutItem);
 pub struct Intake {
     common: Common,
     open_command: Vec<String>,
+    print_command: Vec<String>,
     running: BTreeMap<AccountId, Running>,
     jobs: Jobs,
     glimpses: Glimpses,
@@ -85,6 +86,7 @@ impl Intake {
             jobs: common.jobs.clone(),
             glimpses: Glimpses::default(),
             open_command: config.ui.open_command.clone(),
+            print_command: config.ui.print_command.clone(),
             running: BTreeMap::new(),
             asked,
             lister_rests,
@@ -220,6 +222,8 @@ impl Intake {
             Request::Glimpse { ids } => self.spawn(self.glimpses.look(&self.common, self.cores(), ids)),
             Request::SaveParts { id, parts, folder } => self.save(id, parts, folder).await,
             Request::Pipe { id, part, command } => self.pipe(id, part, command),
+            Request::Export { id, file } => self.export(id, file),
+            Request::Print { id } => self.print(id),
             Request::Open { id, target, sure } => self.open(id, target, sure),
             Request::Unsubscribe { url } => self.unsubscribe(url),
             Request::Sync { account } => {

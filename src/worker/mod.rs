@@ -114,6 +114,15 @@ pub enum Request {
         part: Option<String>,
         command: Vec<String>,
     },
+    /// Write a message to a new file, of that name or the next free one; the name's ending says as what ([`FORMS`](files::FORMS)).
+    Export {
+        id: MessageId,
+        file: PathBuf,
+    },
+    /// Give the text of a message, with who wrote it to whom, to the program that prints.
+    Print {
+        id: MessageId,
+    },
     /// Hand a link or a saved part to the opener. A part that may run something, or that is not what it says it is, only if
     /// the user is `sure`; else it is answered by [`WorkerEvent::Doubtful`].
     Open {

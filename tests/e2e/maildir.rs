@@ -104,6 +104,39 @@ fn a_file_is_opened_as_an_argument_and_a_doubtful_one_only_after_the_word() {
 }
 
 #[test]
+fn a_message_is_exported_as_its_files_name_says_and_printed() {
+    let home = Home::new();
+    let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
+    maildir.deliver("", 1, TWO_FILES, "", 1);
+    let printed = home.path().join("printed");
+    home.configure(&format!("{}[ui]\nprint_command = [\"sh\", \"-c\", \"cat >{}\"]\n", maildir.configuration("local"), printed.display()));
+    let mut terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
+    terminal.wait_text("Two files.");
+    let read = |name: &str| std::fs::read_to_string(home.path().join(name)).unwrap_or_default();
+    for name in ["out/a.eml", "out/a.txt", "out/a.eml"] {
+        terminal.press(&format!(":export {}\r", home.path().join(name).display()));
+        terminal.wait_text("Saved ");
+        terminal.wait("its name", |screen| screen.contains(if name.ends_with("txt") { "a.txt" } else { ".eml" }));
+    }
+    until("the second has a name of its own", || read("out/a (1).eml") == TWO_FILES);
+    assert_eq!(read("out/a.eml"), TWO_FILES);
+    let text = "From: Sender <s@example.org>\nTo: Ada <ada@example.org>\nDate: Fri, 20 Nov 2026 11:59:00 +0000\n\
+                Subject: Subject 1 with files\n\nTwo files.\n\n[../bad plan.pdf, 10 octets]\n\n[notes.txt, 11 octets]\n";
+    assert_eq!(read("out/a.txt"), text);
+    for name in ["out/a.html", "out/a"] {
+        terminal.press(&format!(":export {}\r", home.path().join(name).display()));
+        terminal.wait_text("could not be exported");
+        terminal.press("\x1b");
+    }
+    terminal.press(":export\r");
+    terminal.wait_text("Subject 1 with files.eml");
+    terminal.press("\x1b");
+    terminal.press(":print\r");
+    until("it is printed", || read("printed") == text);
+    assert_eq!(terminal.quit(), 0);
+}
+
+#[test]
 fn what_a_command_prints_is_shown_and_a_failure_too() {
     let home = Home::new();
     let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);

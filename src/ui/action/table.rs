@@ -392,6 +392,17 @@ pub const ACTIONS: &[ActionSpec] = &[
         .takes(Argument::Text),
     row(
         READ,
+        A::Export,
+        "export",
+        "export",
+        "save message text html eml file",
+        "Save the message as a file: .eml, .txt or .html, as its name ends.",
+        C::MAIL,
+    )
+    .takes(Argument::Text),
+    row(READ, A::Print, "print", "print", "paper printer", "Print the text of the message (print_command).", C::MAIL),
+    row(
+        READ,
         A::Pipe,
         "pipe",
         "pipe",

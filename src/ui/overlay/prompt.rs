@@ -41,6 +41,7 @@ pub enum Purpose {
         id: MessageId,
         part: Option<String>,
     },
+    Export(MessageId),
     Password(AccountId),
     /// When to send.
     SendLater(DraftId),
@@ -160,6 +161,10 @@ impl Prompt {
             Purpose::Save { id, parts } => {
                 let folder = expand(model, &text);
                 model.outgoing.push_back(Outgoing::Effect(Effect::Ask(Request::SaveParts { id, parts, folder })));
+            }
+            Purpose::Export(id) => {
+                let file = expand(model, &text);
+                model.outgoing.push_back(Outgoing::Effect(Effect::Ask(Request::Export { id, file })));
             }
             Purpose::Pipe { id, part } => {
                 let command = split_words(&text);

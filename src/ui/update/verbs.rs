@@ -1,7 +1,7 @@
 //! What is done to messages: triage, marks, links and files, copies to the clipboard.
 
 use crate::mail::query::Test;
-use crate::mail::{FlagBits, Keywords, MessageId, Role, Row, url};
+use crate::mail::{FlagBits, Keywords, MessageId, Role, Row, SafeFileName, url};
 use crate::ui::action::Action;
 use crate::ui::composer;
 use crate::ui::event::Effect;
@@ -153,6 +153,15 @@ pub fn pipe(model: &mut Model, out: &mut Out) {
         Some(page) => model.overlays.extend(Links::new(&page, LinkPurpose::Pipe).map(Overlay::Links)),
         None => ask_command(model, id, None),
     }
+}
+
+/// Asks for the file that the message is to be, named after its subject.
+pub fn export(model: &mut Model, out: &mut Out) {
+    let Some(id) = selected(model, out) else { return };
+    let subject = model.list.summary().map(|summary| summary.subject.clone()).unwrap_or_default();
+    let name = SafeFileName::new(&subject, "message");
+    let prompt = Prompt::new("export to (.eml, .txt, .html): ", Purpose::Export(id)).with(format!("~/Downloads/{}.eml", name.as_str()));
+    model.overlays.push(Overlay::Prompt(prompt));
 }
 
 /// Leaves the list that the message came by: by one request, by a message, or on the list's page, in this order, and never without

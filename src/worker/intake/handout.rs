@@ -1,11 +1,11 @@
-//! What the user does with a message or a part outside of the mail store: saved, given to a command, opened, a list left. Each is
+//! What the user does with a message or a part outside of the mail store: saved, exported, printed, given to a command, opened, a list left. Each is
 //! a task of its own that fetches what it needs; what comes of it is told. Names and commands are `files.rs`'s matter.
 
 use std::path::{Path, PathBuf};
 
 use super::Intake;
-use crate::mail::{DisplayText, MessageId, url};
-use crate::mime::expand_tabs;
+use crate::mail::{DisplayText, MessageId, SafeFileName, url};
+use crate::mime::{self, expand_tabs};
 use crate::remote::post;
 use crate::worker::files::{self, Decoded};
 use crate::worker::{JobState, OpenTarget, WorkerEvent};
@@ -35,18 +35,50 @@ impl Intake {
         });
     }
 
-    pub(super) fn pipe(&self, id: MessageId, part: Option<String>, command: Vec<String>) {
+    /// The source as it came, what is read of it out of its seal.
+    pub(super) fn export(&self, id: MessageId, file: PathBuf) {
         let (whole, readable, out) = (self.whole(id), self.readable(id), self.common.out.clone());
+        self.spawn(async move {
+            let saved = async {
+                let form = files::form_of(&file)?;
+                let bytes = if form.is_source { whole.await? } else { readable.await?.0 };
+                let target = file.clone();
+                apart(move || save_at(&target, &(form.make)(&bytes)?)).await
+            };
+            match saved.await {
+                Ok(path) => out.send(WorkerEvent::Saved { files: vec![path] }).await,
+                Err(why) => out.failed("The message could not be exported", why, "Nothing was overwritten.").await,
+            }
+        });
+    }
+
+    pub(super) fn print(&self, id: MessageId) {
+        let readable = self.readable(id);
+        let text = async move {
+            let (bytes, _) = readable.await?;
+            apart(move || Ok(mime::printed(&bytes).into_bytes())).await
+        };
+        self.give(text, self.print_command.clone());
+    }
+
+    pub(super) fn pipe(&self, id: MessageId, part: Option<String>, command: Vec<String>) {
+        let (whole, readable) = (self.whole(id), self.readable(id));
+        let bytes = async move {
+            match part {
+                Some(number) => Ok(part_of(readable.await?.0, number).await?.bytes),
+                None => whole.await,
+            }
+        };
+        self.give(bytes, command);
+    }
+
+    /// Runs a command on these bytes; what it prints is told.
+    fn give(&self, bytes: impl Future<Output = Result<Vec<u8>, String>> + Send + 'static, command: Vec<String>) {
+        let out = self.common.out.clone();
         let job = self.jobs.begin(None, command.join(" "), None);
         let cancel = job.cancel.clone();
         self.spawn(async move {
             let piped = async {
-                let bytes = async {
-                    match part {
-                        Some(number) => Ok(part_of(readable.await?.0, number).await?.bytes),
-                        None => whole.await,
-                    }
-                };
                 match bytes.await {
                     Ok(bytes) => files::pipe(&command, bytes).await,
                     Err(why) => Err((why, Vec::new())),
@@ -125,10 +157,19 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Sen
 /// Saves parts into a folder that is made where it is missing.
 fn save_all(parts: &[Decoded], folder: &Path) -> Result<Vec<PathBuf>, String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let save_one = |part: &Decoded| {
-        files::save(folder, &part.name, &part.bytes).map_err(|error| format!("{} in {}: {error}", part.name.as_str(), folder.display()))
-    };
-    parts.iter().map(save_one).collect()
+    parts.iter().map(|part| save_one(folder, &part.name, &part.bytes)).collect()
+}
+
+/// Saves into a new file of that name, or the next free one; its folder is made where it is missing.
+fn save_at(file: &Path, bytes: &[u8]) -> Result<PathBuf, String> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let name = SafeFileName::new(&file.file_name().unwrap_or_default().to_string_lossy(), "message");
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    save_one(folder, &name, bytes)
+}
+
+fn save_one(folder: &Path, name: &SafeFileName, bytes: &[u8]) -> Result<PathBuf, String> {
+    files::save(folder, name, bytes).map_err(|error| format!("{} in {}: {error}", name.as_str(), folder.display()))
 }
 
 async fn part_of(bytes: Vec<u8>, number: String) -> Result<Decoded, String> {
