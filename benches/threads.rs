@@ -45,7 +45,7 @@ fn empty() -> Filled {
 }
 
 fn id(uid: u32) -> String {
-    format!("CAF{uid:x}.{:016x}@mail.example.org", u64::from(uid) * 0x9e37_79b9_7f4a)
+    format!("CAF{uid:x}.{:016x}@mail.example.org", u64::from(uid).wrapping_mul(0x9e37_79b9_7f4a))
 }
 
 fn message(uid: u32, references: Vec<String>) -> NewMessage {

@@ -58,7 +58,7 @@ pub fn sheet<'a>(conversation: &Conversation, preview: &'a Preview) -> Vec<Piece
 
 /// Draws the pane; gives the place of the terminal's cursor: the head that is in view, else the first row of its message.
 pub fn draw(model: &Model, it: &Conversation, theme: &Theme, now: &Now, place: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
-    title(model, it, theme, place, buf);
+    title(it, theme, place, buf);
     let place = Rect { y: place.y + 1, height: place.height.saturating_sub(1), ..place };
     let sheet = model.preview.sheet();
     let top = model.preview.top(usize::from(place.height));
@@ -82,7 +82,7 @@ pub fn draw(model: &Model, it: &Conversation, theme: &Theme, now: &Now, place: R
 }
 
 /// What the thread is about, and which of its messages the cursor is in.
-fn title(model: &Model, it: &Conversation, theme: &Theme, place: Rect, buf: &mut Buffer) {
+fn title(it: &Conversation, theme: &Theme, place: Rect, buf: &mut Buffer) {
     let room = usize::from(place.width);
     let all = it.members.len();
     let which = match it.earlier {
@@ -95,7 +95,6 @@ fn title(model: &Model, it: &Conversation, theme: &Theme, place: Rect, buf: &mut
     put(buf, place.x + 2, place.y, subject, room.saturating_sub(which_room + 4), theme.style(Token::Heading));
     let x = place.right().saturating_sub(which_room as u16);
     put(buf, x, place.y, &which, which_room, theme.style(if it.earlier > 0 { Token::Warning } else { Token::Dim }));
-    debug_assert!(!model.list.rows.is_empty());
 }
 
 /// "▸ ▪⚑ Priya Raman   I moved the two racks …   Archive   20:15"; of an open one the whole address where there is room for it.
