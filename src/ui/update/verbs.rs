@@ -158,7 +158,7 @@ pub fn pipe(model: &mut Model, out: &mut Out) {
 /// Asks for the file that the message is to be, named after its subject.
 pub fn export(model: &mut Model, out: &mut Out) {
     let Some(id) = selected(model, out) else { return };
-    let subject = model.list.summary().map(|summary| summary.subject.clone()).unwrap_or_default();
+    let subject = model.summary().map(|summary| summary.subject.clone()).unwrap_or_default();
     let name = SafeFileName::new(&subject, "message");
     let prompt = Prompt::new("export to (.eml, .txt, .html): ", Purpose::Export(id)).with(format!("~/Downloads/{}.eml", name.as_str()));
     model.overlays.push(Overlay::Prompt(prompt));
