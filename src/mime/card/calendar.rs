@@ -7,6 +7,8 @@ use jiff::tz::TimeZone;
 
 /// Events of one text that are shown.
 const MAX_EVENTS: usize = 3;
+/// Guests of an event that are named.
+const GUESTS: usize = 5;
 
 #[derive(Default)]
 struct Event {
@@ -18,7 +20,7 @@ struct Event {
     organizer: String,
     status: String,
     rule: String,
-    /// Who answers what (of a REPLY).
+    /// The first who are invited, and what each answered.
     answers: Vec<(String, String)>,
     attendees: usize,
 }
@@ -68,7 +70,7 @@ impl Event {
             "RRULE" => self.rule = property.value.clone(),
             "ATTENDEE" => {
                 self.attendees += 1;
-                if self.answers.len() < 5 {
+                if self.answers.len() < GUESTS {
                     self.answers.push((person(property), property.param("PARTSTAT").unwrap_or_default().to_ascii_uppercase()));
                 }
             }
@@ -86,6 +88,7 @@ impl Event {
             "DECLINECOUNTER" => "The proposed time is declined",
             _ => "Event",
         };
+        let guests = self.guests();
         let mut card = Card { title: title.to_owned(), rows: vec![("What", self.summary)] };
         let end = self.end.or_else(|| when::after(self.start.as_ref()?, &self.duration));
         if let Some(start) = &self.start {
@@ -97,11 +100,24 @@ impl Event {
         if method == "REPLY" {
             card.rows.extend(self.answers.iter().map(|(who, answer)| ("Answer", format!("{who}: {}", answer_word(answer)))));
         } else if self.attendees > 0 {
-            card.rows.push(("Invited", if self.attendees == 1 { "1 person".to_owned() } else { format!("{} people", self.attendees) }));
+            card.rows.push(("Invited", guests));
         }
         card.rows.push(("Status", if is_cancelled { "cancelled" } else { status_word(&self.status) }.to_owned()));
         card.rows.retain(|(_, text)| !text.is_empty());
         card
+    }
+
+    /// "Ada <ada@x.example> (comes), b@x.example, and 7 more".
+    fn guests(&self) -> String {
+        let guest = |(who, answer): &(String, String)| match answer.as_str() {
+            "" | "NEEDS-ACTION" => who.clone(),
+            answer => format!("{who} ({})", answer_word(answer)),
+        };
+        let mut guests: Vec<String> = self.answers.iter().map(guest).collect();
+        if self.attendees > guests.len() {
+            guests.push(format!("and {} more", self.attendees - guests.len()));
+        }
+        guests.join(", ")
     }
 }
 
@@ -154,7 +170,7 @@ mod tests {
         let text = event(
             "REQUEST",
             "SUMMARY:Review\\, again\r\nDTSTART;TZID=Europe/Berlin:20261126T100000\r\nDURATION:PT1H30M\r\nLOCATION:Room 3\r\n\
-             ORGANIZER;CN=Ada:mailto:ada@x.example\r\nATTENDEE:mailto:b@x.example\r\nATTENDEE:mailto:c@x.example\r\n\
+             ORGANIZER;CN=Ada:mailto:ada@x.example\r\nATTENDEE;PARTSTAT=ACCEPTED;CN=Bo:mailto:b@x.example\r\nATTENDEE:mailto:c@x.example\r\n\
              RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH;UNTIL=20261224T090000Z",
         );
         assert_eq!(
@@ -166,9 +182,16 @@ mod tests {
                 "Repeats: every 2 weeks on Tue, Thu, until 24 Dec 2026",
                 "Where: Room 3",
                 "From: Ada <ada@x.example>",
-                "Invited: 2 people"
+                "Invited: Bo <b@x.example> (comes), c@x.example"
             ]
         );
+    }
+
+    #[test]
+    fn of_many_guests_the_first_are_named() {
+        let many: String = (0..7).map(|n| format!("ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:{n}@x.example\r\n")).collect();
+        let found = rows(&event("REQUEST", &format!("{many}SUMMARY:x")), "UTC");
+        assert_eq!(found.last().unwrap(), "Invited: 0@x.example, 1@x.example, 2@x.example, 3@x.example, 4@x.example, and 2 more");
     }
 
     #[test]
