@@ -7,6 +7,7 @@
 
 mod account;
 mod accounts;
+mod adopt;
 mod beside;
 mod bring;
 mod clock;

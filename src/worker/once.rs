@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::accounts;
+use super::adopt;
 use super::beside;
 use super::core::{Common, Core};
 use super::owner::Ownership;
@@ -96,8 +97,9 @@ async fn one(common: &Common, id: AccountId, account: &Account) -> AccountSummar
     // first: what is sent leaves a copy that this round pushes
     send(common, id, account).await;
     let mut result = receive(common, id, account).await;
-    if result.is_ok() && outbox::has_accepted(&common.writer, &account.name).await {
-        // only now it is known which mailboxes there are
+    // only now it is known which mailboxes there are
+    let is_back = result.is_ok() && adopt::orphans(common).await.is_ok_and(|adopted| adopted.iter().any(|one| one.account == id));
+    if result.is_ok() && (is_back || outbox::has_accepted(&common.writer, &account.name).await) {
         send(common, id, account).await;
         result = receive(common, id, account).await;
     }

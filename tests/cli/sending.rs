@@ -57,6 +57,24 @@ fn a_message_is_sent_without_its_bcc_to_everybody_and_its_copy_is_in_sent_after_
 }
 
 #[test]
+fn a_copy_that_mail_db_lost_before_its_mailbox_had_it_is_in_sent_after_the_next_sync() {
+    let (home, server) = stage();
+    assert_eq!(home.run(&["sync"]).code, 0);
+    let known: Vec<_> = ["mail.db", "mail.db-wal"].iter().map(|name| home.path(".local/share/postrider").join(name)).collect();
+    let before: Vec<_> = known.iter().map(|path| std::fs::read(path).ok()).collect();
+    assert_eq!(send(&home, &["send"], MESSAGE).code, 0);
+    // as a power cut leaves it: only user.db waits for the disk
+    for (path, bytes) in known.iter().zip(before) {
+        bytes.map_or_else(|| drop(std::fs::remove_file(path)), |bytes| std::fs::write(path, bytes).unwrap());
+    }
+    let _ = std::fs::remove_file(home.path(".local/share/postrider/mail.db-shm"));
+    assert_eq!(home.run(&["sync"]).code, 0);
+    assert_eq!(std::fs::read_dir(home.path("mail/.Sent/cur")).unwrap().count(), 1);
+    let sent = json(&home.run(&["list", "--mailbox", "work/Sent", "--json"]));
+    assert_eq!((sent["messages"].as_array().unwrap().len(), server.taken().len()), (1, 1));
+}
+
+#[test]
 fn the_envelope_is_taken_from_the_arguments_where_they_give_one() {
     let (home, server) = stage();
     let arguments = [

@@ -8,7 +8,8 @@ use super::Drafts;
 use crate::mail::mailbox::Role;
 use crate::mail::{AccountId, FlagBits, Flags, Mailbox, MailboxId};
 use crate::mime::{self, Purpose};
-use crate::store::{Changed, KeptCopy, Orphan, StoreError, StoredDraft, Written};
+use crate::store::{Changed, KeptCopy, StoreError, StoredDraft, Written};
+use crate::worker::adopt::{self, Adopted};
 use crate::worker::{WorkerEvent, beside, naming};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -45,8 +46,13 @@ impl Drafts {
     /// Puts what was left into mailboxes, as far as these are known.
     pub async fn file_left(&self) {
         let _turn = self.0.filing.lock().await;
-        if let Err(error) = self.adopt().await {
-            self.not_filed(&error).await;
+        match adopt::orphans(&self.0.common).await {
+            Ok(adopted) => {
+                for Adopted { account, name, changed } in adopted {
+                    self.changed(account, &name, changed).await;
+                }
+            }
+            Err(error) => self.not_filed(&error).await,
         }
         let left = match self.0.common.writer.claim_left().await {
             Ok(left) => left,
@@ -161,19 +167,6 @@ impl Drafts {
         }
         self.0.common.out.send(WorkerEvent::MailboxesChanged { account }).await;
         Ok(mailbox)
-    }
-
-    /// What was written here and lost its row with `mail.db` gets it back, once its mailbox is known.
-    async fn adopt(&self) -> Result<()> {
-        for orphan in self.0.common.writer.orphans().await? {
-            let Orphan { message, account, mailbox, flags, received, bytes } = orphan;
-            let path = format!("{account}/{mailbox}");
-            let Some(mailbox) = self.0.common.readers.with(move |reader| reader.find_mailbox(&path)).await? else { continue };
-            let written = Written { envelope: mime::envelope(&bytes), flags, received, bytes };
-            let (_, changed) = self.0.common.writer.add_written(Some(message), mailbox.id, written, None).await?;
-            self.changed(mailbox.account, &account, changed).await;
-        }
-        Ok(())
     }
 
     /// Rows wait to be pushed: whoever keeps the account in step is told.
