@@ -212,7 +212,7 @@ fn body_text(lines: &[Line]) -> String {
     for line in lines.iter().filter(|line| line.fold.is_none()) {
         let start = text.len();
         text.push_str(&"> ".repeat(usize::from(line.quote)));
-        line.spans.iter().for_each(|span| text.push_str(span.text.as_str()));
+        text.push_str(&line.text());
         text.truncate(start + text.get(start..).unwrap_or_default().trim_end().len());
         text.push('\n');
     }

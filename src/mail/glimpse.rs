@@ -64,7 +64,7 @@ fn hash(run: &[String]) -> u64 {
 fn words<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<String> {
     let mut words = Vec::new();
     for line in lines.filter(|line| line.fold.is_none()) {
-        for word in text(line).split_whitespace() {
+        for word in line.text().split_whitespace() {
             let mut letters = String::new();
             for c in word.chars().filter(|c| c.is_alphabetic()) {
                 if c >= '\u{2e80}' {
@@ -81,15 +81,11 @@ fn words<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<String> {
     words
 }
 
-fn text(line: &Line) -> String {
-    line.spans.iter().map(|span| span.text.as_str()).collect()
-}
-
 /// Whether a line is the message's own: no quote, no blank, no footer and not the line before one.
 fn is_own(line: &Line) -> bool {
     line.quote == 0
         && line.fold.is_none()
-        && text(line).trim_end() != "--"
+        && line.text().trim_end() != "--"
         && line.spans.iter().any(|span| !span.meaning.dim && !span.text.as_str().trim().is_empty())
 }
 
@@ -97,7 +93,7 @@ fn is_own(line: &Line) -> bool {
 fn introduces(lines: &[Line], at: usize) -> bool {
     let mut below = lines.iter().skip(at + 1);
     let is_next_quoted = below.find(|line| line.quote > 0 || is_own(line)).is_some_and(|line| line.quote > 0);
-    is_next_quoted && lines.get(at).is_some_and(|line| text(line).trim_end().ends_with(':'))
+    is_next_quoted && lines.get(at).is_some_and(|line| line.text().trim_end().ends_with(':'))
 }
 
 /// The stretches of quotes, of two lines or more, before and behind all that a message says itself. What is quoted in between is
@@ -118,7 +114,7 @@ pub fn quoted_edges(lines: &[Line]) -> Vec<Range<usize>> {
 fn first_words(lines: &[Line]) -> DisplayText {
     let mut words = String::new();
     for (at, line) in lines.iter().enumerate() {
-        let (is_own, line) = (is_own(line) && !introduces(lines, at), text(line));
+        let (is_own, line) = (is_own(line) && !introduces(lines, at), line.text());
         if line.trim_end() == "--" || words.chars().count() > WORDS {
             break;
         }

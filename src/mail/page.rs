@@ -38,6 +38,13 @@ pub struct Line {
     pub fold: Option<u32>,
 }
 
+impl Line {
+    /// Its text, without quote marks.
+    pub fn text(&self) -> String {
+        self.spans.iter().map(|span| span.text.as_str()).collect()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// 1, 2, … as shown in the text.

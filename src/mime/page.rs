@@ -313,7 +313,7 @@ fn write_lines(lines: &mut Vec<Line>, out: &mut String) {
             out.extend(std::iter::repeat_n('>', usize::from(line.quote)));
             out.push(' ');
         }
-        line.spans.iter().for_each(|span| out.push_str(span.text.as_str()));
+        out.push_str(&line.text());
         out.push('\n');
     }
 }

@@ -279,7 +279,7 @@ mod tests {
     }
 
     fn texts(lines: &[Line]) -> Vec<(u8, String)> {
-        lines.iter().map(|line| (line.quote, line.spans.iter().map(|span| span.text.as_str()).collect())).collect()
+        lines.iter().map(|line| (line.quote, line.text())).collect()
     }
 
     fn pairs(list: &[(u8, &str)]) -> Vec<(u8, String)> {

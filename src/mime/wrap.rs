@@ -208,7 +208,7 @@ mod tests {
     fn wrapped(text: &str, width: usize) -> Vec<String> {
         let mut lines = Vec::new();
         Paragraph::of(text, Meaning::default()).wrap(width, &mut lines);
-        lines.iter().map(|line| line.spans.iter().map(|span| span.text.as_str()).collect()).collect()
+        lines.iter().map(Line::text).collect()
     }
 
     #[test]

@@ -39,8 +39,7 @@ fn assert_clean(text: &DisplayText) {
 }
 
 pub fn line_text(line: &Line) -> String {
-    let text: String = line.spans.iter().map(|span| span.text.as_str()).collect();
-    "> ".repeat(usize::from(line.quote)) + &text
+    "> ".repeat(usize::from(line.quote)) + &line.text()
 }
 
 pub fn text(page: &Page) -> String {

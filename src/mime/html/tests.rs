@@ -6,9 +6,7 @@ fn shown(html: &str) -> (Vec<String>, Vec<Line>, Counts) {
     while lines.last().is_some_and(|line| line.spans.is_empty()) {
         lines.pop();
     }
-    let texts = lines
-        .iter()
-        .map(|line| "> ".repeat(usize::from(line.quote)) + &line.spans.iter().map(|span| span.text.as_str()).collect::<String>());
+    let texts = lines.iter().map(|line| "> ".repeat(usize::from(line.quote)) + &line.text());
     (texts.collect(), lines, counts)
 }
 
