@@ -206,7 +206,7 @@ impl Preview {
     }
 
     fn owners(&self) -> Vec<usize> {
-        self.sheet().iter().map(|piece| piece.member).collect()
+        owners(&self.sheet())
     }
 
     /// An open message's page is still to come.
@@ -214,37 +214,32 @@ impl Preview {
         self.conversation.as_ref().is_some_and(|it| it.open_ids().iter().any(|id| self.page_of(*id).is_none()))
     }
 
-    /// The first row in view.
-    pub fn top(&self, height: usize) -> usize {
+    /// The first row in view, of rows that belong to the messages at these places.
+    pub fn top(&self, owners: &[usize], height: usize) -> usize {
         match &self.conversation {
-            Some(conversation) => conversation.top(&self.owners(), height, self.awaits()),
+            Some(conversation) => conversation.top(owners, height, self.awaits()),
             None => self.scroll,
-        }
-    }
-
-    fn scroll_to(&mut self, row: usize, height: usize) {
-        let owners = self.owners();
-        match &mut self.conversation {
-            Some(conversation) => conversation.scroll_to(&owners, row, height),
-            None => self.scroll = row,
         }
     }
 
     /// Goes to the message of the conversation so many further on; false at its edge.
     pub fn step(&mut self, by: isize, height: usize) -> bool {
-        let (owners, top) = (self.owners(), self.top(height));
+        let owners = self.owners();
+        let top = self.top(&owners, height);
         self.conversation.as_mut().is_some_and(|it| it.step(&owners, by, top, height))
     }
 
     /// The row at this height of the screen: the place of its message, and whether it is its head.
     pub fn hit(&self, row: usize, height: usize) -> Option<(usize, bool)> {
-        let at = self.top(height) + row;
-        self.sheet().get(at).map(|piece| (piece.member, piece.row == draw::Row::Head))
+        let sheet = self.sheet();
+        let at = self.top(&owners(&sheet), height) + row;
+        sheet.get(at).map(|piece| (piece.member, piece.row == draw::Row::Head))
     }
 
     /// Puts the cursor into a message of the conversation, without scrolling.
     pub fn enter(&mut self, member: usize, height: usize) {
-        let (owners, top) = (self.owners(), self.top(height));
+        let owners = self.owners();
+        let top = self.top(&owners, height);
         if let Some(conversation) = &mut self.conversation {
             conversation.enter(&owners, member, top);
         }
@@ -253,28 +248,24 @@ impl Preview {
     /// Open messages all of whose text is in view.
     fn in_view(&self, height: usize) -> Vec<MessageId> {
         let Some(conversation) = &self.conversation else { return Vec::new() };
-        let (owners, top) = (self.owners(), self.top(height));
-        let whole = |member: &usize| {
-            let (from, to) = (owners.partition_point(|owner| owner < member), owners.partition_point(|owner| owner <= member));
-            from >= top && to <= top + height
-        };
-        let ids = conversation.members.iter().enumerate().filter(|(member, _)| whole(member)).map(|(_, row)| row.id);
+        let owners = self.owners();
+        let top = self.top(&owners, height);
+        let whole = conversation.members.iter().enumerate().filter(|(member, _)| conversation::is_in_view(&owners, *member, top, height));
+        let ids = whole.map(|(_, row)| row.id);
         ids.filter(|id| conversation.is_open(*id) && matches!(self.page_of(*id), Some(Ok(_)))).collect()
     }
 
     /// Scrolls by lines within the text; false where it was at that edge.
     pub fn scroll_by(&mut self, by: isize, height: usize) -> bool {
-        let old = self.top(height);
-        let next = old.saturating_add_signed(by).min(self.last_top(height));
-        if next != old || self.conversation.is_none() {
-            self.scroll_to(next, height);
+        let owners = self.owners();
+        let old = self.top(&owners, height);
+        let next = old.saturating_add_signed(by).min(owners.len().saturating_sub(height));
+        match &mut self.conversation {
+            Some(conversation) if next != old => conversation.scroll_to(&owners, next, height),
+            Some(_) => {}
+            None => self.scroll = next,
         }
         next != old
-    }
-
-    /// The first row in view at the end of the text.
-    fn last_top(&self, height: usize) -> usize {
-        self.sheet().len().saturating_sub(height)
     }
 
     fn match_rows(&self) -> Vec<usize> {
@@ -291,28 +282,28 @@ impl Preview {
     /// Scrolls to the first match.
     pub fn first_match(&mut self, height: usize) {
         if let Some(row) = self.match_rows().first() {
-            self.show_row(*row, height);
+            self.show_row(&self.owners(), *row, height);
         }
     }
 
     /// Scrolls to the next match, or the previous one; false where there is none further.
     pub fn next_match(&mut self, forward: bool, height: usize) -> bool {
         let rows = self.match_rows();
-        let (old, last) = (self.top(height), self.last_top(height));
+        let owners = self.owners();
+        let (old, last) = (self.top(&owners, height), owners.len().saturating_sub(height));
         let found = if forward { rows.iter().find(|row| **row > old + 2) } else { rows.iter().rev().find(|row| **row < old + 2) };
         // at the end of the text all that is left is in view
         let found = found.filter(|row| row.saturating_sub(2).min(last) != old);
         if let Some(row) = found {
-            self.show_row(*row, height);
+            self.show_row(&owners, *row, height);
         }
         found.is_some()
     }
 
-    fn show_row(&mut self, row: usize, height: usize) {
-        let top = row.saturating_sub(2).min(self.last_top(height));
-        let owners = self.owners();
+    fn show_row(&mut self, owners: &[usize], row: usize, height: usize) {
+        let top = row.saturating_sub(2).min(owners.len().saturating_sub(height));
         match &mut self.conversation {
-            Some(conversation) => conversation.enter(&owners, owners.get(row).copied().unwrap_or_default(), top),
+            Some(conversation) => conversation.enter(owners, owners.get(row).copied().unwrap_or_default(), top),
             None => self.scroll = top,
         }
     }
@@ -334,6 +325,11 @@ impl Preview {
             self.show(id, view);
         }
     }
+}
+
+/// The places of the messages that rows belong to.
+pub fn owners(sheet: &[Piece<'_>]) -> Vec<usize> {
+    sheet.iter().map(|piece| piece.member).collect()
 }
 
 impl Model {

@@ -168,9 +168,7 @@ impl Conversation {
         if next == old {
             return false;
         }
-        let (from, to) = (start(owners, next), end(owners, next));
-        let is_in_view = from >= top && to <= top + height;
-        self.enter(owners, next, if is_in_view { top } else { from });
+        self.enter(owners, next, if is_in_view(owners, next, top, height) { top } else { start(owners, next) });
         true
     }
 }
@@ -180,13 +178,15 @@ fn offset(from: usize, to: usize) -> isize {
     isize::try_from(to).unwrap_or(isize::MAX).saturating_sub(isize::try_from(from).unwrap_or(isize::MAX))
 }
 
+/// All rows of a message are in view.
+pub fn is_in_view(owners: &[usize], member: usize, top: usize, height: usize) -> bool {
+    let end = owners.partition_point(|owner| *owner <= member);
+    start(owners, member) >= top && end <= top + height
+}
+
 /// The row of a message's head.
 fn start(owners: &[usize], member: usize) -> usize {
     owners.partition_point(|owner| *owner < member)
-}
-
-fn end(owners: &[usize], member: usize) -> usize {
-    owners.partition_point(|owner| *owner <= member)
 }
 
 #[cfg(test)]

@@ -169,14 +169,10 @@ fn lines_of(items: &[String], between: &str, room: usize) -> Vec<String> {
 pub fn row_text(page: &Page, row: &Row) -> String {
     match row {
         Row::Subject => page.subject.as_str().to_owned(),
-        Row::Text(n) => page.lines.get(*n).map(line_text).unwrap_or_default(),
+        Row::Text(n) => page.lines.get(*n).map(Line::text).unwrap_or_default(),
         Row::Files(text) | Row::Note(text) => text.clone(),
         Row::Head | Row::Sender(_) | Row::People { .. } | Row::Seal(..) | Row::Facts(..) | Row::Quoted(_) | Row::Blank => String::new(),
     }
-}
-
-fn line_text(line: &Line) -> String {
-    line.spans.iter().map(|span| span.text.as_str()).collect()
 }
 
 /// The whole readable text, for copying.
@@ -185,7 +181,7 @@ pub fn body_text(page: &Page) -> String {
         .lines
         .iter()
         .filter(|line| line.fold.is_none())
-        .map(|line| format!("{}{}", "> ".repeat(usize::from(line.quote)), line_text(line)))
+        .map(|line| format!("{}{}", "> ".repeat(usize::from(line.quote)), line.text()))
         .collect();
     lines.join("\n")
 }
@@ -232,17 +228,23 @@ fn waiting(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
 fn draw_page(model: &Model, theme: &Theme, now: &Now, page: &Page, place: Rect, buf: &mut Buffer) {
     let rows = rows(page, &model.preview, None);
     let top = model.preview.scroll.min(rows.len().saturating_sub(1));
+    let words = searched(model);
     for (y, row) in (place.y..place.bottom()).zip(rows.iter().skip(top)) {
-        draw_found(model, theme, now, page, row, Rect { y, height: 1, ..place }, buf);
+        draw_found(model, theme, now, page, row, &words, Rect { y, height: 1, ..place }, buf);
     }
 }
 
-/// Draws a row, with what is searched for in it.
-pub fn draw_found(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, line: Rect, buf: &mut Buffer) {
+/// The words that are searched for in what is read.
+pub fn searched(model: &Model) -> Vec<String> {
+    model.preview.find.clone().map_or_else(|| found::words(model, Part::Text), |find| vec![find])
+}
+
+/// Draws a row, with these words marked in it.
+#[expect(clippy::too_many_arguments, reason = "one row, its place and its looks")]
+pub fn draw_found(model: &Model, theme: &Theme, now: &Now, page: &Page, row: &Row, words: &[String], line: Rect, buf: &mut Buffer) {
     draw_row(model, theme, now, page, row, line, buf);
-    let words = model.preview.find.clone().map_or_else(|| found::words(model, Part::Text), |find| vec![find]);
     let text = Rect { x: line.x + offset(page, row).min(line.width), width: line.width - offset(page, row).min(line.width), ..line };
-    for word in &words {
+    for word in words {
         found::tint(theme, &row_text(page, row), word, text, buf);
     }
 }

@@ -17,8 +17,8 @@ use crate::ui::list::draw::signs;
 use crate::ui::model::Model;
 use crate::ui::overlay::messages::wrap;
 use crate::ui::overlay::put;
-use crate::ui::preview::draw::{Row, Within, draw_found, fits_head, rows, senders, short};
-use crate::ui::preview::{Piece, Preview};
+use crate::ui::preview::draw::{Row, Within, draw_found, fits_head, rows, searched, senders, short};
+use crate::ui::preview::{Piece, Preview, owners};
 use crate::ui::theme::{Theme, Token};
 
 /// Cells beside the text: two before it, one behind.
@@ -61,7 +61,8 @@ pub fn draw(model: &Model, it: &Conversation, theme: &Theme, now: &Now, place: R
     title(it, theme, place, buf);
     let place = Rect { y: place.y + 1, height: place.height.saturating_sub(1), ..place };
     let sheet = model.preview.sheet();
-    let top = model.preview.top(usize::from(place.height));
+    let top = model.preview.top(&owners(&sheet), usize::from(place.height));
+    let words = searched(model);
     let at = it.index();
     let mut cursor = None;
     for (y, piece) in (place.y..place.bottom()).zip(sheet.iter().skip(top)) {
@@ -72,7 +73,7 @@ pub fn draw(model: &Model, it: &Conversation, theme: &Theme, now: &Now, place: R
         }
         match (&piece.row, piece.page) {
             (Row::Head, _) => head(model, it, theme, now, piece.member, line, buf),
-            (row, Some(page)) => draw_found(model, theme, now, page, row, line, buf),
+            (row, Some(page)) => draw_found(model, theme, now, page, row, &words, line, buf),
             (Row::Note(text), None) => drop(put(buf, line.x, y, text, usize::from(line.width), theme.style(Token::Warning))),
             (Row::Facts(text, token), None) => drop(put(buf, line.x, y, text, usize::from(line.width), theme.style(*token))),
             (_, None) => {}
