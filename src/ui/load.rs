@@ -176,10 +176,10 @@ fn ids(pending: &Pending, store: &impl Source) -> Result<Vec<(AccountId, Message
 /// Summaries of the visible rows, and what the visible folded threads are taken together.
 fn window(model: &mut Model, store: &impl Source, page: usize) -> Result<()> {
     let elsewhere = model.elsewhere();
-    let members = model.conversation().map(|conversation| conversation.members.clone()).unwrap_or_default();
+    let mut seen: HashSet<MessageId> = model.conversation().into_iter().flat_map(|it| &it.members).map(|row| row.id).collect();
     let list = &mut model.list;
     let view: Vec<Row> = list.rows.slice(list.top..(list.top + page).min(list.rows.len())).to_vec();
-    let seen: HashSet<MessageId> = view.iter().chain(&members).map(|row| row.id).chain(list.cursor()).collect();
+    seen.extend(view.iter().map(|row| row.id).chain(list.cursor()));
     summaries(list, store, &seen)?;
     // What is out of view is simply read again when it comes into view.
     for id in std::mem::take(&mut list.stale) {
