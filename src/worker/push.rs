@@ -94,28 +94,19 @@ async fn look_at_told<R: Remote>(core: &Core, remote: &mut R, mailbox: MailboxId
 }
 
 /// The push without the rows of which the answer to a move tells nothing and that are still where they were (a file
-/// that can't be renamed): these are refused. Of a copy a Maildir tells everything that it made. Where a server tells nothing of
-/// one and its source is gone, it may have found nothing to copy: what came into the target, if anything, is looked at first.
+/// that can't be renamed): these are refused. Of a copy a Maildir tells everything that it made.
 async fn without_left_behind<R: Remote>(core: &Core, remote: &mut R, push: Push, moved: &Moved) -> Result<Push> {
     let is_copy = matches!(push.kind, PushKind::Copy { .. }) && !core.is_local;
     let is_untold = |key: &Key| !moved.iter().any(|(old, new)| old == key && (new.is_some() || !is_copy));
     if !push.rows.iter().any(|(_, key)| is_untold(key)) {
         return Ok(push);
     }
+    if is_copy {
+        return without_unsure(core, remote, push, is_untold).await;
+    }
     let left: HashSet<Key> = match &push.kind {
         PushKind::Move { .. } => present(remote, &push).await?.into_iter().map(|(key, _)| key).filter(is_untold).collect(),
-        PushKind::Copy { .. } if !is_copy => push.rows.iter().map(|(_, key)| key.clone()).filter(is_untold).collect(),
-        PushKind::Copy { .. } => {
-            let there = sources(remote, &push).await?;
-            let is_unsure = |key: &Key| is_untold(key) && !there.contains(key);
-            let unsure: HashSet<Key> = push.rows.iter().map(|(_, key)| key.clone()).filter(is_unsure).collect();
-            if !unsure.is_empty() {
-                core.lock().state.unresolved = true;
-                look_again(core, push.mailbox, false);
-                pause(core, SOURCE_GONE);
-            }
-            return Ok(split(push, &unsure).1);
-        }
+        PushKind::Copy { .. } => push.rows.iter().map(|(_, key)| key.clone()).filter(is_untold).collect(),
         _ => return Ok(push),
     };
     let (stays, done) = split(push, &left);
@@ -125,6 +116,19 @@ async fn without_left_behind<R: Remote>(core: &Core, remote: &mut R, push: Push,
         tell(core, what, "they are still where they were".to_owned(), "The others were done.").await?;
     }
     Ok(done)
+}
+
+/// A copy without the rows of which the server tells nothing and whose source is gone. It may have found nothing to copy: what
+/// came into the target, if anything, is looked at first.
+async fn without_unsure<R: Remote>(core: &Core, remote: &mut R, push: Push, is_untold: impl Fn(&Key) -> bool) -> Result<Push> {
+    let there = sources(remote, &push).await?;
+    let unsure: HashSet<Key> = push.rows.iter().map(|(_, key)| key.clone()).filter(|key| is_untold(key) && !there.contains(key)).collect();
+    if !unsure.is_empty() {
+        core.lock().state.unresolved = true;
+        look_again(core, push.mailbox, false);
+        pause(core, SOURCE_GONE);
+    }
+    Ok(split(push, &unsure).1)
 }
 
 /// The rows of these keys, and the others.
