@@ -1,11 +1,15 @@
 //! What is tried with bytes of any kind: each target reads them as one kind of foreign input and checks what must hold whatever they
 //! are. Shared by the test that plays the kept seeds and by the coverage-guided runs (`guided/`).
 
-use postrider::mail::page::{Page, View};
+use postrider::mail::page::View;
 use postrider::mail::{Address, DisplayText, HeaderValue, Identity, MessageId, Query, SafeFileName, address, mailto, when};
 use postrider::mime::{self, Setting};
 use postrider::remote::imap::{frame, parse, set, structure};
-use unicode_width::UnicodeWidthStr;
+
+#[path = "../support/page.rs"]
+mod whole;
+
+use whole::{assert_clean, check};
 
 /// Takes whatever comes; panics where it must not.
 pub type Target = fn(&[u8]);
@@ -105,24 +109,4 @@ fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<frame::Frame> {
         }
     }
     frames
-}
-
-/// Clean text, no line wider than asked, something to see.
-fn check(page: &Page) {
-    for line in &page.lines {
-        let cells: usize = line.spans.iter().map(|span| span.text.as_str().width()).sum();
-        assert!(cells <= usize::from(WIDTH), "{cells} cells: {line:?}");
-        line.spans.iter().for_each(|span| assert_clean(&span.text));
-    }
-    page.facts.iter().chain(&page.notes).chain(page.links.iter().map(|link| &link.host)).for_each(assert_clean);
-    assert_clean(&page.subject);
-    for link in &page.links {
-        assert!(!link.url.chars().any(|c| c.is_control() || c.is_whitespace()), "{link:?}");
-    }
-    assert!(!page.lines.is_empty(), "an empty page");
-}
-
-fn assert_clean(text: &DisplayText) {
-    assert_eq!(&DisplayText::new(text.as_str()), text, "cleaned twice it is another text");
-    assert!(!text.as_str().chars().any(char::is_control), "{text:?}");
 }

@@ -3,7 +3,11 @@
 use postrider::mail::page::{Line, Page, View};
 use postrider::mail::{DisplayText, MessageId};
 use postrider::mime;
-use unicode_width::UnicodeWidthStr;
+
+#[path = "../support/page.rs"]
+mod whole;
+
+pub use whole::check;
 
 pub const VIEW: View = View { width: 80, all_headers: false, other_alternative: false, source: false };
 
@@ -15,27 +19,6 @@ pub fn page_with(message: impl AsRef<[u8]>, view: View) -> Page {
     let page = mime::page(MessageId(1), message.as_ref(), true, &[], view, &Default::default());
     check(&page);
     page
-}
-
-/// What holds for every page: clean text, no line wider than asked.
-pub fn check(page: &Page) {
-    let width = if page.view.width == 0 { 80 } else { usize::from(page.view.width).max(10) };
-    for line in &page.lines {
-        let cells: usize = line.spans.iter().map(|span| span.text.as_str().width()).sum();
-        assert!(cells <= width, "{cells} cells: {line:?}");
-        line.spans.iter().for_each(|span| assert_clean(&span.text));
-    }
-    page.facts.iter().chain(&page.notes).chain(page.links.iter().map(|link| &link.host)).for_each(assert_clean);
-    assert_clean(&page.subject);
-    for link in &page.links {
-        assert!(!link.url.chars().any(|c| c.is_control() || c.is_whitespace()), "{link:?}");
-    }
-    assert!(!page.lines.is_empty());
-}
-
-fn assert_clean(text: &DisplayText) {
-    assert_eq!(&DisplayText::new(text.as_str()), text);
-    assert!(!text.as_str().chars().any(char::is_control), "{text:?}");
 }
 
 pub fn line_text(line: &Line) -> String {
