@@ -1,27 +1,21 @@
 //! What the store costs: inserting headers, the first window, the order of a whole mailbox, a comparison of
 //! flags, a user's change during a bulk insert, addresses to complete. `POSTRIDER_BENCH_MILLION=1` adds the order of a million.
 
-use std::collections::BTreeMap;
+mod filled;
+
 use std::sync::Arc;
 
 use divan::Bencher;
+use filled::{Filled, empty};
 use postrider::config::Config;
 use postrider::events::EventLog;
-use postrider::mail::server::{NewMessage, Opened, RemoteMailbox, Window};
-use postrider::mail::{Address, Change, Envelope, FlagBits, Flags, Key, Listing, MailboxId, MessageId, Uid, UidValidity};
-use postrider::store::{Paths, Reader, Writer, open};
+use postrider::mail::server::{NewMessage, Window};
+use postrider::mail::{Address, Change, Envelope, FlagBits, Flags, Key, Listing, MessageId, Uid};
+use postrider::store::Reader;
 use postrider::worker::{Handle, Options, Request, WorkerEvent, start};
-use tempfile::TempDir;
 
 fn main() {
     divan::main();
-}
-
-struct Filled {
-    _folder: TempDir,
-    writer: Writer,
-    reader: Reader,
-    inbox: MailboxId,
 }
 
 fn message(uid: u32) -> NewMessage {
@@ -38,46 +32,16 @@ fn message(uid: u32) -> NewMessage {
     NewMessage { key: Key::Uid(Uid(uid)), flags, received: 1_600_000_000 + i64::from(uid) * 61, size: 4000, envelope, identity: None }
 }
 
-fn empty() -> Filled {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let writer = open(&Paths::in_folder(folder.path())).expect("a new store");
-    let account = writer.set_accounts(vec!["work".into()]).wait().expect("accounts")[0];
-    let remote = RemoteMailbox {
-        name: "Inbox".into(),
-        wire_name: "INBOX".into(),
-        role: None,
-        selectable: true,
-        total: None,
-        unread: None,
-        state: None,
-    };
-    let inbox = writer.set_mailboxes(account, vec![remote], BTreeMap::new()).wait().expect("mailboxes")[0].id;
-    let opened = Opened { uid_validity: Some(UidValidity(1)), ..Opened::default() };
-    writer.opened(inbox, opened).wait().expect("opened");
-    let reader = writer.reader().expect("a reader");
-    Filled { _folder: folder, writer, reader, inbox }
-}
-
-/// Newest first in batches of 200, as a first sync does.
-fn insert(store: &Filled, from: u32, count: u32) {
-    let uids: Vec<u32> = (from..from + count).rev().collect();
-    let jobs: Vec<_> =
-        uids.chunks(200).map(|batch| store.writer.add_messages(store.inbox, batch.iter().copied().map(message).collect())).collect();
-    for job in jobs {
-        job.wait().expect("a batch");
-    }
-}
-
 fn filled(count: u32) -> Filled {
     let store = empty();
-    insert(&store, 1, count);
+    store.add(1..count + 1, message);
     store
 }
 
 #[divan::bench(sample_count = 5)]
 fn insert_10k_headers(bencher: Bencher) {
     bencher.with_inputs(empty).bench_local_values(|store| {
-        insert(&store, 1, 10_000);
+        store.add(1..10_001, message);
         store
     });
 }
@@ -158,22 +122,15 @@ fn open_warm(bencher: Bencher) {
 /// 100,000 messages of 30,000 people, the worker beside them.
 fn many_people() -> (Filled, Handle) {
     let store = empty();
-    let uids: Vec<u32> = (1..=100_000).rev().collect();
     let person =
         |n: u32| Address::new(format!("Persona{} Family{}", n % 30_000, n % 7_000), format!("p{}@host{}.example", n % 30_000, n % 900));
-    let jobs = uids.chunks(200).map(|batch| {
-        let with_people = |uid: u32| {
-            let mut new = message(uid);
-            new.envelope.from = vec![person(uid.wrapping_mul(2_654_435_761))];
-            new.envelope.to = vec![Address::new("Me", "me@work.example"), person(uid.wrapping_mul(40_503))];
-            new.envelope.cc = vec![person(uid.wrapping_mul(69_069))];
-            new
-        };
-        store.writer.add_messages(store.inbox, batch.iter().copied().map(with_people).collect())
+    store.add(1..100_001, |uid| {
+        let mut new = message(uid);
+        new.envelope.from = vec![person(uid.wrapping_mul(2_654_435_761))];
+        new.envelope.to = vec![Address::new("Me", "me@work.example"), person(uid.wrapping_mul(40_503))];
+        new.envelope.cc = vec![person(uid.wrapping_mul(69_069))];
+        new
     });
-    for job in jobs.collect::<Vec<_>>() {
-        job.wait().expect("a batch");
-    }
     let handle = worker_of(&store);
     (store, handle)
 }

@@ -1,14 +1,13 @@
-//! What threads cost: headers of 100,000 messages saved with their threads and without any reference (the difference is threading), one more message of a
-//! thread, one that joins two long threads, and the members of a long thread in their order.
+//! What threads cost: headers of 100,000 messages saved with their threads and without any reference (the difference is
+//! threading), one more message of a thread, one that joins two long threads, and the members of a long thread in their order.
 
-use std::collections::BTreeMap;
+mod filled;
 
 use divan::Bencher;
-use postrider::mail::server::{NewMessage, Opened, RemoteMailbox};
+use filled::{Filled, empty};
+use postrider::mail::server::NewMessage;
 use postrider::mail::thread::{Member, order};
-use postrider::mail::{Address, Envelope, Flags, Key, Listing, MailboxId, MessageId, Uid, UidValidity};
-use postrider::store::{Paths, Reader, Writer, open};
-use tempfile::TempDir;
+use postrider::mail::{Address, Envelope, Flags, Key, Listing, MessageId, Uid};
 
 const ALL: u32 = 100_000;
 /// Messages of a usual thread.
@@ -16,32 +15,6 @@ const USUAL: u32 = 5;
 
 fn main() {
     divan::main();
-}
-
-struct Filled {
-    _folder: TempDir,
-    writer: Writer,
-    reader: Reader,
-    inbox: MailboxId,
-}
-
-fn empty() -> Filled {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let writer = open(&Paths::in_folder(folder.path())).expect("a new store");
-    let account = writer.set_accounts(vec!["work".into()]).wait().expect("accounts")[0];
-    let remote = RemoteMailbox {
-        name: "Inbox".into(),
-        wire_name: "INBOX".into(),
-        role: None,
-        selectable: true,
-        total: None,
-        unread: None,
-        state: None,
-    };
-    let inbox = writer.set_mailboxes(account, vec![remote], BTreeMap::new()).wait().expect("mailboxes")[0].id;
-    writer.opened(inbox, Opened { uid_validity: Some(UidValidity(1)), ..Opened::default() }).wait().expect("opened");
-    let reader = writer.reader().expect("a reader");
-    Filled { _folder: folder, writer, reader, inbox }
 }
 
 fn id(uid: u32) -> String {
@@ -66,12 +39,8 @@ fn before(uid: u32, thread: u32) -> Vec<String> {
     (uid / thread * thread..uid).rev().take(10).map(id).collect::<Vec<_>>().into_iter().rev().collect()
 }
 
-/// Newest first in batches of 200, as a first sync does.
 fn fill(store: &Filled, uids: std::ops::Range<u32>, references: impl Fn(u32) -> Vec<String>) {
-    let uids: Vec<u32> = uids.rev().collect();
-    let batch = |batch: &[u32]| batch.iter().map(|uid| message(*uid, references(*uid))).collect();
-    let jobs: Vec<_> = uids.chunks(200).map(|uids| store.writer.add_messages(store.inbox, batch(uids))).collect();
-    jobs.into_iter().for_each(|job| drop(job.wait().expect("a batch")));
+    store.add(uids, |uid| message(uid, references(uid)));
 }
 
 #[divan::bench(args = [true, false], sample_count = 1)]
