@@ -11,7 +11,11 @@ use super::waiting::some_of;
 use super::work::{Changes, Work};
 use super::{Changed, Merged, Result, StoreError, Validity};
 use crate::mail::server::{NewMessage, Opened, Window};
-use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
+use crate::mail::{AccountId, ContentId, FlagBits, Flags, Key, MailboxId, MessageId, UidValidity};
+
+/// Some row is lost in mailbox ?1, or in flight to it, or there under a told uid. CROSS: few are told, of many messages.
+pub(super) const AWAITS: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1 AND state = 2) OR EXISTS (SELECT 1 FROM sent WHERE mailbox = ?1) \
+     OR EXISTS (SELECT 1 FROM told t CROSS JOIN message m ON m.id = t.message WHERE m.mailbox = ?1)";
 
 /// Lost in mailbox ?1, or there under a uid that was only told, or in flight to it.
 const IS_AWAITED: &str = "(m.mailbox = ?1 AND (m.state = 2 OR EXISTS (SELECT 1 FROM told t WHERE t.message = m.id)) OR s.mailbox = ?1)";
@@ -115,11 +119,7 @@ impl Work<'_> {
 
     /// Some row is lost in this mailbox, or in flight to it.
     fn awaits(&self, mailbox: MailboxId) -> Result<bool> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1 AND state = 2) OR EXISTS (SELECT 1 FROM sent WHERE mailbox = ?1) \
-             OR EXISTS (SELECT 1 FROM told t JOIN message m ON m.id = t.message WHERE m.mailbox = ?1)",
-        )?;
-        Ok(statement.query_row([mailbox.0], |row| row.get(0))?)
+        Ok(self.db.prepare_cached(AWAITS)?.query_row([mailbox.0], |row| row.get(0))?)
     }
 
     /// A row that this message is: by the server's own identity, else by its likeness. Of several lost rows any will
@@ -273,6 +273,9 @@ impl Work<'_> {
             self.note_since(id)?;
         }
         if let Some(mailbox) = row.wanted.mailbox {
+            let is_unread = !row.wanted.flags.bits.contains(FlagBits::SEEN);
+            let count = "UPDATE mailbox SET total = total + 1, unread = unread + ?2 WHERE id = ?1";
+            self.db.prepare_cached(count)?.execute((mailbox.0, is_unread))?;
             self.changes.added(mailbox, id);
         }
         Ok(())

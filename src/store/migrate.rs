@@ -20,6 +20,7 @@ pub(super) const MAIL: &[&str] = &[
     include_str!("schema/mail_011.sql"),
     include_str!("schema/mail_012.sql"),
     include_str!("schema/mail_013.sql"),
+    include_str!("schema/mail_014.sql"),
 ];
 /// Versions of user.db, from 1.
 pub(super) const USER: &[&str] = &[

@@ -44,7 +44,8 @@ impl Work<'_> {
 
     fn release_refused(&mut self, account: AccountId, now: i64, all: bool) -> Result<(Option<i64>, Changed)> {
         // what a server has by now, or nobody wants
-        self.db.execute("DELETE FROM refusal WHERE message NOT IN (SELECT id FROM message WHERE state = 0)", [])?;
+        self.db
+            .execute("DELETE FROM refusal WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = refusal.message AND m.state = 0)", [])?;
         let sql = "SELECT r.message, r.again FROM refusal r JOIN message m ON m.id = r.message \
                    JOIN mailbox b ON b.id = m.wanted_mailbox WHERE b.account = ?1";
         let known = self
