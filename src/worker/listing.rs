@@ -17,8 +17,8 @@ use crate::mail::{Listing, Row, Scope};
 const FIRST: usize = 200;
 /// Time between two listings that changes cause: at least a frame; else so many times what the last one took,
 /// so that an empty mailbox shows its first page at once and a huge one costs a small share of the time.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(16), Duration::from_millis(250));
-const SHARE: u32 = 12;
+const PAUSE: (Duration, Duration) = (Duration::from_millis(16), Duration::from_secs(1));
+const SHARE: u32 = 24;
 
 /// Rows, and how many muted threads are left out.
 type Shown = (Arc<[Row]>, u32);
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn what_is_cheap_is_listed_again_soon_and_nothing_waits_long() {
         let ms = Duration::from_millis;
-        for (took, expect) in [(ms(0), ms(16)), (ms(1), ms(16)), (ms(10), ms(120)), (ms(21), ms(250)), (ms(5_000), ms(250))] {
+        for (took, expect) in [(ms(0), ms(16)), (ms(1), ms(24)), (ms(10), ms(240)), (ms(42), ms(1_000)), (ms(5_000), ms(1_000))] {
             assert_eq!(pause(took), expect, "{took:?}");
         }
     }
