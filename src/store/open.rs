@@ -380,8 +380,15 @@ pub(super) fn mark_unclean(mail: &Connection) -> Result<bool> {
     Ok(was_unclean)
 }
 
-/// Whether the last check to its end is long ago; of a new file it is, and then there is next to nothing to read. `now`:
-/// Unix seconds.
+/// A file that is new has been checked: the first sync that fills it ends long before a week. `now`: Unix seconds.
+pub(super) fn mark_new(mail: &Connection, now: i64) -> Result<()> {
+    let sql = "INSERT OR IGNORE INTO meta (name, value) SELECT 'checked', ?1 \
+               WHERE NOT EXISTS (SELECT 1 FROM account) AND NOT EXISTS (SELECT 1 FROM mailbox) AND NOT EXISTS (SELECT 1 FROM message)";
+    mail.execute(sql, [now])?;
+    Ok(())
+}
+
+/// Whether the last check to its end is long ago. `now`: Unix seconds.
 fn is_check_due(mail: &Connection, now: i64) -> Result<bool> {
     let last: Option<i64> = mail.query_row("SELECT value FROM meta WHERE name = 'checked'", [], |row| row.get(0)).optional()?;
     Ok(!last.is_some_and(|last| (now - CHECKED_EVERY..=now).contains(&last)))

@@ -160,6 +160,7 @@ fn stop(shared: &Shared) {
 
 /// Runs jobs until told to stop and nothing is left.
 fn run(shared: &Arc<Shared>, mut engine: Engine) {
+    note(open::mark_new(&engine.mail, engine.memory.wall()));
     let was_unclean = open::mark_unclean(&engine.mail).unwrap_or_default();
     let mut owes_housekeeping = true;
     let mut has_written = true;

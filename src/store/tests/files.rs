@@ -145,6 +145,29 @@ fn what_an_unclean_end_or_a_week_leaves_is_checked_behind_the_first_screen_and_s
 }
 
 #[test]
+fn a_new_file_is_not_read_again_when_its_first_sync_has_filled_it() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let store = Store::new();
+    store.add(store.inbox, &["a"]);
+    let keep = |store: &Store, tell: std::sync::mpsc::Sender<()>| {
+        let paths = store.writer.paths().clone();
+        let keep = move |engine: &mut crate::store::writer::Engine| {
+            crate::store::open::keep_house(engine, &paths, false, move |_| tell.send(()).unwrap())
+        };
+        store.writer.engine_job(keep).wait().unwrap();
+    };
+    keep(&store, tell);
+    assert!(told.recv().is_err(), "no check was begun");
+    // one that is not new and was never checked is
+    let forget = |engine: &mut crate::store::writer::Engine| Ok(engine.mail.execute("DELETE FROM meta WHERE name = 'checked'", [])?);
+    store.writer.engine_job(forget).wait().unwrap();
+    let store = store.restart();
+    let (tell, told) = std::sync::mpsc::channel();
+    keep(&store, tell);
+    assert!(told.recv().is_ok(), "a check was begun");
+}
+
+#[test]
 fn a_byte_that_is_no_text_costs_itself_and_not_the_draft() {
     let store = Store::new();
     let draft = crate::mail::Draft { account: "work".into(), subject: "Kept".into(), text: "one XX two".into(), ..Default::default() };
