@@ -135,7 +135,14 @@ fn connect(file: &Path) -> Result<Connection> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.busy_timeout(BUSY)?;
     db.set_prepared_statement_cache_capacity(128);
+    keep_plans(&db)?;
     Ok(db)
+}
+
+/// A plan serves every value: without this SQLite prepares a statement again for each id that it is run with, in case it is
+/// one that a partial index holds.
+pub(super) fn keep_plans(db: &Connection) -> rusqlite::Result<bool> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
 }
 
 fn set_up(db: &mut Connection, steps: &[&str], file: &Path, synchronous: &str) -> Result<()> {

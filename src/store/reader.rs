@@ -70,6 +70,7 @@ impl Reader {
         db.busy_timeout(open::BUSY)?;
         db.execute_batch("PRAGMA cache_size = -3072; PRAGMA query_only = 1;")?;
         db.set_prepared_statement_cache_capacity(32);
+        open::keep_plans(&db)?;
         let name = paths.mail_db.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let version = migrate::check(&db, migrate::MAIL, &name)?;
         // an empty file is one that a writer is about to fill
