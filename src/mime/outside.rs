@@ -45,11 +45,16 @@ fn says_something(gap: &[u8]) -> bool {
     gap.split(|byte| *byte == b'\n').any(|line| is_text(&line))
 }
 
-/// "This is a multi-part message in MIME format" and its like.
+/// "This is a multi-part message in MIME format" and its like, and no other paragraph.
 fn is_usual(gap: &[u8]) -> bool {
-    let names_mime = || gap.windows(4).any(|four| four.eq_ignore_ascii_case(b"mime"));
-    let names_multipart = || gap.windows(10).any(|ten| ten.eq_ignore_ascii_case(b"multi-part") || ten.eq_ignore_ascii_case(b"multi part"));
-    gap.len() <= USUAL && (names_mime() || names_multipart())
+    let lines: Vec<&[u8]> = gap.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    // the gap ends with the boundary's line
+    let mut paragraphs = lines.split(|line| line.is_empty() || line.starts_with(b"--")).filter(|lines| !lines.is_empty());
+    gap.len() <= USUAL && paragraphs.all(|lines| names_mime(&lines.join(&b' ')))
+}
+
+fn names_mime(text: &[u8]) -> bool {
+    [&b"mime"[..], b"multi-part", b"multi part"].iter().any(|word| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
 #[cfg(test)]
@@ -63,6 +68,14 @@ mod tests {
         for (body, expect) in [
             ("--b\n\none\n--b--\n", vec![]),
             ("This is a multi-part message in MIME format.\n\n--b\n\none\n--b--\n\n \n", vec![]),
+            (
+                "This message is in MIME format. Since your mail reader does not\nunderstand it, it is not legible.\n--b\n\none\n--b--\n",
+                vec![],
+            ),
+            (
+                "  a header's rest\n\nThis is a multipart message in MIME format.\n--b\n\none\n--b--\n",
+                vec!["  a header's restThis is a multipart message in MIME format."],
+            ),
             ("--b\n\none\n--b--\nhidden from MIME readers\n", vec!["hidden from MIME readers"]),
             ("secret\n--b\n\none\n--b--\n", vec!["secret"]),
             ("--b\n\none\n--b--\nfooter\n", vec!["footer"]),
