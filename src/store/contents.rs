@@ -1,7 +1,7 @@
 //! What placements share: headers, body, search text. The search index has no text of its own
 //! (contentless); it is fed from here at the end of each transaction, headers and bodies as they come.
 
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::{OptionalExtension, params};
 
 use super::Result;
 use super::search::searchable;
@@ -52,25 +52,24 @@ impl Work<'_> {
         self.db
             .prepare_cached(
                 "INSERT INTO content (account, received, date, size, hash, parent, identity, attachment, sender, recipients, copies, \
-                 subject, rfc_message_id, list_id, indexed) VALUES (:account, :received, :date, :size, :hash, :parent, :identity, \
-                 :attachment, :sender, :recipients, :copies, :subject, :rfc_message_id, :list_id, 1)",
+                 subject, rfc_message_id, list_id, indexed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1)",
             )?
-            .execute(named_params! {
-                ":account": account.0,
-                ":received": message.received,
-                ":date": envelope.date,
-                ":size": i64::try_from(message.size).unwrap_or(i64::MAX),
-                ":hash": links.own,
-                ":parent": links.parent(),
-                ":identity": identity,
-                ":attachment": envelope.has_attachment,
-                ":sender": sender,
-                ":recipients": recipients,
-                ":copies": copies,
-                ":subject": Some(envelope.subject.as_str()).filter(|subject| !subject.is_empty()),
-                ":rfc_message_id": envelope.rfc_message_id,
-                ":list_id": list_id,
-            })?;
+            .execute(params![
+                account.0,
+                message.received,
+                envelope.date,
+                i64::try_from(message.size).unwrap_or(i64::MAX),
+                links.own,
+                links.parent(),
+                identity,
+                envelope.has_attachment,
+                sender,
+                recipients,
+                copies,
+                Some(envelope.subject.as_str()).filter(|subject| !subject.is_empty()),
+                envelope.rfc_message_id,
+                list_id,
+            ])?;
         let content = ContentId(self.db.last_insert_rowid());
         self.index_envelope(content, envelope);
         Ok(content)

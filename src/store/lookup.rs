@@ -1,6 +1,6 @@
 //! Reads and writes one message row as a [`Placed`]: the one place that knows its columns.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Result;
 use super::rows::{Placed, Sent, State};
@@ -71,22 +71,21 @@ pub(super) fn save(db: &Connection, id: MessageId, before: &Placed, after: &Plac
     let is_same = before == &Placed { sent: before.sent.clone(), ..after.clone() };
     if !is_same {
         db.prepare_cached(
-            "UPDATE OR FAIL message SET state = :state, mailbox = :mailbox, uid = :uid, base_name = :base_name, \
-             wanted_mailbox = :wanted, wanted_bits = :wanted_bits, wanted_keywords = :wanted_keywords, \
-             server_bits = :server_bits, server_keywords = :server_keywords WHERE id = :id",
+            "UPDATE OR FAIL message SET state = ?2, mailbox = ?3, uid = ?4, base_name = ?5, wanted_mailbox = ?6, wanted_bits = ?7, \
+             wanted_keywords = ?8, server_bits = ?9, server_keywords = ?10 WHERE id = ?1",
         )?
-        .execute(named_params! {
-            ":id": id.0,
-            ":state": after.state as i64,
-            ":mailbox": after.mailbox.map(|m| m.0),
-            ":uid": after.key.as_ref().and_then(Key::uid).map(|uid| uid.0),
-            ":base_name": after.key.as_ref().and_then(Key::base_name),
-            ":wanted": after.wanted.mailbox.map(|m| m.0),
-            ":wanted_bits": after.wanted.flags.bits.0,
-            ":wanted_keywords": after.wanted.flags.keywords.as_str(),
-            ":server_bits": after.server.bits.0,
-            ":server_keywords": after.server.keywords.as_str(),
-        })?;
+        .execute(params![
+            id.0,
+            after.state as i64,
+            after.mailbox.map(|m| m.0),
+            after.key.as_ref().and_then(Key::uid).map(|uid| uid.0),
+            after.key.as_ref().and_then(Key::base_name),
+            after.wanted.mailbox.map(|m| m.0),
+            after.wanted.flags.bits.0,
+            after.wanted.flags.keywords.as_str(),
+            after.server.bits.0,
+            after.server.keywords.as_str(),
+        ])?;
     }
     match &after.sent {
         sent if *sent == before.sent => {}
