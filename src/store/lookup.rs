@@ -66,26 +66,67 @@ pub(super) fn load(db: &Connection, id: MessageId) -> Result<Option<Placed>> {
     Ok(statement.query_row([id.0], read_placed).optional()?)
 }
 
+/// All of a row: where it is, and what is known and wanted of it.
+fn save_whole(db: &Connection, id: MessageId, row: &Placed) -> Result<()> {
+    let sql = "UPDATE OR FAIL message SET state = ?2, mailbox = ?3, uid = ?4, base_name = ?5, wanted_mailbox = ?6, wanted_bits = ?7, \
+               wanted_keywords = ?8, server_bits = ?9, server_keywords = ?10 WHERE id = ?1";
+    db.prepare_cached(sql)?.execute(params![
+        id.0,
+        row.state as i64,
+        row.mailbox.map(|mailbox| mailbox.0),
+        row.key.as_ref().and_then(Key::uid).map(|uid| uid.0),
+        row.key.as_ref().and_then(Key::base_name),
+        row.wanted.mailbox.map(|mailbox| mailbox.0),
+        row.wanted.flags.bits.0,
+        row.wanted.flags.keywords.as_str(),
+        row.server.bits.0,
+        row.server.keywords.as_str(),
+    ])?;
+    Ok(())
+}
+
+/// Of a row that stays where it is: no trigger looks at these columns, so that SQLite copies no pages for it.
+fn save_wish(db: &Connection, id: MessageId, row: &Placed) -> Result<()> {
+    let sql = "UPDATE OR FAIL message SET wanted_mailbox = ?2, wanted_bits = ?3, wanted_keywords = ?4, server_bits = ?5, \
+               server_keywords = ?6 WHERE id = ?1";
+    db.prepare_cached(sql)?.execute(params![
+        id.0,
+        row.wanted.mailbox.map(|mailbox| mailbox.0),
+        row.wanted.flags.bits.0,
+        row.wanted.flags.keywords.as_str(),
+        row.server.bits.0,
+        row.server.keywords.as_str(),
+    ])?;
+    Ok(())
+}
+
+/// In which counters a row is: of which mailbox, and whether as unread.
+fn counts(wanted: &Placement) -> Option<(MailboxId, bool)> {
+    wanted.mailbox.map(|mailbox| (mailbox, !wanted.flags.bits.contains(FlagBits::SEEN)))
+}
+
+/// Counts a row that is wanted so, or, with -1, no longer. Rows that are deleted are counted by a trigger.
+pub(super) fn count(db: &Connection, wanted: &Placement, sign: i64) -> Result<()> {
+    let Some((mailbox, is_unread)) = counts(wanted) else { return Ok(()) };
+    let sql = "UPDATE mailbox SET total = total + ?2, unread = unread + ?3 WHERE id = ?1";
+    db.prepare_cached(sql)?.execute((mailbox.0, sign, sign * i64::from(is_unread)))?;
+    Ok(())
+}
+
 /// Writes a row back. `push` numbers the request where `after.sent` is new.
 pub(super) fn save(db: &Connection, id: MessageId, before: &Placed, after: &Placed, push: i64) -> Result<()> {
     let is_same = before == &Placed { sent: before.sent.clone(), ..after.clone() };
     if !is_same {
-        db.prepare_cached(
-            "UPDATE OR FAIL message SET state = ?2, mailbox = ?3, uid = ?4, base_name = ?5, wanted_mailbox = ?6, wanted_bits = ?7, \
-             wanted_keywords = ?8, server_bits = ?9, server_keywords = ?10 WHERE id = ?1",
-        )?
-        .execute(params![
-            id.0,
-            after.state as i64,
-            after.mailbox.map(|m| m.0),
-            after.key.as_ref().and_then(Key::uid).map(|uid| uid.0),
-            after.key.as_ref().and_then(Key::base_name),
-            after.wanted.mailbox.map(|m| m.0),
-            after.wanted.flags.bits.0,
-            after.wanted.flags.keywords.as_str(),
-            after.server.bits.0,
-            after.server.keywords.as_str(),
-        ])?;
+        debug_assert_eq!(load(db, id)?.map(|row| row.wanted), Some(before.wanted.clone()), "counted from what is there");
+        if (before.state, &before.mailbox, &before.key) == (after.state, &after.mailbox, &after.key) {
+            save_wish(db, id, after)?;
+        } else {
+            save_whole(db, id, after)?;
+        }
+        if counts(&before.wanted) != counts(&after.wanted) {
+            count(db, &before.wanted, -1)?;
+            count(db, &after.wanted, 1)?;
+        }
     }
     match &after.sent {
         sent if *sent == before.sent => {}

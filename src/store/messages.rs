@@ -11,7 +11,7 @@ use super::waiting::some_of;
 use super::work::{Changes, Work};
 use super::{Changed, Merged, Result, StoreError, Validity};
 use crate::mail::server::{NewMessage, Opened, Window};
-use crate::mail::{AccountId, ContentId, FlagBits, Flags, Key, MailboxId, MessageId, UidValidity};
+use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
 
 /// Some row is lost in mailbox ?1, or in flight to it, or there under a told uid. CROSS: few are told, of many messages.
 pub(super) const AWAITS: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1 AND state = 2) OR EXISTS (SELECT 1 FROM sent WHERE mailbox = ?1) \
@@ -273,9 +273,7 @@ impl Work<'_> {
             self.note_since(id)?;
         }
         if let Some(mailbox) = row.wanted.mailbox {
-            let is_unread = !row.wanted.flags.bits.contains(FlagBits::SEEN);
-            let count = "UPDATE mailbox SET total = total + 1, unread = unread + ?2 WHERE id = ?1";
-            self.db.prepare_cached(count)?.execute((mailbox.0, is_unread))?;
+            lookup::count(self.db, &row.wanted, 1)?;
             self.changes.added(mailbox, id);
         }
         Ok(())

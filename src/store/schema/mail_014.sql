@@ -1,2 +1,3 @@
--- A statement with a trigger copies every page it changes beforehand: new messages are counted by whoever adds them.
+-- A statement with a trigger copies every page it changes beforehand: whoever adds or changes messages counts them (lookup.rs).
 DROP TRIGGER message_added;
+DROP TRIGGER message_wanted;

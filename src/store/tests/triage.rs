@@ -2,7 +2,7 @@
 
 use super::fixture::{Store, flagged, key, message, seen};
 use crate::mail::{Change, Flags, MessageId};
-use crate::store::{PushEnd, PushKind};
+use crate::store::{PushEnd, PushKind, open};
 
 #[test]
 fn a_move_shows_at_once_and_undo_takes_it_back() {
@@ -31,8 +31,8 @@ fn undo_takes_back_only_what_still_is_as_it_was_left() {
     store.move_to(&ids, store.archive);
     store.apply(Change::Restore { rows: vec![] });
     // two of them go elsewhere by another process, which undo does not know of
-    let db = rusqlite::Connection::open(&store.writer.paths().mail_db).unwrap();
-    db.execute("UPDATE message SET wanted_mailbox = ?1 WHERE id IN (?2, ?3)", (store.trash.0, ids[0].0, ids[1].0)).unwrap();
+    let other = open(store.writer.paths()).unwrap();
+    other.apply(Change::Move { ids: ids[..2].to_vec(), to: store.trash }, String::new()).wait().unwrap();
     let undone = store.undo().unwrap();
     assert_eq!((undone.done, undone.asked), (3, 5));
     assert_eq!(store.shown(store.trash), ids[..2]);
