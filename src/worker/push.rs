@@ -155,7 +155,7 @@ fn count(push: &Push) -> usize {
 /// What an error means for the push.
 async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
     let error = match error {
-        RemoteError::Gone(why) if !core.lock().gone.insert((push.mailbox, target(&push))) => RemoteError::Rejected(why),
+        RemoteError::Gone(why) if is_gone_for_good(core, &push) => RemoteError::Rejected(why),
         other => other,
     };
     if let (RemoteError::NotNow(_), PushKind::Append { id, .. }) = (&error, &push.kind) {
@@ -205,6 +205,13 @@ async fn answer(core: &Core, push: Push, error: RemoteError) -> Result<()> {
             Err(fatal.into())
         }
     }
+}
+
+/// A mailbox of the push was not there before, and is not though the list was read since: until then it may only have another
+/// name, which a rename gave it whose answer was lost.
+fn is_gone_for_good(core: &Core, push: &Push) -> bool {
+    let mut inner = core.lock();
+    !inner.gone.insert((push.mailbox, target(push))) && !inner.state.list_due
 }
 
 /// Says why changes wait; the same reason once, until something was pushed.
