@@ -596,6 +596,9 @@ async fn unknown<R: Remote>(core: &Core, remote: &mut R, to: MailboxId, to_wire:
     loop {
         let asked_at = core.common.writer.clock();
         let present = remote.flags(to_wire, window).await?;
+        // one that another message was said to have may be this push's
+        let keys: Vec<Key> = present.iter().map(|(key, _)| key.clone()).collect();
+        told::is_wrong(core, remote, to, to_wire, &keys).await?;
         let merged = core.common.writer.merge_flags(to, window, present, asked_at).await?;
         if !merged.is_stale {
             core.common.out.changed(core.account, merged.changed).await;
