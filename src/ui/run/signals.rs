@@ -62,6 +62,8 @@ impl Signals {
 
     /// Forgets what came while the editor had the terminal.
     pub(super) async fn forget(&mut self) {
+        // what came with the editor's end is known only once the runtime has looked again
+        tokio::task::yield_now().await;
         loop {
             tokio::select! {
                 biased;
