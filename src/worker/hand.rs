@@ -235,7 +235,8 @@ fn begin_file(folder: &Path) -> std::io::Result<(PathBuf, File)> {
     Ok((path, file))
 }
 
-/// What dead processes had in hand; their files go. Work on one message says more than the step that it was part of.
+/// What dead processes had in hand; their files go. Headers and texts say more than the step that they were part of; a page is part
+/// of none.
 fn left_behind(folder: &Path) -> Vec<InHand> {
     let mut left = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -253,7 +254,7 @@ fn left_behind(folder: &Path) -> Vec<InHand> {
             }
             all.extend(read_entry(&bytes));
         }
-        if all.iter().any(|of| of.what != What::Step) {
+        if all.iter().any(|of| matches!(of.what, What::Headers | What::Text)) {
             all.retain(|of| of.what != What::Step);
         }
         left.append(&mut all);
@@ -340,6 +341,12 @@ mod tests {
         let held = hand.take(of(What::Step, "newest")).unwrap();
         drop(hand.lock().file.take());
         assert_eq!(left_behind(folder.path()), [of(What::Step, "newest")]);
+        drop(held);
+        // somebody was reading meanwhile: either may have been it
+        hand.lock().file = Some(begin_file(folder.path()).unwrap());
+        let held = [of(What::Step, "newest"), of(What::Page, "7")].map(|of| hand.take(of).unwrap());
+        drop(hand.lock().file.take());
+        assert_eq!(left_behind(folder.path()), [of(What::Step, "newest"), of(What::Page, "7")]);
         drop(held);
     }
 
