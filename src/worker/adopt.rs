@@ -12,10 +12,11 @@ pub struct Adopted {
     pub changed: Changed,
 }
 
-/// Gives rows to messages whose mailbox is known; they then wait to be pushed. May be repeated.
-pub async fn orphans(common: &Common) -> Result<Vec<Adopted>, StoreError> {
-    let mut adopted = Vec::new();
-    for orphan in common.writer.orphans().await? {
+/// Gives rows to messages whose mailbox is known, of this account or of all; they then wait to be pushed. May be repeated. What
+/// came back is in `adopted`, also where another could not.
+pub async fn orphans(common: &Common, account: Option<&str>, adopted: &mut Vec<Adopted>) -> Result<(), StoreError> {
+    let all = common.writer.orphans().await?;
+    for orphan in all.into_iter().filter(|orphan| account.is_none_or(|account| account == orphan.account)) {
         let Orphan { message, account: name, mailbox, flags, received, bytes } = orphan;
         let path = format!("{name}/{mailbox}");
         let Some(mailbox) = common.readers.with(move |reader| reader.find_mailbox(&path)).await? else { continue };
@@ -23,5 +24,5 @@ pub async fn orphans(common: &Common) -> Result<Vec<Adopted>, StoreError> {
         let (_, changed) = common.writer.add_written(Some(message), mailbox.id, written, None).await?;
         adopted.push(Adopted { account: mailbox.account, name, changed });
     }
-    Ok(adopted)
+    Ok(())
 }

@@ -98,8 +98,7 @@ async fn one(common: &Common, id: AccountId, account: &Account) -> AccountSummar
     send(common, id, account).await;
     let mut result = receive(common, id, account).await;
     // only now it is known which mailboxes there are
-    let is_back = result.is_ok() && adopt::orphans(common).await.is_ok_and(|adopted| adopted.iter().any(|one| one.account == id));
-    if result.is_ok() && (is_back || outbox::has_accepted(&common.writer, &account.name).await) {
+    if result.is_ok() && (is_some_back(common, account).await || outbox::has_accepted(&common.writer, &account.name).await) {
         send(common, id, account).await;
         result = receive(common, id, account).await;
     }
@@ -110,6 +109,16 @@ async fn one(common: &Common, id: AccountId, account: &Account) -> AccountSummar
     });
     let (messages, waiting) = count.await.unwrap_or_default();
     AccountSummary { name: account.name.clone(), messages, waiting, result }
+}
+
+/// Messages that only lie here have their rows again and wait to be pushed.
+async fn is_some_back(common: &Common, account: &Account) -> bool {
+    let mut adopted = Vec::new();
+    if let Err(error) = adopt::orphans(common, Some(&account.name), &mut adopted).await {
+        let what = format!("Not all that was written in {} is back in its mailboxes", account.name);
+        common.out.failed(what, error.to_string(), "It is kept on this machine; the next start tries it again.").await;
+    }
+    !adopted.is_empty()
 }
 
 async fn send(common: &Common, id: AccountId, account: &Account) {

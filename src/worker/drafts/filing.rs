@@ -46,13 +46,13 @@ impl Drafts {
     /// Puts what was left into mailboxes, as far as these are known.
     pub async fn file_left(&self) {
         let _turn = self.0.filing.lock().await;
-        match adopt::orphans(&self.0.common).await {
-            Ok(adopted) => {
-                for Adopted { account, name, changed } in adopted {
-                    self.changed(account, &name, changed).await;
-                }
-            }
-            Err(error) => self.not_filed(&error).await,
+        let mut adopted = Vec::new();
+        let done = adopt::orphans(&self.0.common, None, &mut adopted).await;
+        for Adopted { account, name, changed } in adopted {
+            self.changed(account, &name, changed).await;
+        }
+        if let Err(error) = done {
+            self.not_filed(&error).await;
         }
         let left = match self.0.common.writer.claim_left().await {
             Ok(left) => left,
