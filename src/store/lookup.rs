@@ -66,26 +66,20 @@ pub(super) fn load(db: &Connection, id: MessageId) -> Result<Option<Placed>> {
     Ok(statement.query_row([id.0], read_placed).optional()?)
 }
 
-/// All of a row: where it is, and what is known and wanted of it.
-fn save_whole(db: &Connection, id: MessageId, row: &Placed) -> Result<()> {
-    let sql = "UPDATE OR FAIL message SET state = ?2, mailbox = ?3, uid = ?4, base_name = ?5, wanted_mailbox = ?6, wanted_bits = ?7, \
-               wanted_keywords = ?8, server_bits = ?9, server_keywords = ?10 WHERE id = ?1";
+/// Where a row is. Triggers look at these columns, for which SQLite copies pages first: only what changed place is written so.
+fn save_place(db: &Connection, id: MessageId, row: &Placed) -> Result<()> {
+    let sql = "UPDATE OR FAIL message SET state = ?2, mailbox = ?3, uid = ?4, base_name = ?5 WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![
         id.0,
         row.state as i64,
         row.mailbox.map(|mailbox| mailbox.0),
         row.key.as_ref().and_then(Key::uid).map(|uid| uid.0),
         row.key.as_ref().and_then(Key::base_name),
-        row.wanted.mailbox.map(|mailbox| mailbox.0),
-        row.wanted.flags.bits.0,
-        row.wanted.flags.keywords.as_str(),
-        row.server.bits.0,
-        row.server.keywords.as_str(),
     ])?;
     Ok(())
 }
 
-/// Of a row that stays where it is: no trigger looks at these columns, so that SQLite copies no pages for it.
+/// What is wanted and known of a row.
 fn save_wish(db: &Connection, id: MessageId, row: &Placed) -> Result<()> {
     let sql = "UPDATE OR FAIL message SET wanted_mailbox = ?2, wanted_bits = ?3, wanted_keywords = ?4, server_bits = ?5, \
                server_keywords = ?6 WHERE id = ?1";
@@ -118,11 +112,10 @@ pub(super) fn save(db: &Connection, id: MessageId, before: &Placed, after: &Plac
     let is_same = before == &Placed { sent: before.sent.clone(), ..after.clone() };
     if !is_same {
         debug_assert_eq!(load(db, id)?.map(|row| row.wanted), Some(before.wanted.clone()), "counted from what is there");
-        if (before.state, &before.mailbox, &before.key) == (after.state, &after.mailbox, &after.key) {
-            save_wish(db, id, after)?;
-        } else {
-            save_whole(db, id, after)?;
+        if (before.state, &before.mailbox, &before.key) != (after.state, &after.mailbox, &after.key) {
+            save_place(db, id, after)?;
         }
+        save_wish(db, id, after)?;
         if counts(&before.wanted) != counts(&after.wanted) {
             count(db, &before.wanted, -1)?;
             count(db, &after.wanted, 1)?;
