@@ -259,7 +259,7 @@ async fn draw(hand: &Hand, source: Source) -> Page {
 async fn carefully<T: Send + 'static>(hand: &Hand, id: MessageId, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     let held = hand.take(InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }).map_err(|at| {
         let day = hand::day(at);
-        format!("Laying out this message ended postrider on {day}; its plain source is shown. Checking for mail tries it again.")
+        format!("postrider ended on {day} while it laid out this message; its plain source is shown. Checking for mail tries it again.")
     })?;
     let work = tokio::task::spawn_blocking(move || {
         // also where nobody waits for it any more

@@ -63,7 +63,7 @@ fn a_message_that_ended_the_reader_when_opened_is_shown_as_its_source_at_the_nex
         let mut terminal = start(&home, &fault);
         terminal.wait_text("its source is shown");
         terminal.settle();
-        let is_source = |screen: &str| screen.contains("ended postrider on 2026-11-20") && screen.contains(&format!("Body with {WORD}"));
+        let is_source = |screen: &str| screen.contains("ended on 2026-11-20 while") && screen.contains(&format!("Body with {WORD}"));
         open_second(&mut terminal, "its source", is_source);
         terminal.press("gg");
         terminal.press("\r");
@@ -76,7 +76,7 @@ fn a_message_that_ended_the_reader_when_opened_is_shown_as_its_source_at_the_nex
         open_second(&mut terminal, "its source, not tried again unasked", is_source);
         terminal.press("G");
         terminal.press(":sync\r");
-        let is_page = |screen: &str| screen.contains(&format!("Body with {WORD}")) && !screen.contains("ended postrider on");
+        let is_page = |screen: &str| screen.contains(&format!("Body with {WORD}")) && !screen.contains("ended on 2026");
         open_second(&mut terminal, "its page", is_page);
         assert_eq!(terminal.quit(), 0);
     }
@@ -131,7 +131,8 @@ fn a_mailbox_whose_answer_ended_the_process_twice_is_left_alone_and_said() {
     assert_eq!(code, 0, "{errors}");
     let mut terminal = start(&home, "");
     terminal.settle();
-    assert!(!terminal.text().contains("ended postrider"), "{}", terminal.text());
+    // the page that was laid out beside it may have been it as well, and is tried when somebody asks
+    assert!(!terminal.text().contains("it ended postrider"), "{}", terminal.text());
     assert_eq!(terminal.quit(), 0);
 }
 
