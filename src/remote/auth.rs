@@ -2,7 +2,7 @@
 //! refuses it; never printed. Knows nothing of protocols; start with [`Secrets::get`].
 
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -57,27 +57,55 @@ fn sasl_name(user: &str) -> String {
 pub struct Secrets {
     account: String,
     credentials: Credentials,
-    known: Mutex<Option<Secret>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    secret: Option<Secret>,
+    /// A server took it, and has refused none since.
+    is_proven: bool,
 }
 
 impl Secrets {
     pub fn new(account: impl Into<String>, credentials: Credentials) -> Self {
-        Self { account: account.into(), credentials, known: Mutex::new(None) }
+        Self { account: account.into(), credentials, known: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the user typed; also replaces a configured one that was refused.
     pub fn set(&self, secret: Secret) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
+        *self.lock() = Known { secret: Some(secret), is_proven: false };
     }
 
-    /// The server refused it: forget it, so that the next attempt asks again.
-    pub fn refused(&self) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// The server took it.
+    pub fn accepted(&self) {
+        self.lock().is_proven = true;
+    }
+
+    /// The server refused it. Forgets it, so that the next attempt asks again, unless it was good before: Dovecot 2.3 says
+    /// AUTHENTICATIONFAILED to everybody while it shuts down. Such a refusal is a "not now", once.
+    pub fn refused(&self, refusal: RemoteError) -> RemoteError {
+        let RemoteError::BadLogin(text) = refusal else { return refusal };
+        let mut known = self.lock();
+        // a token that expired is renewed at once
+        let is_doubted = std::mem::take(&mut known.is_proven) && self.kind() == Kind::Password;
+        if !is_doubted || matches!(self.credentials, Credentials::PasswordCommand(_)) {
+            known.secret = None;
+        }
+        if is_doubted {
+            RemoteError::NotNow(format!("{text}; it took the password before, so it is asked once more"))
+        } else {
+            RemoteError::BadLogin(text)
+        }
     }
 
     /// An access token is kept that a command can renew.
     pub fn holds_token(&self) -> bool {
-        self.kind() == Kind::Token && self.known.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.kind() == Kind::Token && self.lock().secret.is_some()
     }
 
     fn kind(&self) -> Kind {
@@ -90,7 +118,7 @@ impl Secrets {
     /// [`RemoteError::NoSecret`] where the user is to be asked, [`RemoteError::BadLogin`] where a command prints none.
     pub async fn get(&self) -> Result<Given> {
         let kind = self.kind();
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.lock().secret.clone();
         if let Some(secret) = known {
             return Ok(Given { secret, kind });
         }
@@ -176,9 +204,26 @@ mod tests {
         assert_eq!((first.kind, first.secret.expose()), (Kind::Password, "pass word "));
         secrets.get().await.unwrap();
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
-        secrets.refused();
+        assert!(matches!(secrets.refused(RemoteError::BadLogin("no".into())), RemoteError::BadLogin(_)));
         secrets.get().await.unwrap();
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\nx\n");
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_good_is_asked_once_more_before_its_refusal_is_believed() {
+        let no = || RemoteError::BadLogin("no".into());
+        let secrets = Secrets::new("home", Credentials::Ask);
+        secrets.set(Secret::new("typed"));
+        secrets.accepted();
+        for _ in 0..2 {
+            assert!(matches!(secrets.refused(no()), RemoteError::NotNow(text) if text.starts_with("no; ")));
+            assert_eq!(secrets.get().await.unwrap().secret.expose(), "typed");
+            secrets.accepted();
+        }
+        assert!(matches!(secrets.refused(RemoteError::Offline("cut".into())), RemoteError::Offline(_)));
+        assert!(matches!(secrets.refused(no()), RemoteError::NotNow(_)));
+        assert!(matches!(secrets.refused(no()), RemoteError::BadLogin(text) if text == "no"));
+        assert!(matches!(secrets.get().await, Err(RemoteError::NoSecret(_))));
     }
 
     #[tokio::test]

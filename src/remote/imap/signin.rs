@@ -30,11 +30,9 @@ pub(super) async fn connect(account: &Account, first: Option<&str>) -> Result<Se
     session.stream.check_may_sign_in(&account.server)?;
     let mut selected = None;
     if !signed_in {
-        selected = sign_in(&mut session, &account.server.username, &given, first).await.inspect_err(|error| {
-            if matches!(error, RemoteError::BadLogin(_)) {
-                account.secrets.refused();
-            }
-        })?;
+        let signed_in = sign_in(&mut session, &account.server.username, &given, first).await;
+        selected = signed_in.map_err(|error| account.secrets.refused(error))?;
+        account.secrets.accepted();
     }
     if !session.caps.is_known() {
         session

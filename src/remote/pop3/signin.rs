@@ -30,11 +30,9 @@ pub(super) async fn connect(account: &Account) -> Result<Session> {
     }
     wire.stream().check_may_sign_in(&account.server)?;
     let caps = capabilities(&mut wire).await?;
-    sign_in(&mut wire, &caps, &account.server.username, &given).await.inspect_err(|error| {
-        if matches!(error, RemoteError::BadLogin(_)) {
-            account.secrets.refused();
-        }
-    })?;
+    let signed_in = sign_in(&mut wire, &caps, &account.server.username, &given).await;
+    signed_in.map_err(|error| account.secrets.refused(error))?;
+    account.secrets.accepted();
     Ok(Session::new(wire, caps))
 }
 

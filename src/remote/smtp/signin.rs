@@ -149,12 +149,12 @@ async fn sign_in(session: &mut Session, account: &Account, given: RemoteResult<G
     }
     let reply = exchange.run(session).await?;
     match class(&reply) {
-        Class::Done => Ok(()),
-        Class::Later | Class::More => Err(SubmitError::Later(session.says(&reply))),
-        Class::No => {
-            account.secrets.refused();
-            Err(SubmitError::BadLogin(session.says(&reply)))
+        Class::Done => {
+            account.secrets.accepted();
+            Ok(())
         }
+        Class::Later | Class::More => Err(SubmitError::Later(session.says(&reply))),
+        Class::No => Err(account.secrets.refused(RemoteError::BadLogin(session.says(&reply))).into()),
     }
 }
 
