@@ -9,6 +9,7 @@ use super::preview::conversation::{Conversation, MOST};
 use super::triage::Pending;
 use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MailboxId, MessageId, Role, Row, Summary, ThreadId};
 use crate::store::Result;
+use crate::worker::LinkState;
 
 pub use source::Source;
 
@@ -21,9 +22,9 @@ const FACTS: usize = 50;
 
 /// Reads what the next frame shows.
 pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
-    model.loaded = true;
+    let waits = std::mem::replace(&mut model.loaded, true);
     if std::mem::take(&mut model.need.mailboxes) {
-        mailboxes(model, store)?;
+        mailboxes(model, store, waits)?;
     }
     if model.need.first_rows {
         first_rows(model, store)?;
@@ -38,7 +39,8 @@ pub fn load(model: &mut Model, store: &impl Source) -> Result<()> {
     Ok(())
 }
 
-fn mailboxes(model: &mut Model, store: &impl Source) -> Result<()> {
+/// `waits`: where nothing is chosen yet, an account that is about to tell its mailboxes is waited for.
+fn mailboxes(model: &mut Model, store: &impl Source, waits: bool) -> Result<()> {
     for (id, name) in store.accounts()? {
         if let Some(account) = model.accounts.iter_mut().find(|account| account.name == name) {
             account.id = Some(id);
@@ -62,9 +64,11 @@ fn mailboxes(model: &mut Model, store: &impl Source) -> Result<()> {
     model.mailboxes = mailboxes;
     if model.list.listing.is_none()
         && let Some(first) = start_mailbox(&model.mailboxes)
+        && !(waits && is_one_above_coming(model, first.account))
     {
-        let listing = Listing { sort: model.settings.sort, ..Listing::mailbox(first.id, model.settings.threads) };
-        model.folders.cursor = Some(super::folders::Entry::Mailbox(first.id));
+        let first = first.id;
+        let listing = Listing { sort: model.settings.sort, ..Listing::mailbox(first, model.settings.threads) };
+        model.folders.cursor = Some(super::folders::Entry::Mailbox(first));
         model.list.show(listing);
         model.need.first_rows = true;
     }
@@ -76,6 +80,12 @@ fn start_mailbox(mailboxes: &[Mailbox]) -> Option<&Mailbox> {
     let first = mailboxes.iter().find(|mailbox| mailbox.selectable)?;
     let inbox = mailboxes.iter().find(|mailbox| mailbox.account == first.account && mailbox.role == Some(Role::Inbox));
     inbox.or(Some(first))
+}
+
+/// An account before this one in the configuration is not known to be without its server.
+fn is_one_above_coming(model: &Model, account: AccountId) -> bool {
+    let above = model.accounts.iter().take_while(|above| above.id != Some(account));
+    above.into_iter().any(|above| matches!(above.link, None | Some(LinkState::Connecting | LinkState::Online { .. })))
 }
 
 /// A bounded window of a listing that the worker has not answered yet; only where that is cheap.

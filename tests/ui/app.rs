@@ -82,6 +82,11 @@ pub const BOXES: &[(&str, Option<Role>)] = &[
     ("Lists/kernel", None),
 ];
 
+/// A mailbox as a server lists it.
+pub fn remote(name: &str, wire_name: &str, role: Option<Role>) -> RemoteMailbox {
+    RemoteMailbox { name: name.into(), wire_name: wire_name.into(), role, selectable: true, total: None, unread: None, state: None }
+}
+
 impl App {
     /// The newest message first in `mails`; the n-th from the end has Message-ID `n` (1-based).
     pub fn new(size: (u16, u16), mails: Vec<Mail>) -> Self {
@@ -93,18 +98,7 @@ impl App {
         let writer = store::open(&Paths::in_folder(folder.path())).unwrap();
         let accounts = writer.set_accounts(vec!["work".into(), "home".into()]).wait().unwrap();
         let account = accounts[0];
-        let list = BOXES
-            .iter()
-            .map(|(name, role)| RemoteMailbox {
-                name: (*name).into(),
-                wire_name: (*name).into(),
-                role: *role,
-                selectable: true,
-                total: None,
-                unread: None,
-                state: None,
-            })
-            .collect();
+        let list = BOXES.iter().map(|(name, role)| remote(name, name, *role)).collect();
         let boxes = writer.set_mailboxes(account, list, Default::default()).wait().unwrap();
         let inbox = boxes.iter().find(|mailbox| mailbox.role == Some(Role::Inbox)).unwrap().id;
         let messages: Vec<NewMessage> = mails.iter().rev().zip(1u32..).map(|(mail, n)| new_message(mail, n)).collect();
@@ -112,15 +106,7 @@ impl App {
             writer.add_messages(inbox, messages).wait().unwrap();
         }
         writer.set_synced(inbox, NOW).wait().unwrap();
-        let only_inbox = vec![RemoteMailbox {
-            name: "Inbox".into(),
-            wire_name: "INBOX".into(),
-            role: Some(Role::Inbox),
-            selectable: true,
-            total: None,
-            unread: None,
-            state: None,
-        }];
+        let only_inbox = vec![remote("Inbox", "INBOX", Some(Role::Inbox))];
         let bare = writer.set_mailboxes(accounts[1], only_inbox, Default::default()).wait().unwrap();
         writer.add_messages(bare[0].id, vec![new_message(&mail("Home", "at home"), 900)]).wait().unwrap();
         while writer.index_some(100).wait().unwrap() > 0 {}
@@ -277,15 +263,7 @@ impl App {
 
     /// A further mailbox of the second account.
     pub fn add_mailbox(&mut self, mailbox: RemoteMailbox) {
-        let inbox = RemoteMailbox {
-            name: "Inbox".into(),
-            wire_name: "INBOX".into(),
-            role: Some(Role::Inbox),
-            selectable: true,
-            total: None,
-            unread: None,
-            state: None,
-        };
+        let inbox = remote("Inbox", "INBOX", Some(Role::Inbox));
         let account = self.reader.mailboxes().unwrap().last().unwrap().account;
         self.writer.set_mailboxes(account, vec![inbox, mailbox], Default::default()).wait().unwrap();
         self.event(Event::Worker(WorkerEvent::MailboxesChanged { account }));
@@ -397,7 +375,7 @@ fn one_by_one(word: &str) -> Option<Vec<postrider::ui::input::Key>> {
     Some(word.chars().map(postrider::ui::input::Key::char).collect())
 }
 
-fn config_account(name: &str) -> Account {
+pub fn config_account(name: &str) -> Account {
     Account {
         name: name.into(),
         address: format!("ada@{name}.example"),

@@ -1,9 +1,10 @@
 //! Folders made, renamed and deleted from the folder pane and by name.
 
-use postrider::mail::MailboxWish;
-use postrider::worker::Request;
+use postrider::mail::{MailboxWish, Role};
+use postrider::ui::event::Event;
+use postrider::worker::{LinkState, Request, WorkerEvent};
 
-use crate::app::{App, mail};
+use crate::app::{App, NOW, config_account, mail, remote};
 
 fn wishes(app: &App) -> Vec<MailboxWish> {
     let wish = |request: &Request| match request {
@@ -78,4 +79,36 @@ fn a_deleted_folder_and_its_mail_come_back_with_undo_and_go_again_with_redo() {
     app.keys("ctrl-r");
     assert_eq!(app.everything(), after);
     assert!(app.writer.reader().unwrap().find_mailbox("work/Archive").unwrap().is_none());
+}
+
+#[test]
+fn the_second_accounts_mail_is_shown_first_only_where_the_first_ones_is_not_about_to_come() {
+    let mut app = App::with((120, 40), vec![mail("Ada", "at work")], |config| config.accounts.insert(0, config_account("fresh")));
+    let names = ["work", "home", "fresh"].map(str::to_owned).to_vec();
+    let account = app.writer.set_accounts(names).wait().unwrap()[2];
+    let shown = |app: &App| app.model.mailbox().map(|mailbox| mailbox.account);
+    let work = shown(&app);
+    assert!(work.is_some_and(|work| work != account), "what is here at the start is shown at once");
+    for state in [LinkState::Connecting, LinkState::Online { push: true, round_trip_ms: None }] {
+        app.model.list.listing = None;
+        app.event(Event::Worker(WorkerEvent::MailboxesChanged { account }));
+        app.settle();
+        assert_eq!(shown(&app), None, "before {state:?}");
+        app.event(Event::Worker(WorkerEvent::Link { account, state }));
+        app.settle();
+        assert_eq!(shown(&app), None);
+    }
+    app.event(Event::Worker(WorkerEvent::Link { account, state: LinkState::BackOff { why: "no route".into(), retry_at: NOW + 5 } }));
+    app.settle();
+    assert_eq!(shown(&app), work);
+    let list = |app: &mut App| {
+        app.writer.set_mailboxes(account, vec![remote("Inbox", "INBOX", Some(Role::Inbox))], Default::default()).wait().unwrap();
+        app.event(Event::Worker(WorkerEvent::MailboxesChanged { account }));
+        app.settle();
+    };
+    list(&mut app);
+    assert_eq!(shown(&app), work, "nobody is taken away from what is read");
+    app.model.list.listing = None;
+    list(&mut app);
+    assert_eq!(shown(&app), Some(account));
 }

@@ -62,6 +62,8 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
         WorkerEvent::Link { account, state } => match model.accounts.iter_mut().find(|known| known.id == Some(account)) {
             Some(known) => {
                 known.link = Some(state);
+                // one below it may have been waiting
+                model.need.mailboxes |= model.list.listing.is_none();
                 if model.overlays.iter().any(|overlay| matches!(overlay, Overlay::Accounts(_))) {
                     out.effects.push(Effect::Ask(Request::Health));
                 }
