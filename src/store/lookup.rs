@@ -94,19 +94,6 @@ fn save_wish(db: &Connection, id: MessageId, row: &Placed) -> Result<()> {
     Ok(())
 }
 
-/// In which counters a row is: of which mailbox, and whether as unread.
-fn counts(wanted: &Placement) -> Option<(MailboxId, bool)> {
-    wanted.mailbox.map(|mailbox| (mailbox, !wanted.flags.bits.contains(FlagBits::SEEN)))
-}
-
-/// Counts a row that is wanted so, or, with -1, no longer. Rows that are deleted are counted by a trigger.
-pub(super) fn count(db: &Connection, wanted: &Placement, sign: i64) -> Result<()> {
-    let Some((mailbox, is_unread)) = counts(wanted) else { return Ok(()) };
-    let sql = "UPDATE mailbox SET total = total + ?2, unread = unread + ?3 WHERE id = ?1";
-    db.prepare_cached(sql)?.execute((mailbox.0, sign, sign * i64::from(is_unread)))?;
-    Ok(())
-}
-
 /// Writes a row back. `push` numbers the request where `after.sent` is new.
 pub(super) fn save(db: &Connection, id: MessageId, before: &Placed, after: &Placed, push: i64) -> Result<()> {
     let is_same = before == &Placed { sent: before.sent.clone(), ..after.clone() };
@@ -116,10 +103,6 @@ pub(super) fn save(db: &Connection, id: MessageId, before: &Placed, after: &Plac
             save_place(db, id, after)?;
         }
         save_wish(db, id, after)?;
-        if counts(&before.wanted) != counts(&after.wanted) {
-            count(db, &before.wanted, -1)?;
-            count(db, &after.wanted, 1)?;
-        }
     }
     match &after.sent {
         sent if *sent == before.sent => {}

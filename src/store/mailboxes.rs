@@ -303,6 +303,7 @@ impl Work<'_> {
         if all.iter().any(|other| other.is_wanted && below(&other.name, &row.name).is_some()) {
             return refused("there are folders in it; delete or move them first");
         }
+        self.write_counters()?;
         let unread_rest = "SELECT synced IS NULL AND coalesce(server_total, 0) > total FROM mailbox WHERE id = ?1";
         if self.db.query_row(unread_rest, [id.0], |row| row.get(0))? {
             return refused("not all of its messages are known here yet; check for mail first");

@@ -273,7 +273,7 @@ impl Work<'_> {
             self.note_since(id)?;
         }
         if let Some(mailbox) = row.wanted.mailbox {
-            lookup::count(self.db, &row.wanted, 1)?;
+            self.count(&row.wanted, 1);
             self.changes.added(mailbox, id);
         }
         Ok(())

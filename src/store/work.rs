@@ -11,7 +11,7 @@ use super::addresses::Lately;
 use super::contents::SearchRow;
 use super::rows::Placed;
 use super::{Changed, ChangedMailbox, Result, lookup};
-use crate::mail::{AccountId, ContentId, Key, MailboxId, MessageId, Uid};
+use crate::mail::{AccountId, ContentId, FlagBits, Key, MailboxId, MessageId, Placement, Uid};
 
 /// Rows remembered as just pushed; questions older than the forgotten ones touch no row.
 const MAX_TOUCHED: usize = 200_000;
@@ -186,6 +186,8 @@ pub(super) struct Work<'a> {
     pub changes: Changes,
     /// Search rows to be written at the end.
     pub unfed: BTreeMap<ContentId, SearchRow>,
+    /// What the counters of mailboxes, total and unread, are to grow by at the end.
+    pub uncounted: BTreeMap<MailboxId, (i64, i64)>,
 }
 
 impl Work<'_> {
@@ -204,6 +206,8 @@ impl Work<'_> {
             return Ok(());
         }
         lookup::save(self.db, id, before, after, push)?;
+        self.count(&before.wanted, -1);
+        self.count(&after.wanted, 1);
         if after.is_waiting() && !before.is_waiting() {
             self.note_since(id)?;
         }
@@ -213,6 +217,26 @@ impl Work<'_> {
             to.iter().for_each(|&mailbox| self.changes.added(mailbox, id));
         } else if before.wanted.flags != after.wanted.flags || before.is_waiting() != after.is_waiting() {
             to.iter().for_each(|&mailbox| self.changes.changed(mailbox, id));
+        }
+        Ok(())
+    }
+
+    /// Counts a row that is wanted so, or, with -1, no longer. Rows that are deleted are counted by a trigger.
+    pub fn count(&mut self, wanted: &Placement, sign: i64) {
+        let Some(mailbox) = wanted.mailbox else { return };
+        let (total, unread) = self.uncounted.entry(mailbox).or_default();
+        *total += sign;
+        *unread += if wanted.flags.bits.contains(FlagBits::SEEN) { 0 } else { sign };
+    }
+
+    /// Brings the counters of mailboxes up to date, once for all rows of the transaction.
+    pub fn write_counters(&mut self) -> Result<()> {
+        let sql = "UPDATE mailbox SET total = total + ?2, unread = unread + ?3 WHERE id = ?1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        for (mailbox, (total, unread)) in std::mem::take(&mut self.uncounted) {
+            if (total, unread) != (0, 0) {
+                statement.execute((mailbox.0, total, unread))?;
+            }
         }
         Ok(())
     }

@@ -56,8 +56,10 @@ impl Engine {
             session: self.session,
             changes: Changes::default(),
             unfed: BTreeMap::new(),
+            uncounted: BTreeMap::new(),
         };
         let answer = job(&mut work)?;
+        work.write_counters()?;
         work.feed_index()?;
         tx.commit()?;
         self.memory.lately.commit();
