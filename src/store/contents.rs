@@ -17,9 +17,14 @@ use crate::store::lookup;
 const MAX_TEXT: usize = 256 * 1024;
 
 /// Pages that one step of merging the search index writes; a user's change waits for one at most.
-const MERGE: usize = 16;
-/// Octets of text after which a page of the index has to be merged, its segments being merged twice at most.
-const OWES: usize = 512;
+const MERGE: i64 = 16;
+/// Such steps of one transaction.
+const STEPS: usize = 64;
+/// Segments that the search index gets before they are merged: every question looks into each, but a first sync of 100,000
+/// headers makes no more, and to merge them is a twelfth of its work. SQLite itself would do it, all at once, at 256 (mail_002).
+const SEGMENTS: usize = 128;
+/// Octets of text that FTS5 holds before it writes a segment (its hashsize is 1 MiB, and a word takes several entries).
+const SEGMENT: usize = 256 * 1024;
 
 /// Bodies evicted in one transaction.
 const EVICTED: i64 = 50;
@@ -97,6 +102,7 @@ impl Work<'_> {
     /// Writes the search rows of this transaction, after all else: every statement with a trigger opens a savepoint, and
     /// at each of them FTS5 writes what it holds as a segment of its own.
     pub fn feed_index(&mut self) -> Result<()> {
+        let mut octets = 0;
         for (content, row) in std::mem::take(&mut self.unfed) {
             // it may have gone again
             let mut exists = self.db.prepare_cached("SELECT 1 FROM content WHERE id = ?1")?;
@@ -108,21 +114,26 @@ impl Work<'_> {
             } else {
                 "INSERT OR REPLACE INTO search (rowid, sender, recipients, subject, body) VALUES (?1, ?2, ?3, ?4, ?5)"
             };
-            self.memory.owed += row.sender.len() + row.recipients.len() + row.subject.len() + row.body.len();
+            octets += row.sender.len() + row.recipients.len() + row.subject.len() + row.body.len();
             self.db.prepare_cached(sql)?.execute((content.0, row.sender, row.recipients, row.subject, row.body))?;
         }
+        let segments = if octets > 0 { 1 + octets / SEGMENT } else { 0 };
+        self.memory.spare = self.memory.spare.saturating_sub(segments);
         Ok(())
     }
 
-    /// Merges segments of the search index in proportion to what was written, in steps that keep no user waiting:
-    /// SQLite would now and then merge many at once.
+    /// Merges segments of the search index where there are many, over as many transactions as that takes and in steps that keep
+    /// no user waiting.
     pub fn tend_index(&mut self) -> Result<()> {
-        while self.memory.owed / OWES > 0 && !self.memory.is_hurried() {
+        for _ in 0..STEPS {
+            if self.memory.spare > 0 || self.memory.is_hurried() {
+                break;
+            }
             let before = self.db.total_changes();
-            self.db.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([MERGE as i64])?;
+            self.db.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([MERGE])?;
             // one change is the command itself (FTS5, "The 'merge' Command")
             let is_merged = self.db.total_changes() - before < 2;
-            self.memory.owed = if is_merged { 0 } else { self.memory.owed.saturating_sub(MERGE * OWES) };
+            self.memory.spare = if is_merged { SEGMENTS } else { 0 };
         }
         Ok(())
     }

@@ -32,8 +32,8 @@ pub(super) struct Memory {
     clock: Arc<AtomicU64>,
     /// Jobs of the user's that wait.
     users: Arc<AtomicUsize>,
-    /// Pages that the merging of the search index lags behind its writing.
-    pub owed: usize,
+    /// Segments that the search index may still get before they are merged; 0 at the start, when nobody knows how many it has.
+    pub spare: usize,
     /// Rows of `salvaged` wait for their messages.
     pub has_salvaged: bool,
     pub lately: Lately,

@@ -184,15 +184,19 @@ fn a_batch_of_headers_is_written_to_the_search_index_at_once() {
 }
 
 #[test]
-fn the_search_index_is_merged_as_it_grows() {
+fn the_search_index_is_merged_where_it_has_many_segments() {
     let store = Store::new();
-    let mut most: i64 = 0;
-    for round in 0..60 {
-        let some = (1..=20).map(|n| message(round * 20 + n, &format!("round {round} of words {n}"))).collect();
-        store.writer.add_messages(store.inbox, some).wait().unwrap();
-        most = most.max(segments(&store));
-    }
-    assert!(most < 40, "{most} segments for 60 batches");
+    let counts: Vec<i64> = (0..300)
+        .map(|round| {
+            let some = (1..=4).map(|n| message(round * 4 + n, &format!("round {round} of words {n}"))).collect();
+            store.writer.add_messages(store.inbox, some).wait().unwrap();
+            segments(&store)
+        })
+        .collect();
+    let most = counts.iter().max().unwrap();
+    assert!((100..160).contains(most), "at most {most} segments for 300 batches: {counts:?}");
+    let merged = counts.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert!((1..=3).contains(&merged), "merged {merged} times: {counts:?}");
     assert_eq!(find(&store, Scope::All, "words").len(), 1_200);
 }
 
