@@ -6,6 +6,8 @@ use crate::support::terminal::{Home, Screen, Terminal};
 use crate::{Seen, deliver, encodings, is_full, payloads, stream};
 
 const SIZE: (u16, u16) = (160, 90);
+/// The key in the form that is no beginning of another one (CSI u): what follows at once is a key of its own.
+const ESC: &str = "\x1b[27u";
 
 fn open(home: &Home, (columns, rows): (u16, u16)) -> Terminal {
     let mut terminal = Terminal::start_with(home, &[], columns, rows, &[("POSTRIDER_NOW", NOON_TEXT)]);
@@ -129,9 +131,9 @@ fn threads_search_replies_and_completion_show_no_more_than_text() {
         press(&mut terminal, &mut seen, "\x18k");
         press(&mut terminal, &mut seen, "c");
         press(&mut terminal, &mut seen, &format!("q{number:03}"));
-        press(&mut terminal, &mut seen, "\x1b");
+        press(&mut terminal, &mut seen, ESC);
         press(&mut terminal, &mut seen, "\x18k");
-        press(&mut terminal, &mut seen, "\x1b");
+        press(&mut terminal, &mut seen, ESC);
     }
     seen.judge(&terminal, SIZE, &payloads, "threads and replies");
     assert_eq!(terminal.quit(), 0);
@@ -168,7 +170,7 @@ fn folders_and_keywords_show_no_more_than_text() {
     for _ in 0..payloads.len() {
         press(&mut terminal, &mut seen, "\x1b[B");
     }
-    press(&mut terminal, &mut seen, "\x1b");
+    press(&mut terminal, &mut seen, ESC);
     for _ in 0..payloads.len() / 4 {
         for _ in 0..4 {
             terminal.send("]");
