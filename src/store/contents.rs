@@ -90,9 +90,9 @@ impl Work<'_> {
         self.unfed.insert(
             content,
             SearchRow {
-                sender: searchable(&words(&envelope.from)),
-                recipients: searchable(&to),
-                subject: searchable(envelope.subject.as_str()),
+                sender: searchable(words(&envelope.from).into()).into(),
+                recipients: searchable(to.into()).into(),
+                subject: searchable(envelope.subject.as_str().into()).into(),
                 body: String::new(),
                 is_new: true,
             },
@@ -245,10 +245,10 @@ impl Work<'_> {
         self.unfed.insert(
             content,
             SearchRow {
-                sender: searchable(&sender),
-                recipients: searchable(&recipients),
-                subject: searchable(&subject),
-                body: searchable(body.get(..end).unwrap_or(body)),
+                sender: searchable(sender.into()).into(),
+                recipients: searchable(recipients.into()).into(),
+                subject: searchable(subject.into()).into(),
+                body: searchable(body.get(..end).unwrap_or(body).into()).into(),
                 is_new,
             },
         );

@@ -1,6 +1,7 @@
 //! A query as one SQL statement. Words are prefixes; text of the user's never becomes syntax: it goes
 //! through [`searchable`] into quoted FTS5 strings, the rest into parameters.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use rusqlite::types::Value;
@@ -30,9 +31,9 @@ impl Search {
 
 /// Text as it is indexed and asked for: scripts without spaces are split into characters, so that any part
 /// of a run is a phrase; ß is ss, which the tokenizer does not know.
-pub(super) fn searchable(text: &str) -> String {
+pub(super) fn searchable(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.is_ascii() {
-        return text.to_owned();
+        return text;
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -46,7 +47,7 @@ pub(super) fn searchable(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Han, Kana, Hangul, Bopomofo and their half- and full-width forms.
@@ -62,7 +63,7 @@ fn fts_string(text: &str) -> Option<String> {
     if !text.chars().any(char::is_alphanumeric) {
         return None;
     }
-    Some(format!("\"{}\"*", searchable(text).trim().replace('"', "\"\"").replace('\0', " ")))
+    Some(format!("\"{}\"*", searchable(text.into()).trim().replace('"', "\"\"").replace('\0', " ")))
 }
 
 /// The FTS5 expression of a term that looks at texts.
@@ -170,6 +171,6 @@ mod tests {
     fn text_is_never_syntax() {
         assert_eq!(fts_string("a\"b OR c").as_deref(), Some("\"a\"\"b OR c\"*"));
         assert_eq!(fts_string("--\"*"), None);
-        assert_eq!(searchable("Grüße 午餐!"), "Grüsse  午  餐 !");
+        assert_eq!(searchable("Grüße 午餐!".into()), "Grüsse  午  餐 !");
     }
 }
