@@ -289,7 +289,7 @@ const UI: &[Key] = &[
         Kind::Words,
         "(the desktop's opener)",
         "[\"xdg-open\"]",
-        "Opens links and saved files: program and arguments, no shell.",
+        "Opens links and files: program and arguments, no shell. Without it a file is shown by the program that mailcap names, if any.",
     ),
     other(
         "print_command",

@@ -178,11 +178,16 @@ async fn beginning(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 pub fn open(opener: &[String], target: &std::ffi::OsStr) -> Result<(), String> {
     let default = ["xdg-open".to_owned()];
     let opener = if opener.is_empty() { &default[..] } else { opener };
-    let (program, arguments) = opener.split_first().ok_or("no opener is configured")?;
+    start(opener, Some(target), Stdio::null())
+}
+
+/// Starts a program away from the terminal and does not wait for it.
+pub fn start(command: &[String], target: Option<&std::ffi::OsStr>, input: Stdio) -> Result<(), String> {
+    let (program, arguments) = command.split_first().ok_or("no program is configured")?;
     let child = Command::new(program)
         .args(arguments)
-        .arg(target)
-        .stdin(Stdio::null())
+        .args(target)
+        .stdin(input)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)

@@ -414,6 +414,8 @@ impl Intake {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.under_way.fetch_add(1, Ordering::SeqCst);
         let guard = UnderWay(self.under_way.clone(), self.common.rested.clone());
+        // some are large, and an unoptimized build moves them from frame to frame
+        let task = Box::pin(task);
         tokio::spawn(async move {
             task.await;
             drop(guard);

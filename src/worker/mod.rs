@@ -22,6 +22,7 @@ mod jobs;
 mod listing;
 mod long;
 mod look;
+mod mailcap;
 mod naming;
 mod once;
 pub mod opened;

@@ -104,6 +104,41 @@ fn a_file_is_opened_as_an_argument_and_a_doubtful_one_only_after_the_word() {
 }
 
 #[test]
+fn a_file_is_shown_by_the_program_that_mailcap_names_and_no_shell_runs_it() {
+    let home = Home::new();
+    let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
+    maildir.deliver("", 1, TWO_FILES, "", 1);
+    let (opened, touched, script) = (home.path().join("opened"), home.path().join("touched"), home.path().join("viewer"));
+    std::fs::write(&script, format!("#!/bin/sh\nprintf '%s\\n' \"$#\" \"$2\" >>{}\n", opened.display())).expect("a script");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("executable");
+    let lines = [
+        "# a line that makes no sense, one for a shell, one whose test says no, one whose program is not here".to_owned(),
+        "text/plain; cat 'x".to_owned(),
+        format!("text/plain; cat %s | tee {}; copiousoutput", touched.display()),
+        "text/plain; tac %s; copiousoutput; test=test -n \"$POSTRIDER_NO_SUCH_NAME\"".to_owned(),
+        "text/plain; /no/such/program %s; copiousoutput".to_owned(),
+        "text/*; sed 's/^/seen: /' %s; copiousoutput; nametemplate=%s.text".to_owned(),
+        format!("application/pdf; {} --flag '%s'", script.display()),
+    ];
+    std::fs::write(home.path().join(".mailcap"), lines.join("\n")).expect("a mailcap");
+    home.configure(&maildir.configuration("local"));
+    let mut terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
+    terminal.wait_text("Two files.");
+    terminal.press("\r");
+    terminal.press("ob\r");
+    terminal.wait_text("seen: ");
+    assert!(!touched.exists(), "no shell");
+    terminal.press("q");
+    terminal.press("oa\r");
+    terminal.wait_text("open the file?");
+    terminal.press("open\r");
+    let said = || std::fs::read_to_string(&opened).unwrap_or_default();
+    until("the program has the file", || said().ends_with("bad plan.pdf\n"));
+    assert!(said().starts_with("2\n"), "two arguments: {}", said());
+    assert_eq!(terminal.quit(), 0);
+}
+
+#[test]
 fn a_message_is_exported_as_its_files_name_says_and_printed() {
     let home = Home::new();
     let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);

@@ -8,7 +8,9 @@ use crate::mail::{DisplayText, MessageId, SafeFileName, url};
 use crate::mime::{self, expand_tabs};
 use crate::remote::post;
 use crate::worker::files::{self, Decoded};
-use crate::worker::{JobState, OpenTarget, WorkerEvent};
+use crate::worker::jobs::Jobs;
+use crate::worker::out::Out;
+use crate::worker::{JobState, OpenTarget, WorkerEvent, mailcap};
 
 /// Files that are opened lie in the folder for temporary ones.
 const SECRET: &str = "it came encrypted, and would lie open among the temporary files; save it where it may lie, and open it there";
@@ -74,37 +76,13 @@ impl Intake {
 
     /// Runs a command on these bytes; what it prints is told.
     fn give(&self, bytes: impl Future<Output = Result<Vec<u8>, String>> + Send + 'static, command: Vec<String>) {
-        let out = self.common.out.clone();
-        let job = self.jobs.begin(None, command.join(" "), None);
-        let cancel = job.cancel.clone();
-        self.spawn(async move {
-            let piped = async {
-                match bytes.await {
-                    Ok(bytes) => files::pipe(&command, bytes).await,
-                    Err(why) => Err((why, Vec::new())),
-                }
-            };
-            let piped = tokio::select! {
-                piped = piped => piped,
-                // the command is ended as its future is dropped
-                () = cancel.notified() => return job.end(JobState::Cancelled).await,
-            };
-            let (output, failure) = match piped {
-                Ok(output) => (output, None),
-                Err((why, output)) => (output, Some(why)),
-            };
-            job.end(failure.clone().map_or(JobState::Finished, JobState::Failed)).await;
-            if !output.is_empty() {
-                out.send(WorkerEvent::Piped { command: command.join(" "), lines: lines(&output) }).await;
-            }
-            if let Some(why) = failure {
-                out.failed("The command did not take the message", why, "The message is unchanged.").await;
-            }
-        });
+        let (jobs, out) = (self.jobs.clone(), self.common.out.clone());
+        let bytes = Box::pin(bytes);
+        self.spawn(async move { run_shown(&jobs, &out, bytes, &command).await });
     }
 
     pub(super) fn open(&self, id: MessageId, target: OpenTarget, sure: bool) {
-        let (readable, out, opener) = (self.readable(id), self.common.out.clone(), self.open_command.clone());
+        let (readable, jobs, out, opener) = (self.readable(id), self.jobs.clone(), self.common.out.clone(), self.open_command.clone());
         self.spawn(async move {
             let opened = match target {
                 OpenTarget::Url(url) if files::is_openable(&url) => files::open(&opener, url.trim_start().as_ref()),
@@ -120,14 +98,14 @@ impl Intake {
                     match part.await {
                         Ok(part) => match part.doubt().filter(|_| !sure) {
                             Some(doubt) => return out.send(WorkerEvent::Doubtful { id, number, name: part.name, doubt }).await,
-                            None => open_part(part, &opener).await,
+                            None => open_part(&jobs, &out, part, &opener).await,
                         },
                         Err(why) => Err(why),
                     }
                 }
             };
             if let Err(why) = opened {
-                out.failed("It could not be opened", why, "The program is set by open_command in [ui].").await;
+                out.failed("It could not be opened", why, "The program is set by open_command in [ui], or by a line of ~/.mailcap.").await;
             }
         });
     }
@@ -177,14 +155,61 @@ async fn part_of(bytes: Vec<u8>, number: String) -> Result<Decoded, String> {
     parts.into_iter().next().ok_or_else(|| "the message has no such part".to_owned())
 }
 
-/// Saves a part into a folder of its own (0700, kept until the system cleans its temporary files) and opens it.
-async fn open_part(part: Decoded, opener: &[String]) -> Result<(), String> {
+/// Runs a command on these bytes; what it prints is told.
+async fn run_shown(jobs: &Jobs, out: &Out, bytes: impl Future<Output = Result<Vec<u8>, String>>, command: &[String]) {
+    let job = jobs.begin(None, command.join(" "), None);
+    let cancel = job.cancel.clone();
+    let piped = async {
+        match bytes.await {
+            Ok(bytes) => files::pipe(command, bytes).await,
+            Err(why) => Err((why, Vec::new())),
+        }
+    };
+    let piped = tokio::select! {
+        piped = piped => piped,
+        // the command is ended as its future is dropped
+        () = cancel.notified() => return job.end(JobState::Cancelled).await,
+    };
+    let (output, failure) = match piped {
+        Ok(output) => (output, None),
+        Err((why, output)) => (output, Some(why)),
+    };
+    job.end(failure.clone().map_or(JobState::Finished, JobState::Failed)).await;
+    if !output.is_empty() {
+        out.send(WorkerEvent::Piped { command: command.join(" "), lines: lines(&output) }).await;
+    }
+    if let Some(why) = failure {
+        out.failed("The command did not take the message", why, "The message is unchanged.").await;
+    }
+}
+
+/// Saves a part into a folder of its own (0700, kept until the system cleans its temporary files) and opens it: by `opener`, where
+/// that is empty by what mailcap says, else by the desktop. What a program prints is told, and its file goes again.
+async fn open_part(jobs: &Jobs, out: &Out, part: Decoded, opener: &[String]) -> Result<(), String> {
+    let viewer = if opener.is_empty() { mailcap::find(&part.content_type).await } else { None };
+    let Decoded { name, content_type, bytes } = part;
+    let name = match viewer.as_ref().and_then(|viewer| viewer.ending.as_deref()) {
+        Some(ending) if !name.as_str().ends_with(ending) => SafeFileName::new(&format!("{}{ending}", name.as_str()), "part"),
+        _ => name,
+    };
     let saved = apart(move || {
         let folder = tempfile::Builder::new().prefix("postrider-").tempdir().map_err(|error| error.to_string())?;
-        save_all(&[part], &folder.keep())
+        let file = save_one(folder.path(), &name, &bytes)?;
+        Ok((folder, file, bytes))
     });
-    let saved = saved.await?;
-    files::open(opener, saved.first().ok_or("the message has no such part")?.as_os_str())
+    let (folder, file, bytes) = saved.await?;
+    let Some(viewer) = viewer else {
+        let _ = folder.keep();
+        return files::open(opener, file.as_os_str());
+    };
+    let command = viewer.command(&content_type, &file.to_string_lossy());
+    if viewer.prints {
+        Box::pin(run_shown(jobs, out, std::future::ready(Ok(bytes)), &command)).await;
+        return Ok(());
+    }
+    let _ = folder.keep();
+    let input = std::fs::File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    files::start(&command, None, input.into())
 }
 
 /// A command's output as lines; tabs keep their columns.
