@@ -15,6 +15,8 @@ pub struct Meaning {
     pub dim: bool,
     pub link: bool,
     pub heading: bool,
+    /// Taken back by its writer: drawn with a line through it.
+    pub struck: bool,
     /// "look here": warnings and notes of ours.
     pub warning: bool,
     pub added: bool,

@@ -14,6 +14,7 @@ pub const DIM: Meaning = Meaning {
     code: false,
     link: false,
     heading: false,
+    struck: false,
     warning: false,
     added: false,
     removed: false,

@@ -104,7 +104,8 @@ enum Mark {
     Warning,
     Emphasis,
     Strong,
-    Heading,
+    /// Struck text; twice a heading, which has no mark of its own there.
+    Struck,
     Code,
 }
 
@@ -139,7 +140,7 @@ impl TextDecorator for Decorator {
     }
 
     fn decorate_strikeout_start(&self) -> (String, Mark) {
-        (String::new(), Mark::Heading)
+        (String::new(), Mark::Struck)
     }
 
     fn decorate_strikeout_end(&self) -> String {
@@ -227,6 +228,7 @@ fn append(line: &TaggedLine<Vec<Mark>>, width: usize, out: &mut Vec<Line>) {
 
 fn meaning(marks: &[Mark]) -> Meaning {
     let mut meaning = Meaning::default();
+    let mut struck = 0;
     for mark in marks {
         match mark {
             Mark::None => {}
@@ -235,10 +237,11 @@ fn meaning(marks: &[Mark]) -> Meaning {
             Mark::Warning => (meaning.warning, meaning.link) = (true, false),
             Mark::Emphasis => meaning.emphasis = true,
             Mark::Strong => meaning.strong = true,
-            Mark::Heading => meaning.heading = true,
+            Mark::Struck => struck += 1,
             Mark::Code => meaning.code = true,
         }
     }
+    (meaning.heading, meaning.struck) = (struck >= 2, struck % 2 == 1);
     meaning
 }
 

@@ -46,6 +46,7 @@ pub fn rewrite(tree: &Tree, links: &mut Links) -> (String, Counts) {
         quotes: 0,
         lists: 0,
         pre: 0,
+        is_struck: false,
         mark: None,
         worded: HashSet::new(),
     };
@@ -71,6 +72,7 @@ pub(super) struct Writer<'a> {
     quotes: u32,
     lists: u32,
     pre: u32,
+    is_struck: bool,
     /// Behind which child of which element the number of the open link goes.
     mark: Option<((usize, usize), u32)>,
     /// Targets that some link has words for; pictures that lead there too are left out.
@@ -145,11 +147,16 @@ impl Writer<'_> {
             "b" | "strong" => self.wrap("strong", index, unseen),
             "i" | "em" | "cite" | "var" | "dfn" => self.wrap("em", index, unseen),
             "code" | "tt" | "kbd" | "samp" => self.wrap("code", index, unseen),
-            // struck text has no look of its own, so its element carries the headings' look
+            "s" | "strike" | "del" if !self.is_struck => {
+                self.is_struck = true;
+                self.wrap("s", index, unseen);
+                self.is_struck = false;
+            }
+            // headings have no mark of their own behind this: they are struck twice
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
-                self.out.push_str("<h2><s>");
+                self.out.push_str("<h2><s><s>");
                 self.children(index, unseen);
-                self.out.push_str("</s></h2>");
+                self.out.push_str("</s></s></h2>");
             }
             "p" => self.wrap("p", index, unseen),
             "pre" => {

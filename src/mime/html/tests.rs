@@ -78,6 +78,31 @@ fn headings_and_links_have_their_meaning() {
 }
 
 #[test]
+fn what_its_writer_struck_is_struck_and_no_heading() {
+    let html = "<p>was <del>50 <s>40</s></del> now <strike>30</strike> 20</p><h1>Head <s>old</s></h1><s><h2>Gone</h2></s><p>plain</p>";
+    let of = |text: &str, lines: &[Line]| {
+        let spans = lines.iter().flat_map(|line| &line.spans);
+        let found = spans.filter(|span| span.text.as_str().contains(text)).map(|span| (span.meaning.struck, span.meaning.heading));
+        found.collect::<Vec<_>>()
+    };
+    let lines = shown(html).1;
+    for (text, struck, heading) in [
+        ("was", false, false),
+        ("50", true, false),
+        ("40", true, false),
+        ("now", false, false),
+        ("30", true, false),
+        ("20", false, false),
+        ("Head", false, true),
+        ("old", true, true),
+        ("Gone", true, true),
+        ("plain", false, false),
+    ] {
+        assert_eq!(of(text, &lines), [(struck, heading)], "{text}");
+    }
+}
+
+#[test]
 fn bombs_are_bounded() {
     for html in [
         "<div>".repeat(200_000),

@@ -375,12 +375,25 @@ fn meaning(theme: &Theme, meaning: Meaning) -> Style {
     if meaning.emphasis {
         style = style.add_modifier(Modifier::ITALIC);
     }
+    if meaning.struck {
+        style = style.add_modifier(Modifier::CROSSED_OUT);
+    }
     style
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn struck_text_has_a_line_through_it_also_without_colours() {
+        use crate::config::Colors;
+        use crate::ui::theme::Mode;
+        for colors in [Colors::TrueColor, Colors::None] {
+            let style = meaning(&Theme::new(Mode::Dark, colors), Meaning { struck: true, dim: true, ..Meaning::default() });
+            assert!(style.add_modifier.contains(ratatui::style::Modifier::CROSSED_OUT));
+        }
+    }
 
     #[test]
     fn a_date_gives_up_the_senders_clock_then_its_age() {
