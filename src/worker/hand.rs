@@ -17,6 +17,8 @@ use crate::store::{InHand, What, Writer};
 
 /// Octets of one entry.
 const ENTRY: usize = 512;
+/// Messages of one entry at most. After a death each of them is taken alone, so that the second names the one.
+const TOGETHER: usize = 32;
 /// Entries of one file that are read: more is none of ours.
 const ENTRIES: usize = 1_024;
 
@@ -55,7 +57,7 @@ fn patience(what: What) -> u32 {
 pub struct Held {
     hand: Hand,
     slot: Option<usize>,
-    of: InHand,
+    of: Vec<InHand>,
 }
 
 impl Hand {
@@ -115,30 +117,51 @@ impl Hand {
         });
         if let Some(slot) = slot {
             shared.is_taken[slot] = true;
-            shared.write(slot, &entry(&of));
+            shared.write(slot, &entry(std::slice::from_ref(&of)));
         }
         drop(shared);
-        Ok(Held { hand: self.clone(), slot, of })
+        Ok(Held { hand: self.clone(), slot, of: vec![of] })
     }
 
-    /// What is held is done and this is taken in its place: one write, not two. `Err` as of [`Hand::take`], with nothing held.
-    pub fn take_next(&self, held: &mut Option<Held>, of: InHand) -> Result<(), i64> {
-        let Some(held_now) = held.as_mut().filter(|_| self.died_at(&of).is_none()) else {
+    /// What is held is done, and the next of these are taken in its place, by one write: how many. One that a process died over
+    /// is taken alone. `Err` as of [`Hand::take`], for the first of them, with nothing held.
+    pub fn take_next(&self, held: &mut Option<Held>, all: impl Iterator<Item = InHand>) -> Result<usize, i64> {
+        let group = self.group(all);
+        let is_left_alone = group.first().is_some_and(|first| self.died_at(first).is_some());
+        let Some(held_now) = held.as_mut().filter(|_| !is_left_alone) else {
             *held = None;
-            *held = Some(self.take(of)?);
-            return Ok(());
+            let Some(first) = group.into_iter().next() else { return Ok(0) };
+            *held = Some(self.take(first)?);
+            return Ok(1);
         };
-        let done = std::mem::replace(&mut held_now.of, of);
+        let done = std::mem::replace(&mut held_now.of, group);
         let mut shared = self.lock();
         if let Some(slot) = held_now.slot {
             shared.write(slot, &entry(&held_now.of));
         }
-        let is_cleared = shared.deaths.remove(&done).is_some();
+        let cleared: Vec<InHand> = done.into_iter().filter(|of| shared.deaths.remove(of).is_some()).collect();
         drop(shared);
-        if is_cleared {
-            self.clear_deaths(done);
+        cleared.into_iter().for_each(|of| self.clear_deaths(of));
+        Ok(held_now.of.len())
+    }
+
+    /// As many as go into one entry, all of one mailbox; the first alone where a process died over it.
+    fn group(&self, all: impl Iterator<Item = InHand>) -> Vec<InHand> {
+        let shared = self.lock();
+        let mut group: Vec<InHand> = Vec::new();
+        let mut room = ENTRY - 32;
+        for of in all.take(TOGETHER) {
+            let is_suspect = shared.deaths.contains_key(&of);
+            if !group.is_empty() && (is_suspect || room <= of.key.len()) {
+                break;
+            }
+            room = room.saturating_sub(of.key.len() + 1);
+            group.push(of);
+            if is_suspect {
+                break;
+            }
         }
-        Ok(())
+        group
     }
 
     fn clear_deaths(&self, of: InHand) {
@@ -202,30 +225,33 @@ impl Drop for Held {
                 *taken = false;
             }
         }
-        let is_cleared = !std::thread::panicking() && shared.deaths.remove(&self.of).is_some();
+        let survived = if std::thread::panicking() { Vec::new() } else { std::mem::take(&mut self.of) };
+        let cleared: Vec<InHand> = survived.into_iter().filter(|of| shared.deaths.remove(of).is_some()).collect();
         drop(shared);
-        if is_cleared {
-            self.hand.clear_deaths(self.of.clone());
-        }
+        cleared.into_iter().for_each(|of| self.hand.clear_deaths(of));
     }
 }
 
-/// "WHAT MAILBOX KEY\n", filled up with zeros.
-fn entry(of: &InHand) -> [u8; ENTRY] {
-    let text = format!("{} {} {}", of.what as u8, of.mailbox.0, of.key);
+/// "WHAT MAILBOX KEY KEY…\n", filled up with zeros; they are of one kind and mailbox.
+fn entry(all: &[InHand]) -> [u8; ENTRY] {
+    let mut text = all.first().map(|of| format!("{} {}", of.what as u8, of.mailbox.0)).unwrap_or_default();
+    for of in all {
+        text.push(' ');
+        text.push_str(&of.key);
+    }
     let mut entry = [0; ENTRY];
     let line = text.bytes().take(ENTRY - 1).chain([b'\n']);
     entry.iter_mut().zip(line).for_each(|(to, byte)| *to = byte);
     entry
 }
 
-fn read_entry(bytes: &[u8]) -> Option<InHand> {
+fn read_entry(bytes: &[u8]) -> Option<Vec<InHand>> {
     let text = std::str::from_utf8(bytes.split(|byte| *byte == b'\n').next()?).ok()?;
     let mut words = text.split(' ');
     let what: u8 = words.next()?.parse().ok()?;
     let what = What::ALL.into_iter().find(|known| *known as u8 == what)?;
-    let (mailbox, key) = (words.next()?.parse().ok()?, words.next()?.to_owned());
-    words.next().is_none().then_some(InHand { what, mailbox: MailboxId(mailbox), key })
+    let mailbox = MailboxId(words.next()?.parse().ok()?);
+    Some(words.map(|key| InHand { what, mailbox, key: key.to_owned() }).collect())
 }
 
 fn begin_file(folder: &Path) -> std::io::Result<(PathBuf, File)> {
@@ -252,7 +278,7 @@ fn left_behind(folder: &Path) -> Vec<InHand> {
             if file.read_exact_at(&mut bytes, (at * ENTRY) as u64).is_err() {
                 break;
             }
-            all.extend(read_entry(&bytes));
+            all.extend(read_entry(&bytes).into_iter().flatten());
         }
         if all.iter().any(|of| matches!(of.what, What::Headers | What::Text)) {
             all.retain(|of| of.what != What::Step);
@@ -320,17 +346,25 @@ mod tests {
         hand.lock().file = Some(begin_file(folder.path()).unwrap());
         hand.lock().deaths = [(of(What::Headers, "7"), (1, 0)), (of(What::Headers, "9"), (2, 5))].into();
         let mut held = None;
-        for key in ["1234567", "7", "8"] {
-            hand.take_next(&mut held, of(What::Headers, key)).unwrap();
+        let keys: Vec<String> =
+            ["1234567", "2", "3", "7", "8"].map(str::to_owned).into_iter().chain((10..50).map(|n| n.to_string())).collect();
+        let next = |held: &mut Option<Held>, from: usize| hand.take_next(held, keys[from..].iter().map(|key| of(What::Headers, key)));
+        // the first makes the place, the suspect is alone, of the others as many as go together
+        for (from, count) in [(0, 1), (1, 2), (3, 1), (4, 32), (36, 9)] {
+            assert_eq!(next(&mut held, from), Ok(count), "from {from}");
+            assert_eq!(hand.lock().deaths.contains_key(&of(What::Headers, "7")), from < 4, "it was survived");
         }
         assert_eq!(held.as_ref().map(|held| held.slot), Some(Some(0)), "they share a place");
-        assert!(!hand.lock().deaths.contains_key(&of(What::Headers, "7")), "it was survived");
         let (path, file) = hand.lock().file.take().unwrap();
         drop(file);
-        assert_eq!(left_behind(folder.path()), [of(What::Headers, "8")]);
+        assert_eq!(left_behind(folder.path()), keys[36..].iter().map(|key| of(What::Headers, key)).collect::<Vec<_>>());
         assert!(!path.exists());
-        assert_eq!(hand.take_next(&mut held, of(What::Headers, "9")), Err(5));
+        assert_eq!(hand.take_next(&mut held, [of(What::Headers, "9")].into_iter()), Err(5));
         assert!(held.is_none());
+        let long = "x".repeat(200);
+        let keys = [1, 2, 3].map(|n| of(What::Headers, &format!("{long}{n}")));
+        assert_eq!(hand.take_next(&mut held, keys.clone().into_iter()), Ok(1));
+        assert_eq!(hand.take_next(&mut held, keys.into_iter()), Ok(2), "as many as an entry holds");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::folders;
-use super::hand::{self, Hand, Held};
+use super::hand::{self, Hand};
 use super::long::{self, Long};
 use super::look::{self, Ask};
 use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
@@ -164,20 +164,29 @@ pub async fn parse(core: &Core, mailbox: MailboxId, messages: Vec<RemoteMessage>
     let hand = core.common.hand.clone();
     let work = tokio::task::spawn_blocking(move || {
         let mut held = None;
-        messages.into_iter().map(|message| parse_one(&hand, &mut held, mailbox, message)).collect()
+        let mut parsed = Vec::with_capacity(messages.len());
+        let mut rest = messages.into_iter();
+        while !rest.as_slice().is_empty() {
+            let keys = rest.as_slice().iter().map(|message| InHand { what: What::Headers, mailbox, key: InHand::key_of(&message.key) });
+            let taken = hand.take_next(&mut held, keys);
+            let count = *taken.as_ref().unwrap_or(&1);
+            parsed.extend(rest.by_ref().take(count.max(1)).map(|message| parse_one(message, taken.err())));
+        }
+        parsed
     });
     work.await.map_err(|_| StoreError::Other("reading headers failed unexpectedly".into()).into())
 }
 
-fn parse_one(hand: &Hand, held: &mut Option<Held>, mailbox: MailboxId, message: RemoteMessage) -> NewMessage {
+/// `died_at`: it is left alone since then.
+fn parse_one(message: RemoteMessage, died_at: Option<i64>) -> NewMessage {
     let RemoteMessage { key, flags, received, size, header, identity } = message;
-    let envelope = match hand.take_next(held, InHand { what: What::Headers, mailbox, key: InHand::key_of(&key) }) {
-        Ok(()) => catch_unwind(|| {
+    let envelope = match died_at {
+        None => catch_unwind(|| {
             fault::at("headers", &header);
             mime::envelope(&header)
         })
         .unwrap_or_else(|_| unread("reading its headers failed; the source can be shown")),
-        Err(at) => unread(&format!("reading its headers ended postrider on {}; checking for mail tries again", hand::day(at))),
+        Some(at) => unread(&format!("reading its headers ended postrider on {}; checking for mail tries again", hand::day(at))),
     };
     NewMessage { key, flags, received, size, envelope, identity }
 }
