@@ -2,6 +2,7 @@
 //! arguments; one that needs a shell, or the terminal, is passed over, and so is one that makes no sense. Start at [`find`].
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,10 +25,12 @@ pub struct Viewer {
     pub ending: Option<String>,
     /// It prints text that is to be shown here ("copiousoutput"); else it opens a window of its own.
     pub prints: bool,
+    /// The line does not name the file, which is to be its standard input.
+    pub is_fed: bool,
 }
 
 impl Viewer {
-    /// Program and arguments for this file. Where the line does not name the file, it is read from standard input.
+    /// Program and arguments for this file. Words may be programs themselves (`sh -c "…"`): type and name are to be [`plain`].
     pub fn command(&self, content_type: &str, file: &str) -> Vec<String> {
         self.words.iter().map(|word| filled(word, content_type, file).unwrap_or_default()).collect()
     }
@@ -62,6 +65,9 @@ struct Entry {
 /// The first program that the files name for a type, that is there, and whose test says yes.
 pub async fn find(content_type: &str) -> Option<Viewer> {
     let content_type = content_type.to_ascii_lowercase();
+    if plain(&content_type.replace(['/', '+'], "-")) != content_type.replace(['/', '+'], "-") {
+        return None;
+    }
     let environment = |name: &str| std::env::var_os(name);
     let files = files(environment);
     let entries = tokio::task::spawn_blocking(move || files.iter().flat_map(|file| parse(&read(file))).collect::<Vec<Entry>>());
@@ -72,6 +78,11 @@ pub async fn find(content_type: &str) -> Option<Viewer> {
         }
     }
     None
+}
+
+/// A name that means nothing to a shell or any other language, wherever a line puts it.
+pub fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }
 
 fn files(environment: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
@@ -100,9 +111,10 @@ fn entry(line: &str) -> Option<Entry> {
     let content_type = fields.next()?.to_ascii_lowercase();
     let words = words(&fields.next()?, |_| None)?;
     let is_clear = words.iter().all(|word| filled(word, "", "").is_some());
+    let is_fed = words.iter().all(|word| filled(word, "", "") == filled(word, "", "x"));
     let mut entry = Entry {
         content_type: if content_type.contains('/') { content_type } else { format!("{content_type}/*") },
-        viewer: Viewer { words, ending: None, prints: false },
+        viewer: Viewer { words, ending: None, prints: false, is_fed },
         test: None,
     };
     for field in fields {
@@ -110,6 +122,8 @@ fn entry(line: &str) -> Option<Entry> {
         match name.to_ascii_lowercase().as_str() {
             "needsterminal" => return None,
             "copiousoutput" => entry.viewer.prints = true,
+            // what it asks of the file can't be told
+            "test" if value.contains('%') => return None,
             "test" => entry.test = Some(value.to_owned()),
             "nametemplate" => entry.viewer.ending = ending(value),
             _ => {}
@@ -156,6 +170,12 @@ fn words(command: &str, known: impl Fn(&str) -> Option<String>) -> Option<Vec<St
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
             (Some('\''), c) => word.get_or_insert_default().push(c),
+            (Some(_), '\\') => {
+                let next = chars.next()?;
+                let word = word.get_or_insert_default();
+                word.extend((!"$`\"\\".contains(next)).then_some('\\'));
+                word.push(next);
+            }
             (_, '\\') => word.get_or_insert_default().push(chars.next()?),
             (_, '$') => {
                 let mut name = String::new();
@@ -185,10 +205,11 @@ fn matches(pattern: &str, content_type: &str) -> bool {
 }
 
 fn is_program(program: &str, path: Option<OsString>) -> bool {
+    let runs = |file: &Path| std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
     if program.contains('/') {
-        return Path::new(program).is_file();
+        return runs(Path::new(program));
     }
-    path.is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    path.is_some_and(|path| std::env::split_paths(&path).any(|folder| runs(&folder.join(program))))
 }
 
 /// Whether the test of a line succeeds, if it has one. One that can't be run, or takes long, says no.
@@ -198,7 +219,14 @@ async fn says_yes(test: Option<&str>) -> bool {
     let Some(words) = words(test, known) else { return false };
     let Some((program, arguments)) = words.split_first() else { return false };
     let quiet = || Stdio::null();
-    let run = Command::new(OsStr::new(program)).args(arguments).stdin(quiet()).stdout(quiet()).stderr(quiet()).kill_on_drop(true).status();
+    let run = Command::new(OsStr::new(program))
+        .args(arguments)
+        .process_group(0)
+        .stdin(quiet())
+        .stdout(quiet())
+        .stderr(quiet())
+        .kill_on_drop(true)
+        .status();
     matches!(timeout(TEST_LIMIT, run).await, Ok(Ok(status)) if status.success())
 }
 
@@ -217,7 +245,9 @@ mod tests {
             ("application/pdf; pdftotext -layout '%s' -; copiousoutput", "application/pdf", Some("pdftotext|-layout|F|-|prints|")),
             ("image/*; feh \\\n  -F \"%s\"", "image/png", Some("feh|-F|F||")),
             ("audio; play %s", "audio/ogg", Some("play|F||")),
-            ("Text/X-Diff; colordiff; CopiousOutput", "text/x-diff", Some("colordiff|prints|")),
+            ("Text/X-Diff; colordiff; CopiousOutput", "text/x-diff", Some("colordiff|prints|<")),
+            ("a/b; sed \"s/\\t/\\\\/\" %s", "a/b", Some("sed|s/\\t/\\/|F||")),
+            ("a/b; x %s; test=test %t = a/b", "a/b", None),
             ("a/b; echo 100%% %t \\; %s", "a/b", None),
             ("a/b; echo 100%% %t '\\;' %s", "a/b", Some("echo|100%|a/b|;|F||")),
             // what it takes a shell, the terminal or something unknown for
@@ -237,7 +267,8 @@ mod tests {
         ] {
             let told = |viewer: Viewer| {
                 let prints = if viewer.prints { "prints" } else { "" };
-                format!("{}|{prints}|{}", viewer.command(content_type, "F").join("|"), viewer.ending.unwrap_or_default())
+                let fed = if viewer.is_fed { "<" } else { "" };
+                format!("{}|{prints}|{}{fed}", viewer.command(content_type, "F").join("|"), viewer.ending.unwrap_or_default())
             };
             assert_eq!(first(line, content_type).map(told).as_deref(), expect, "{line:?}");
         }
@@ -247,6 +278,14 @@ mod tests {
     fn a_file_name_is_one_argument_whatever_it_says() {
         let viewer = first("a/b; show -- '%s'", "a/b").unwrap();
         assert_eq!(viewer.command("a/b", "/tmp/; touch %t $(x) 'y'"), ["show", "--", "/tmp/; touch %t $(x) 'y'"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_sender_chose_means_nothing_to_a_line_that_is_a_program_itself() {
+        assert_eq!(plain("a b'$(x)`y`é.pdf"), "a_b___x__y__.pdf");
+        for odd in ["text/x`touch p`", "text/$(x)", "text/a b", "text/'", "text/\""] {
+            assert_eq!(find(odd).await, None, "{odd}");
+        }
     }
 
     #[test]

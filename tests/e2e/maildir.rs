@@ -117,7 +117,7 @@ fn a_file_is_shown_by_the_program_that_mailcap_names_and_no_shell_runs_it() {
         format!("text/plain; cat %s | tee {}; copiousoutput", touched.display()),
         "text/plain; tac %s; copiousoutput; test=test -n \"$POSTRIDER_NO_SUCH_NAME\"".to_owned(),
         "text/plain; /no/such/program %s; copiousoutput".to_owned(),
-        "text/*; sed 's/^/seen: /' %s; copiousoutput; nametemplate=%s.text".to_owned(),
+        "text/*; sh -c 'echo \"opened %s\" && sed s/^/seen:/ \"%s\" -'; copiousoutput; nametemplate=%s.text".to_owned(),
         format!("application/pdf; {} --flag '%s'", script.display()),
     ];
     std::fs::write(home.path().join(".mailcap"), lines.join("\n")).expect("a mailcap");
@@ -126,14 +126,16 @@ fn a_file_is_shown_by_the_program_that_mailcap_names_and_no_shell_runs_it() {
     terminal.wait_text("Two files.");
     terminal.press("\r");
     terminal.press("ob\r");
-    terminal.wait_text("seen: ");
-    assert!(!touched.exists(), "no shell");
+    terminal.wait_text("seen:plain notes");
+    assert!(terminal.text().contains("notes.txt.text"), "{}", terminal.text());
+    assert_eq!(terminal.text().matches("seen:plain notes").count(), 1, "the file is not its input as well: {}", terminal.text());
+    assert!(!touched.exists(), "no shell of ours");
     terminal.press("q");
     terminal.press("oa\r");
     terminal.wait_text("open the file?");
     terminal.press("open\r");
     let said = || std::fs::read_to_string(&opened).unwrap_or_default();
-    until("the program has the file", || said().ends_with("bad plan.pdf\n"));
+    until("the program has the file", || said().ends_with("bad_plan.pdf\n"));
     assert!(said().starts_with("2\n"), "two arguments: {}", said());
     assert_eq!(terminal.quit(), 0);
 }

@@ -2,6 +2,7 @@
 //! a task of its own that fetches what it needs; what comes of it is told. Names and commands are `files.rs`'s matter.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use super::Intake;
 use crate::mail::{DisplayText, MessageId, SafeFileName, url};
@@ -188,9 +189,12 @@ async fn run_shown(jobs: &Jobs, out: &Out, bytes: impl Future<Output = Result<Ve
 async fn open_part(jobs: &Jobs, out: &Out, part: Decoded, opener: &[String]) -> Result<(), String> {
     let viewer = if opener.is_empty() { mailcap::find(&part.content_type).await } else { None };
     let Decoded { name, content_type, bytes } = part;
-    let name = match viewer.as_ref().and_then(|viewer| viewer.ending.as_deref()) {
-        Some(ending) if !name.as_str().ends_with(ending) => SafeFileName::new(&format!("{}{ending}", name.as_str()), "part"),
-        _ => name,
+    let name = match &viewer {
+        Some(viewer) => {
+            let ending = viewer.ending.as_deref().filter(|ending| !name.as_str().ends_with(ending)).unwrap_or_default();
+            SafeFileName::new(&format!("{}{ending}", mailcap::plain(name.as_str())), "part")
+        }
+        None => name,
     };
     let saved = apart(move || {
         let folder = tempfile::Builder::new().prefix("postrider-").tempdir().map_err(|error| error.to_string())?;
@@ -204,12 +208,16 @@ async fn open_part(jobs: &Jobs, out: &Out, part: Decoded, opener: &[String]) -> 
     };
     let command = viewer.command(&content_type, &file.to_string_lossy());
     if viewer.prints {
-        Box::pin(run_shown(jobs, out, std::future::ready(Ok(bytes)), &command)).await;
+        let input = if viewer.is_fed { bytes } else { Vec::new() };
+        Box::pin(run_shown(jobs, out, std::future::ready(Ok(input)), &command)).await;
         return Ok(());
     }
     let _ = folder.keep();
-    let input = std::fs::File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    files::start(&command, None, input.into())
+    let input = match viewer.is_fed {
+        true => std::fs::File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?.into(),
+        false => Stdio::null(),
+    };
+    files::start(&command, None, input)
 }
 
 /// A command's output as lines; tabs keep their columns.
