@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use super::{RemoteError, Result};
@@ -63,9 +63,14 @@ pub struct Secrets {
 #[derive(Debug, Default)]
 struct Known {
     secret: Option<Secret>,
-    /// A server took it, and has refused none since.
+    /// A server took it, and no refusal since was believed.
     is_proven: bool,
+    /// When it was first refused since then.
+    doubted: Option<Instant>,
 }
+
+/// Seconds after its first refusal until that of a password that was good is believed.
+pub const DOUBT: Duration = Duration::from_secs(5);
 
 impl Secrets {
     pub fn new(account: impl Into<String>, credentials: Credentials) -> Self {
@@ -78,22 +83,26 @@ impl Secrets {
 
     /// What the user typed; also replaces a configured one that was refused.
     pub fn set(&self, secret: Secret) {
-        *self.lock() = Known { secret: Some(secret), is_proven: false };
+        *self.lock() = Known { secret: Some(secret), ..Known::default() };
     }
 
     /// The server took it.
     pub fn accepted(&self) {
-        self.lock().is_proven = true;
+        let mut known = self.lock();
+        (known.is_proven, known.doubted) = (true, None);
     }
 
     /// The server refused it. Forgets it, so that the next attempt asks again, unless it was good before: Dovecot 2.3 says
-    /// AUTHENTICATIONFAILED to everybody while it shuts down. Such a refusal is a "not now", once.
+    /// AUTHENTICATIONFAILED to everybody while it shuts down. Such a refusal is a "not now" for [`DOUBT`].
     pub fn refused(&self, refusal: RemoteError) -> RemoteError {
         let RemoteError::BadLogin(text) = refusal else { return refusal };
         let mut known = self.lock();
         // a token that expired is renewed at once
-        let is_doubted = std::mem::take(&mut known.is_proven) && self.kind() == Kind::Password;
-        if !is_doubted || matches!(self.credentials, Credentials::PasswordCommand(_)) {
+        let is_doubted =
+            known.is_proven && self.kind() == Kind::Password && known.doubted.get_or_insert_with(Instant::now).elapsed() < DOUBT;
+        if !is_doubted {
+            *known = Known::default();
+        } else if matches!(self.credentials, Credentials::PasswordCommand(_)) {
             known.secret = None;
         }
         if is_doubted {
@@ -128,7 +137,7 @@ impl Secrets {
             Credentials::TokenCommand(argv) => self.run("token_command", argv).await?,
             Credentials::Ask => return Err(RemoteError::NoSecret(format!("account {} needs a password", self.account))),
         };
-        self.set(secret.clone());
+        self.lock().secret = Some(secret.clone());
         Ok(Given { secret, kind })
     }
 
@@ -209,7 +218,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\nx\n");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_password_that_was_good_is_asked_once_more_before_its_refusal_is_believed() {
         let no = || RemoteError::BadLogin("no".into());
         let secrets = Secrets::new("home", Credentials::Ask);
@@ -221,7 +230,11 @@ mod tests {
             secrets.accepted();
         }
         assert!(matches!(secrets.refused(RemoteError::Offline("cut".into())), RemoteError::Offline(_)));
-        assert!(matches!(secrets.refused(no()), RemoteError::NotNow(_)));
+        // both connections of an account are refused at once
+        for _ in 0..2 {
+            assert!(matches!(secrets.refused(no()), RemoteError::NotNow(_)));
+        }
+        tokio::time::advance(DOUBT).await;
         assert!(matches!(secrets.refused(no()), RemoteError::BadLogin(text) if text == "no"));
         assert!(matches!(secrets.get().await, Err(RemoteError::NoSecret(_))));
     }

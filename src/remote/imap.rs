@@ -104,7 +104,7 @@ impl Connect for Account {
     type Remote = Session;
 
     async fn connect(&self, first: Option<&str>) -> Result<Session> {
-        // An access token that was kept may only have expired; a password is never tried twice.
+        // An access token that was kept may only have expired; a password is never tried twice in a row.
         let old_token = self.secrets.holds_token();
         match signin::connect(self, first).await {
             Err(RemoteError::BadLogin(_)) if old_token => signin::connect(self, first).await,

@@ -42,7 +42,8 @@ pub enum RemoteError {
     /// The server said NO or BAD to this request for good: tell, do not repeat.
     #[error("{0}")]
     Rejected(String),
-    /// The server said NO for now (UNAVAILABLE, INUSE, LIMIT, OVERQUOTA, SERVERBUG): back off, keep what is wanted.
+    /// The server said NO for now (UNAVAILABLE, INUSE, LIMIT, OVERQUOTA, SERVERBUG), or to a password that was good: back off, keep what
+    /// is wanted.
     #[error("{0}")]
     NotNow(String),
     /// Sign-in refused: ask the user, do not repeat.

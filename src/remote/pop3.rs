@@ -115,7 +115,7 @@ impl Account {
     /// # Errors
     /// Why not, sorted by what to do about it.
     pub async fn connect(&self) -> Result<Session> {
-        // An access token that was kept may only have expired; a password is never tried twice.
+        // An access token that was kept may only have expired; a password is never tried twice in a row.
         let old_token = self.secrets.holds_token();
         match signin::connect(self).await {
             Err(RemoteError::BadLogin(_)) if old_token => signin::connect(self).await,

@@ -97,7 +97,7 @@ impl Account {
     }
 
     async fn connect(&self) -> Result<Session, SubmitError> {
-        // An access token that was kept may only have expired; a password is never tried twice.
+        // An access token that was kept may only have expired; a password is never tried twice in a row.
         let old_token = self.secrets.holds_token();
         match signin::connect(self).await {
             Err(SubmitError::BadLogin(_)) if old_token => signin::connect(self).await,

@@ -19,6 +19,7 @@ use super::plan::{Link, Step};
 use super::step::{self, StepError};
 use super::task::Task;
 use super::{LinkState, WorkerEvent};
+use crate::remote::auth::DOUBT;
 use crate::remote::{Connect, Hint, Remote, RemoteError};
 
 /// How often the other mailboxes are looked at.
@@ -201,7 +202,8 @@ impl<C: Connect> Supervisor<C> {
         if core.take_success() {
             back_off.reset();
         }
-        let pause = back_off.next_pause();
+        let is_not_now = matches!(&error, StepError::Remote(RemoteError::NotNow(_)));
+        let pause = back_off.next_pause().max(if is_not_now { DOUBT } else { Duration::ZERO });
         core.lock().is_refused = needs_user;
         let state = if needs_user {
             LinkState::SignIn { refused: (!is_unknown).then_some(text) }
