@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::list::{List, ThreadFacts};
-use super::model::{Model, Outgoing};
+use super::model::{Account, Model, Outgoing};
 use super::preview::conversation::{Conversation, MOST};
 use super::triage::Pending;
 use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MailboxId, MessageId, Role, Row, Summary, ThreadId};
@@ -84,8 +84,9 @@ fn start_mailbox(mailboxes: &[Mailbox]) -> Option<&Mailbox> {
 
 /// An account before this one in the configuration is not known to be without its server.
 fn is_one_above_coming(model: &Model, account: AccountId) -> bool {
-    let above = model.accounts.iter().take_while(|above| above.id != Some(account));
-    above.into_iter().any(|above| matches!(above.link, None | Some(LinkState::Connecting | LinkState::Online { .. })))
+    let is_told = |above: &Account| model.mailboxes.iter().any(|mailbox| Some(mailbox.account) == above.id);
+    let mut above = model.accounts.iter().take_while(|above| above.id != Some(account));
+    above.any(|above| !is_told(above) && matches!(above.link, None | Some(LinkState::Connecting | LinkState::Online { .. })))
 }
 
 /// A bounded window of a listing that the worker has not answered yet; only where that is cheap.

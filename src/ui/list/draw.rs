@@ -333,6 +333,10 @@ fn card(model: &Model, theme: &Theme, now: &Now, shown: &Shown, line: Rect, bott
 fn empty(model: &Model, theme: &Theme, place: Rect, buf: &mut Buffer) {
     let key = |action| model.keymap.shown(Context::List, action).unwrap_or_default();
     let text = match &model.list.listing {
+        None if !model.mailboxes.is_empty() => {
+            let first = model.accounts.first().map_or("the first account", |account| &account.name);
+            format!("Waiting for {first}. {} opens a folder that is here already.", key(Action::GoFolder))
+        }
         None if model.loaded => format!("No mail is here yet. {} shows the accounts and how they are.", key(Action::Accounts)),
         None => String::new(),
         Some(_) if !model.list.whole => "Loading…".to_owned(),
