@@ -1,5 +1,5 @@
 //! Accounts and mailboxes as rows: which there are, under which names and roles. Counters are kept by
-//! triggers, not here.
+//! `work.rs` and, for what is deleted, a trigger.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -13,7 +13,7 @@ pub struct Adopted {
 }
 
 /// Gives rows to messages whose mailbox is known, of this account or of all; they then wait to be pushed. May be repeated. What
-/// came back is in `adopted`, also where another could not.
+/// came back is in `adopted`, also that before an error.
 pub async fn orphans(common: &Common, account: Option<&str>, adopted: &mut Vec<Adopted>) -> Result<(), StoreError> {
     let all = common.writer.orphans().await?;
     for orphan in all.into_iter().filter(|orphan| account.is_none_or(|account| account == orphan.account)) {

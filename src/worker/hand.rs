@@ -145,7 +145,7 @@ impl Hand {
         Ok(held_now.of.len())
     }
 
-    /// As many as go into one entry, all of one mailbox; the first alone where a process died over it.
+    /// As many as go into one entry (the caller's are of one kind and mailbox); the first alone where a process died over it.
     fn group(&self, all: impl Iterator<Item = InHand>) -> Vec<InHand> {
         let shared = self.lock();
         let mut group: Vec<InHand> = Vec::new();

@@ -98,7 +98,7 @@ async fn one(common: &Common, id: AccountId, account: &Account) -> AccountSummar
     send(common, id, account).await;
     let mut result = receive(common, id, account).await;
     // only now it is known which mailboxes there are
-    if result.is_ok() && (is_some_back(common, account).await || outbox::has_accepted(&common.writer, &account.name).await) {
+    if result.is_ok() && (bring_back(common, account).await || outbox::has_accepted(&common.writer, &account.name).await) {
         send(common, id, account).await;
         result = receive(common, id, account).await;
     }
@@ -111,8 +111,8 @@ async fn one(common: &Common, id: AccountId, account: &Account) -> AccountSummar
     AccountSummary { name: account.name.clone(), messages, waiting, result }
 }
 
-/// Messages that only lie here have their rows again and wait to be pushed.
-async fn is_some_back(common: &Common, account: &Account) -> bool {
+/// Gives messages that only lie here their rows again; true: some wait to be pushed.
+async fn bring_back(common: &Common, account: &Account) -> bool {
     let mut adopted = Vec::new();
     if let Err(error) = adopt::orphans(common, Some(&account.name), &mut adopted).await {
         let what = format!("Not all that was written in {} is back in its mailboxes", account.name);

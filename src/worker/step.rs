@@ -169,8 +169,7 @@ pub async fn parse(core: &Core, mailbox: MailboxId, messages: Vec<RemoteMessage>
         while !rest.as_slice().is_empty() {
             let keys = rest.as_slice().iter().map(|message| InHand { what: What::Headers, mailbox, key: InHand::key_of(&message.key) });
             let taken = hand.take_next(&mut held, keys);
-            let count = *taken.as_ref().unwrap_or(&1);
-            parsed.extend(rest.by_ref().take(count.max(1)).map(|message| parse_one(message, taken.err())));
+            parsed.extend(rest.by_ref().take(taken.unwrap_or(1).max(1)).map(|message| parse_one(message, taken.err())));
         }
         parsed
     });
