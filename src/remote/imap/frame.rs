@@ -138,7 +138,7 @@ impl Framer {
 
     /// The size of the literal that the line ending at `end` announces: `{n}`, `{n+}`, `~{n}`.
     fn announced(&self, end: usize) -> Option<Announced> {
-        if self.quoted || self.is_status() {
+        if self.quoted || self.is_status(end) {
             return None;
         }
         let line = self.buffer.get(self.line_start..end)?;
@@ -154,9 +154,9 @@ impl Framer {
         Some(size.and_then(|size| usize::try_from(size).ok()).map_or(Announced::Absurd, Announced::Octets))
     }
 
-    /// Free text (`* OK …`, `a1 NO …`, `+ …`) holds no literals, whatever it ends with.
-    fn is_status(&self) -> bool {
-        let response = self.buffer.get(self.start..).unwrap_or_default();
+    /// Free text (`* OK …`, `a1 NO …`, `+ …`) holds no literals, whatever it ends with. What came behind `end` says nothing of it.
+    fn is_status(&self, end: usize) -> bool {
+        let response = self.buffer.get(self.start..end).unwrap_or_default();
         let mut words = response.splitn(3, |byte| matches!(byte, b' ' | b'\r'));
         let first = words.next().unwrap_or_default();
         let second = words.next().unwrap_or_default();
@@ -220,6 +220,14 @@ mod tests {
         }
         assert_eq!(framer.buffered(), 0);
         all
+    }
+
+    #[test]
+    fn a_line_of_one_word_is_judged_without_what_follows() {
+        let stream = b"x{2}\nno ok\n";
+        let at_once = frames(std::iter::once(stream.to_vec()));
+        assert_eq!(at_once, frames(stream.iter().map(|byte| vec![*byte])));
+        assert_eq!((at_once.len(), at_once[0].literals.len()), (1, 1));
     }
 
     #[test]
