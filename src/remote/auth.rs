@@ -102,14 +102,13 @@ impl Secrets {
             known.is_proven && self.kind() == Kind::Password && known.doubted.get_or_insert_with(Instant::now).elapsed() < DOUBT;
         if !is_doubted {
             *known = Known::default();
-        } else if matches!(self.credentials, Credentials::PasswordCommand(_)) {
+            return RemoteError::BadLogin(text);
+        }
+        // the command may print another by now
+        if matches!(self.credentials, Credentials::PasswordCommand(_)) {
             known.secret = None;
         }
-        if is_doubted {
-            RemoteError::NotNow(format!("{text}; it took the password before, so it is asked once more"))
-        } else {
-            RemoteError::BadLogin(text)
-        }
+        RemoteError::NotNow(format!("{text}; it took the password before, so it is asked once more"))
     }
 
     /// An access token is kept that a command can renew.
