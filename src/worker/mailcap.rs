@@ -65,7 +65,7 @@ struct Entry {
 /// The first program that the files name for a type, that is there, and whose test says yes.
 pub async fn find(content_type: &str) -> Option<Viewer> {
     let content_type = content_type.to_ascii_lowercase();
-    if plain(&content_type.replace(['/', '+'], "-")) != content_type.replace(['/', '+'], "-") {
+    if !content_type.chars().all(|c| is_plain(c) || "/+".contains(c)) {
         return None;
     }
     let environment = |name: &str| std::env::var_os(name);
@@ -82,7 +82,11 @@ pub async fn find(content_type: &str) -> Option<Viewer> {
 
 /// A name that means nothing to a shell or any other language, wherever a line puts it.
 pub fn plain(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+    name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "._-".contains(c)
 }
 
 fn files(environment: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {

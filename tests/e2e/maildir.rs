@@ -72,6 +72,13 @@ const TWO_FILES: &str = "From: Sender <s@example.org>\r\nTo: Ada <ada@example.or
     --b\r\nContent-Type: application/pdf; name=\"../bad plan.pdf\"\r\nContent-Disposition: attachment\r\n\r\nMZ program\r\n\
     --b\r\nContent-Type: text/plain; name=notes.txt\r\nContent-Disposition: attachment\r\n\r\nplain notes\r\n--b--\r\n";
 
+/// A program that writes down how many arguments it was given, and the n-th.
+fn write_recorder(script: &std::path::Path, argument: u8, record: &std::path::Path) {
+    let text = format!("#!/bin/sh\nprintf '%s\\n' \"$#\" \"${argument}\" >>{}\n", record.display());
+    std::fs::write(script, text).expect("a script");
+    std::fs::set_permissions(script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("executable");
+}
+
 #[test]
 fn a_file_is_opened_as_an_argument_and_a_doubtful_one_only_after_the_word() {
     let home = Home::new();
@@ -79,8 +86,7 @@ fn a_file_is_opened_as_an_argument_and_a_doubtful_one_only_after_the_word() {
     maildir.deliver("", 1, TWO_FILES, "", 1);
     let opened = home.path().join("opened");
     let script = home.path().join("opener");
-    std::fs::write(&script, format!("#!/bin/sh\nprintf '%s\\n' \"$#\" \"$1\" >>{}\n", opened.display())).expect("a script");
-    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("executable");
+    write_recorder(&script, 1, &opened);
     home.configure(&format!("{}[ui]\nopen_command = [\"{}\"]\n", maildir.configuration("local"), script.display()));
     let mut terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
     terminal.wait_text("Two files.");
@@ -109,8 +115,7 @@ fn a_file_is_shown_by_the_program_that_mailcap_names_and_no_shell_runs_it() {
     let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
     maildir.deliver("", 1, TWO_FILES, "", 1);
     let (opened, touched, script) = (home.path().join("opened"), home.path().join("touched"), home.path().join("viewer"));
-    std::fs::write(&script, format!("#!/bin/sh\nprintf '%s\\n' \"$#\" \"$2\" >>{}\n", opened.display())).expect("a script");
-    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("executable");
+    write_recorder(&script, 2, &opened);
     let lines = [
         "# a line that makes no sense, one for a shell, one whose test says no, one whose program is not here".to_owned(),
         "text/plain; cat 'x".to_owned(),

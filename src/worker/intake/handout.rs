@@ -78,7 +78,6 @@ impl Intake {
     /// Runs a command on these bytes; what it prints is told.
     fn give(&self, bytes: impl Future<Output = Result<Vec<u8>, String>> + Send + 'static, command: Vec<String>) {
         let (jobs, out) = (self.jobs.clone(), self.common.out.clone());
-        let bytes = Box::pin(bytes);
         self.spawn(async move { run_shown(&jobs, &out, bytes, &command).await });
     }
 
@@ -209,7 +208,7 @@ async fn open_part(jobs: &Jobs, out: &Out, part: Decoded, opener: &[String]) -> 
     let command = viewer.command(&content_type, &file.to_string_lossy());
     if viewer.prints {
         let input = if viewer.is_fed { bytes } else { Vec::new() };
-        Box::pin(run_shown(jobs, out, std::future::ready(Ok(input)), &command)).await;
+        run_shown(jobs, out, std::future::ready(Ok(input)), &command).await;
         return Ok(());
     }
     let _ = folder.keep();
