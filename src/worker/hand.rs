@@ -135,13 +135,12 @@ impl Hand {
             return Ok(1);
         };
         let done = std::mem::replace(&mut held_now.of, group);
-        let mut shared = self.lock();
+        let shared = self.lock();
         if let Some(slot) = held_now.slot {
             shared.write(slot, &entry(&held_now.of));
         }
-        let cleared: Vec<InHand> = done.into_iter().filter(|of| shared.deaths.remove(of).is_some()).collect();
         drop(shared);
-        cleared.into_iter().for_each(|of| self.clear_deaths(of));
+        self.survived(done);
         Ok(held_now.of.len())
     }
 
@@ -164,9 +163,13 @@ impl Hand {
         group
     }
 
-    fn clear_deaths(&self, of: InHand) {
+    /// Deaths that were counted over these count no more.
+    fn survived(&self, done: Vec<InHand>) {
+        let mut shared = self.lock();
+        let cleared: Vec<InHand> = done.into_iter().filter(|of| shared.deaths.remove(of).is_some()).collect();
+        drop(shared);
         if let Some(writer) = &self.0.writer {
-            drop(writer.clear_deaths(of));
+            cleared.into_iter().for_each(|of| drop(writer.clear_deaths(of)));
         }
     }
 
@@ -225,10 +228,10 @@ impl Drop for Held {
                 *taken = false;
             }
         }
-        let survived = if std::thread::panicking() { Vec::new() } else { std::mem::take(&mut self.of) };
-        let cleared: Vec<InHand> = survived.into_iter().filter(|of| shared.deaths.remove(of).is_some()).collect();
         drop(shared);
-        cleared.into_iter().for_each(|of| self.hand.clear_deaths(of));
+        if !std::thread::panicking() {
+            self.hand.survived(std::mem::take(&mut self.of));
+        }
     }
 }
 
