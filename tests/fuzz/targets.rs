@@ -85,7 +85,7 @@ fn imap(bytes: &[u8]) {
     let whole = frames(bytes.chunks(bytes.len().max(1)));
     assert_eq!(whole, frames(bytes.chunks(1)), "frames depend on how the octets come");
     for frame in whole {
-        // as one value with its brackets: of anything else imap-proto panics (`INTERNALDATE NIL`)
+        structure::structure(&frame.bytes, frame.too_deep);
         if let parse::Response::Fetch(fetch) = parse::response(&frame.bytes)
             && let Some(raw) = fetch.structure
         {

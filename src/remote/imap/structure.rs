@@ -18,7 +18,7 @@ pub struct Structure {
 
 /// Reads a raw BODYSTRUCTURE value.
 pub fn structure(raw: &[u8], too_deep: bool) -> Structure {
-    let readable = (!too_deep).then(|| wrap(raw));
+    let readable = if too_deep { None } else { wrap(raw) };
     let Some(parts) = readable.as_deref().and_then(parse) else {
         let opaque =
             Part { number: "1".into(), content_type: "application/octet-stream".into(), name: None, size: 0, is_attachment: false };
@@ -39,8 +39,9 @@ fn parse(wrapped: &[u8]) -> Option<Structure> {
     })
 }
 
-/// A response that imap-proto takes; `()` becomes NIL, which some servers write for no parameters.
-fn wrap(raw: &[u8]) -> Vec<u8> {
+/// A response that imap-proto takes; `()` becomes NIL, which some servers write for no parameters. None: there are words in it
+/// that are neither NIL nor numbers. They could be the name of another item, and imap-proto panics at `INTERNALDATE NIL`.
+fn wrap(raw: &[u8]) -> Option<Vec<u8>> {
     let mut wrapped = b"* 1 FETCH (BODYSTRUCTURE ".to_vec();
     let mut reader = Reader::new(raw);
     while let Some(byte) = reader.peek() {
@@ -51,13 +52,15 @@ fn wrap(raw: &[u8]) -> Vec<u8> {
         } else if rest.starts_with(b"()") {
             wrapped.extend_from_slice(b"NIL");
             reader = Reader::new(rest.get(2..).unwrap_or_default());
-        } else {
+        } else if b"() 0123456789NILnil".contains(&byte) {
             wrapped.push(byte);
             reader = Reader::new(rest.get(1..).unwrap_or_default());
+        } else {
+            return None;
         }
     }
     wrapped.extend_from_slice(b")\r\n");
-    wrapped
+    Some(wrapped)
 }
 
 #[derive(Default)]
@@ -198,7 +201,8 @@ mod tests {
     #[test]
     fn what_is_unreadable_or_too_deep_is_one_opaque_part() {
         let deep = "(".repeat(10_000) + &")".repeat(10_000);
-        for (raw, too_deep) in [(deep.as_str(), true), ("(\"TEXT\"", false), ("NIL", false), ("", false)] {
+        let two = format!("{TEXT} INTERNALDATE NIL");
+        for (raw, too_deep) in [(deep.as_str(), true), ("(\"TEXT\"", false), ("NIL", false), ("", false), (&two, false)] {
             let structure = structure(raw.as_bytes(), too_deep);
             assert_eq!((structure.parts.len(), structure.text_end), (1, None), "{} octets", raw.len());
         }
