@@ -415,6 +415,22 @@ async fn what_came_before_a_look_for_one_message_is_not_missed() {
 }
 
 #[tokio::test]
+async fn names_are_told_stretch_by_stretch_from_the_last_on_as_they_are_now() {
+    let mut b = Mail::with(&["cur/1.a:2,", "cur/2.b:2,S", "new/3.c", "cur/4.d:2,", "cur/5.e:2,"]).await;
+    let told =
+        |names: Vec<(Key, Flags)>| -> Vec<String> { names.iter().filter_map(|(key, _)| key.base_name()).map(str::to_owned).collect() };
+    assert_eq!(told(b.remote.flags_before(".", None, 2).await.unwrap()), ["4.d", "5.e"]);
+    fs::write(b.path("cur/2.z:2,F"), message("z")).unwrap();
+    fs::remove_file(b.path("cur/4.d:2,")).unwrap();
+    assert_eq!(told(b.remote.flags_before(".", Some(key("4.d")), 2).await.unwrap()), ["2.z", "3.c"]);
+    let last = b.remote.flags_before(".", Some(key("2.z")), 3).await.unwrap();
+    assert_eq!(last, [(key("1.a"), Flags::default()), (key("2.b"), bits(FlagBits::SEEN))]);
+    assert_eq!(b.remote.flags_before(".", Some(key("1.a")), 3).await.unwrap(), []);
+    // what changed meanwhile above is news to whoever waits
+    assert_eq!(b.remote.wait(".", Arc::new(Notify::new())).await.unwrap(), Hint::Changed);
+}
+
+#[tokio::test]
 async fn a_mailbox_that_went_away_is_gone() {
     let mut b = Mail::with(&["cur/1700000001.a:2,"]).await;
     b.remote.open(".Archive").await.unwrap();

@@ -121,6 +121,38 @@ fn a_first_sync_brings_every_message_of_every_mailbox() {
 }
 
 #[test]
+fn of_a_mailbox_larger_than_one_look_no_change_is_missed() {
+    // its names are compared five thousand at a time
+    let stage = Stage::new(5_200);
+    stage.sync();
+    let inbox = stage.mailbox("local/Inbox");
+    let cur = stage.folder.path().join("mail/cur");
+    let name = |n: u32| format!("{}.{n}.host:2,", 1_700_000_000 + n);
+    let counts = || {
+        let inbox = stage.writer.reader().unwrap().mailbox(inbox).unwrap().unwrap();
+        (inbox.total, inbox.unread)
+    };
+    assert_eq!(counts(), (5_200, 5_200));
+    for n in [0, 199, 200, 5_199] {
+        std::fs::rename(cur.join(name(n)), cur.join(name(n) + "S")).unwrap();
+    }
+    std::fs::remove_file(cur.join(name(1))).unwrap();
+    std::fs::remove_file(cur.join(name(3_000))).unwrap();
+    std::fs::copy(cur.join(name(2)), cur.join("0.first:2,S")).unwrap();
+    stage.sync();
+    assert_eq!(counts(), (5_199, 5_194));
+
+    // the same while it is watched, at its far end
+    let mut handle = start(&stage.config, stage.writer.clone(), stage.options()).unwrap();
+    wait_for(&mut handle, |event| {
+        matches!(event, WorkerEvent::Link { state: postrider::worker::LinkState::Online { .. }, .. }).then_some(())
+    });
+    std::fs::rename(cur.join(name(2)), cur.join(name(2) + "S")).unwrap();
+    wait_for(&mut handle, |_| (counts() == (5_199, 5_193)).then_some(()));
+    handle.join();
+}
+
+#[test]
 fn listing_rendering_and_triage_answer_and_reach_the_files() {
     let stage = Stage::new(3);
     stage.sync();

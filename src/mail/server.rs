@@ -126,6 +126,21 @@ impl Window {
     pub const ALL: Self = Self { low: 1, high: u32::MAX };
 }
 
+/// What an answer spans: of what is known here, all that it does not tell of is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// A window, or the whole where keys are names.
+    Window(Window),
+    /// Names from this one on (None: the first) to before that one (None: to the end).
+    Names { from: Option<Key>, before: Option<Key> },
+}
+
+impl From<Window> for Span {
+    fn from(window: Window) -> Self {
+        Self::Window(window)
+    }
+}
+
 /// Bytes of a message, fetched for reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {

@@ -2,11 +2,12 @@
 //! Owns the way from [`Remote`]'s verbs to files; knows nothing of rows or of parsed mail. Other programs
 //! rename, add and delete at any time: a name is only ever a guess that may have to be looked up again.
 //!
-//! [`folder`] is one mailbox with the file names it had at the last look; `names` reads file names,
+//! [`folder`] is one mailbox with the file names it had at the last look (`entries`); `names` reads file names,
 //! `mailboxes` the tree, `read` and `change` the files, `watch` waits; [`deliver`] is for mail fetched elsewhere.
 
 mod change;
 pub mod deliver;
+mod entries;
 mod folder;
 mod keywords;
 mod mailboxes;
@@ -117,7 +118,16 @@ impl Remote for Connection {
     async fn flags(&mut self, mailbox: &str, _window: Window) -> Result<Vec<(Key, Flags)>> {
         self.run(mailbox, |folder| {
             folder.scan()?;
-            Ok(folder.flags())
+            Ok(folder.flags(None, usize::MAX))
+        })
+        .await
+    }
+
+    async fn flags_before(&mut self, mailbox: &str, key: Option<Key>, count: usize) -> Result<Vec<(Key, Flags)>> {
+        self.run(mailbox, move |folder| {
+            let before = key.as_ref().and_then(Key::base_name);
+            folder.refresh()?;
+            Ok(folder.flags(before, count))
         })
         .await
     }

@@ -129,6 +129,13 @@ pub trait Remote: Send {
     /// Keys and flags of everything in the window: a complete answer or an error, never a part.
     fn flags(&mut self, mailbox: &str, window: Window) -> impl Future<Output = Result<Vec<(Key, Flags)>>> + Send;
 
+    /// Keys and flags of the last `count` messages before `key` (None: of all) in the order of their keys, as they are now: where
+    /// keys are names, which no window spans.
+    fn flags_before(&mut self, mailbox: &str, _key: Option<Key>, _count: usize) -> impl Future<Output = Result<Vec<(Key, Flags)>>> + Send {
+        let refusal = format!("the messages of {mailbox} are numbered");
+        async move { Err(RemoteError::Rejected(refusal)) }
+    }
+
     /// Headers of these messages; those that are gone are left out. An unreadable one comes with what
     /// could be read (an empty envelope at worst), never as an error.
     fn headers(&mut self, mailbox: &str, keys: &[Key]) -> impl Future<Output = Result<Vec<RemoteMessage>>> + Send;

@@ -1,7 +1,8 @@
 //! What servers say about messages: headers, flags, what is gone, and void uids. What each event does to a
 //! row is decided in `rows.rs`; here rows are found, and the answers that come too late are kept away.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params, params_from_iter};
 
 use super::contents::identity_hash;
 use super::lookup::{self, PLACED, PLACED_COLUMNS, read_placed};
@@ -10,7 +11,7 @@ use super::threads::Links;
 use super::waiting::some_of;
 use super::work::{Changes, Work};
 use super::{Changed, Merged, Result, StoreError, Validity};
-use crate::mail::server::{NewMessage, Opened, Window};
+use crate::mail::server::{NewMessage, Opened, Span, Window};
 use crate::mail::{AccountId, ContentId, Flags, Key, MailboxId, MessageId, UidValidity};
 
 /// Some row is lost in mailbox ?1, or in flight to it, or there under a told uid. CROSS: few are told, of many messages.
@@ -279,8 +280,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Keys and flags of a window: merges, drops what is gone, names what is missing here.
-    pub fn merge_flags(&mut self, mailbox: MailboxId, window: Window, mut present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Merged> {
+    /// Keys and flags of a span: merges, drops what is gone, names what is missing here.
+    pub fn merge_flags(&mut self, mailbox: MailboxId, span: &Span, mut present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Merged> {
         if self.memory.is_overtaken(mailbox, asked_at) {
             return Ok(Merged { is_stale: true, ..Merged::default() });
         }
@@ -298,7 +299,7 @@ impl Work<'_> {
         let mut is_known = vec![false; present.len()];
         // only what differs is held: a mailbox may have a million rows
         let mut differing = Vec::new();
-        self.each_row_in(mailbox, window, |id, before| {
+        self.each_row_in(mailbox, span, |id, before| {
             let at = before.key.as_ref().and_then(|key| present.binary_search_by(|(known, _)| known.cmp(key)).ok());
             let shown = at.and_then(|at| {
                 is_known.get_mut(at).into_iter().for_each(|known| *known = true);
@@ -328,15 +329,25 @@ impl Work<'_> {
         Ok(Merged { changed: std::mem::take(&mut self.changes).finish(), missing, void, has_passed_over, ..Merged::default() })
     }
 
-    /// The known rows of a window; all rows of a mailbox whose keys are no uids.
-    fn each_row_in(&self, mailbox: MailboxId, window: Window, mut on: impl FnMut(MessageId, Placed)) -> Result<()> {
-        for (index, range) in [("m.uid BETWEEN ?2 AND ?3", true), ("m.base_name IS NOT NULL", false)] {
-            let sql = format!("SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.mailbox = ?1 AND {index}");
+    /// The known rows of a span; of a window also all rows whose keys are names.
+    fn each_row_in(&self, mailbox: MailboxId, span: &Span, mut on: impl FnMut(MessageId, Placed)) -> Result<()> {
+        let name = |key: &Option<Key>| key.as_ref().and_then(Key::base_name).map(|name| Value::from(name.to_owned()));
+        let ranges = match span {
+            Span::Window(Window { low, high }) => {
+                vec![("m.uid BETWEEN ?2 AND ?3", vec![(*low).into(), (*high).into()]), ("m.base_name IS NOT NULL", Vec::new())]
+            }
+            Span::Names { from, before } => {
+                let from = name(from).unwrap_or_else(|| String::new().into());
+                vec![match name(before) {
+                    Some(before) => ("m.base_name >= ?2 AND m.base_name < ?3", vec![from, before]),
+                    None => ("m.base_name >= ?2", vec![from]),
+                }]
+            }
+        };
+        for (range, bounds) in ranges {
+            let sql = format!("SELECT {PLACED}, m.id FROM message m LEFT JOIN sent s ON s.message = m.id WHERE m.mailbox = ?1 AND {range}");
             let mut statement = self.db.prepare_cached(&sql)?;
-            let mut found = match range {
-                true => statement.query((mailbox.0, window.low, window.high))?,
-                false => statement.query([mailbox.0])?,
-            };
+            let mut found = statement.query(params_from_iter(std::iter::once(mailbox.0.into()).chain(bounds)))?;
             while let Some(row) = found.next()? {
                 on(MessageId(row.get(PLACED_COLUMNS)?), read_placed(row)?);
             }
@@ -418,7 +429,7 @@ impl Work<'_> {
         self.memory.forget_left(mailbox);
         let mut cancelled = Vec::new();
         let mut rows = Vec::new();
-        self.each_row_in(mailbox, Window::ALL, |id, row| rows.push((id, row)))?;
+        self.each_row_in(mailbox, &Window::ALL.into(), |id, row| rows.push((id, row)))?;
         for (id, before) in rows {
             let mut after = before.clone();
             if after.voided() {

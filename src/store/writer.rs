@@ -19,7 +19,7 @@ use super::{
     Applied, Changed, Differences, Merged, Paths, Pending, Push, PushEnd, Reached, Reader, Result, StoreError, Unresolved, Validity, open,
     sound,
 };
-use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Window};
+use crate::mail::server::{Body, NewMessage, Opened, RemoteMailbox, Span};
 use crate::mail::{AccountId, Change, Flags, Key, Mailbox, MailboxId, MessageId};
 
 /// After this long without a job the log is copied into the database.
@@ -463,9 +463,10 @@ impl Writer {
         self.sync_job(move |work| work.find_lost(mailbox, messages))
     }
 
-    /// Keys and flags of everything in the window, asked for at [`Writer::clock`] `asked_at`.
-    pub fn merge_flags(&self, mailbox: MailboxId, window: Window, present: Vec<(Key, Flags)>, asked_at: u64) -> Pending<Merged> {
-        self.sync_job(move |work| work.merge_flags(mailbox, window, present, asked_at))
+    /// Keys and flags of everything in the span, asked for at [`Writer::clock`] `asked_at`.
+    pub fn merge_flags(&self, mailbox: MailboxId, span: impl Into<Span>, present: Vec<(Key, Flags)>, asked_at: u64) -> Pending<Merged> {
+        let span = span.into();
+        self.sync_job(move |work| work.merge_flags(mailbox, &span, present, asked_at))
     }
 
     /// Applies the differences of a whole mailbox, asked for at [`Writer::clock`] `asked_at`; the headers of uids below `floor`

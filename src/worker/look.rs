@@ -3,7 +3,7 @@
 //! `step.rs` has the plain way, window by window.
 
 use super::core::Core;
-use super::plan::{Link, Progress};
+use super::plan::{Link, Progress, Walk};
 use super::step::{Result, add, parse, record_opened, with_progress};
 use crate::mail::server::{Opened, Point};
 use crate::mail::{Key, MailboxId, Role, Uid};
@@ -138,7 +138,7 @@ async fn count_up(core: &Core, mailbox: MailboxId, exists: u32) -> Result<()> {
         let is_complete = progress.missing.is_empty() && !progress.is_passed_over && progress.headers_from.is_some_and(|from| from <= 1);
         if is_complete && count != exists {
             tracing::info!(mailbox = progress.name, count, exists, "the server's count differs; all of it is compared");
-            progress.walk = Some(u32::MAX);
+            progress.walk = Some(Walk::Top);
         }
     });
     Ok(())

@@ -78,6 +78,11 @@ pub enum Step {
         mailbox: MailboxId,
         window: Window,
     },
+    /// The same of the next names, where keys are names; None: from the top.
+    Names {
+        mailbox: MailboxId,
+        before: Option<Key>,
+    },
     /// Everything of this mailbox was seen.
     Finish {
         mailbox: MailboxId,
@@ -101,6 +106,7 @@ impl Step {
             | Step::Fetch { mailbox, .. }
             | Step::Headers { mailbox, .. }
             | Step::Flags { mailbox, .. }
+            | Step::Names { mailbox, .. }
             | Step::Finish { mailbox } => Some(*mailbox),
             _ => None,
         }
@@ -119,6 +125,17 @@ pub struct Wanted {
     pub mailbox: MailboxId,
     pub key: Key,
     pub view: Option<View>,
+}
+
+/// Where the comparison of a mailbox goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Walk {
+    /// At the top, which opens the mailbox.
+    Top,
+    /// Below this uid.
+    Below(u32),
+    /// Before this name. `again`: something changed above meanwhile.
+    Before { name: Key, again: bool },
 }
 
 /// How far one mailbox is on this connection.
@@ -156,8 +173,8 @@ pub struct Progress {
     pub walk_mod_seq: Option<u64>,
     /// Every uid from here up has its headers in the store; None before the first page.
     pub headers_from: Option<u32>,
-    /// Flags are to be compared below this uid (exclusive; u32::MAX: from the top); None = compared.
-    pub walk: Option<u32>,
+    /// Flags are to be compared from there on, downward; None = compared.
+    pub walk: Option<Walk>,
     /// It was just opened: a complete look need not open it again.
     pub fresh: bool,
     /// A complete comparison is to start at this time.
@@ -170,6 +187,7 @@ pub struct Progress {
     pub guards: u32,
     /// Uids a header or flags window spans, adapted to how densely they are used.
     pub header_span: u32,
+    /// Also the names that are compared at a time.
     pub flag_span: u32,
     /// Steps that failed in a row.
     pub failures: u8,
@@ -253,9 +271,19 @@ impl Progress {
             self.look_now();
         } else {
             // though its newest are due: they may be on their way, asked for before
-            self.walk = Some(u32::MAX);
+            self.walk = Some(Walk::Top);
         }
         self.finish_due = true;
+    }
+
+    /// Its last names were compared, for something changed; `from`: there are others before this one. A comparison under way goes on
+    /// where it is, and begins again after its end.
+    pub fn walk_on(&mut self, from: Option<Key>) {
+        match (&mut self.walk, from) {
+            (None, Some(name)) => self.walk = Some(Walk::Before { name, again: false }),
+            (Some(Walk::Before { again, .. }), _) => *again = true,
+            _ => {}
+        }
     }
 
     /// It is in step so far.
@@ -556,15 +584,18 @@ fn flags(mailbox: &Progress, now: u64) -> Option<Step> {
     if mailbox.newest_due {
         return None;
     }
-    let below = mailbox.walk.or_else(|| mailbox.walk_at.filter(|at| *at <= now).map(|_| u32::MAX))?;
-    Some(Step::Flags { mailbox: mailbox.id, window: flags_window(mailbox, below) })
+    let walk = mailbox.walk.clone().or_else(|| mailbox.walk_at.filter(|at| *at <= now).map(|_| Walk::Top))?;
+    let id = mailbox.id;
+    Some(match walk {
+        Walk::Before { name, .. } => Step::Names { mailbox: id, before: Some(name) },
+        _ if !mailbox.numbered => Step::Names { mailbox: id, before: None },
+        Walk::Top => Step::Flags { mailbox: id, window: flags_window(mailbox, u32::MAX) },
+        Walk::Below(uid) => Step::Flags { mailbox: id, window: flags_window(mailbox, uid) },
+    })
 }
 
-/// The window of [`Progress::walk`] below `below`.
-pub fn flags_window(mailbox: &Progress, below: u32) -> Window {
-    if !mailbox.numbered {
-        return Window::ALL;
-    }
+/// The next window below a uid; u32::MAX: from the top.
+fn flags_window(mailbox: &Progress, below: u32) -> Window {
     let floor = mailbox.headers_from.unwrap_or(1).max(1);
     let (high, start) = if below == u32::MAX { (u32::MAX, mailbox.uid_next) } else { (below.saturating_sub(1).max(1), below) };
     Window { low: start.saturating_sub(mailbox.flag_span).max(floor).min(high), high }

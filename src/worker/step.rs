@@ -11,7 +11,7 @@ use super::folders;
 use super::hand::{self, Hand};
 use super::long::{self, Long};
 use super::look::{self, Ask};
-use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Wanted};
+use super::plan::{FETCH, Link, PAGE, PATIENCE, Progress, RECENT, SMALL, Step, WALK_PAUSE, Walk, Wanted};
 use super::push;
 use super::told;
 use super::walk;
@@ -96,7 +96,7 @@ fn in_hand(core: &Core, step: &Step) -> Option<InHand> {
         Step::Top { .. } => "top",
         Step::Fetch { .. } => "fetch",
         Step::Headers { .. } => "headers",
-        Step::Flags { .. } => "flags",
+        Step::Flags { .. } | Step::Names { .. } => "flags",
         Step::List => return Some(InHand { what: What::Step, mailbox: MailboxId(0), key: format!("list-{}", core.account.0) }),
         _ => return None,
     };
@@ -119,6 +119,7 @@ async fn perform<R: Remote>(core: &Core, remote: &mut R, link: Link, step: Step)
         Step::Fetch { mailbox, keys } => fetch(core, remote, mailbox, keys).await,
         Step::Headers { mailbox, window } => headers(core, remote, mailbox, window).await,
         Step::Flags { mailbox, window } => walk::window(core, remote, link, mailbox, window).await,
+        Step::Names { mailbox, before } => walk::names(core, remote, link, mailbox, before).await,
         Step::Finish { mailbox } => finish(core, mailbox).await,
         Step::LookForBodies => look_for_bodies(core).await,
         Step::Index => index(core).await,
@@ -306,7 +307,7 @@ async fn newest<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: Mai
             progress.fresh = true;
             progress.finish_due = true;
             if look::is_whole_due(core, progress) {
-                progress.walk = Some(u32::MAX);
+                progress.walk = Some(Walk::Top);
             }
         }
         return Ok(());
@@ -331,7 +332,7 @@ async fn newest<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: Mai
         progress.uid_next = opened.uid_next.unwrap_or(1).max(highest.map_or(1, |uid| uid.saturating_add(1)));
         let was_known = progress.headers_from.is_some();
         // what is older than the page is compared, or, where nothing is known, fetched downward
-        progress.walk = (was_known || !progress.numbered).then_some(u32::MAX);
+        progress.walk = (was_known || !progress.numbered).then_some(Walk::Top);
         progress.finish_due = true;
         if progress.numbered && !was_known {
             progress.headers_from = Some(if is_all { 1 } else { lowest.unwrap_or(progress.uid_next) });
@@ -370,28 +371,33 @@ async fn top<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: Mailbo
         with_progress(core, mailbox, |progress| progress.note_top(now, differed));
         return Ok(());
     }
-    let mut found = false;
-    let window = if numbered {
-        let new = remote.headers_in(&name, Window { low: uid_next, high: u32::MAX }).await.inspect_err(|_| hint(core, mailbox))?;
-        let highest = new.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
-        found = !new.is_empty();
-        add(core, mailbox, parse(core, mailbox, new).await?).await?;
-        if let Some(highest) = highest {
-            with_progress(core, mailbox, |progress| progress.uid_next = progress.uid_next.max(highest.saturating_add(1)));
-        }
-        let low = if uid_next <= SMALL { floor } else { uid_next.saturating_sub(RECENT).max(floor) };
-        Window { low, high: u32::MAX }
-    } else {
-        Window::ALL
-    };
+    if !numbered {
+        let compared = walk::compare_names(core, remote, mailbox, &name, None).await;
+        let (compared, from) = compared.inspect_err(|_| hint(core, mailbox))?;
+        with_progress(core, mailbox, |progress| {
+            progress.note_top(now, compared.differed);
+            progress.top_due |= compared.is_stale;
+            progress.walk_on(from);
+        });
+        return Ok(());
+    }
+    let new = remote.headers_in(&name, Window { low: uid_next, high: u32::MAX }).await.inspect_err(|_| hint(core, mailbox))?;
+    let highest = new.iter().filter_map(|message| message.key.uid()).map(|uid| uid.0).max();
+    let found = !new.is_empty();
+    add(core, mailbox, parse(core, mailbox, new).await?).await?;
+    if let Some(highest) = highest {
+        with_progress(core, mailbox, |progress| progress.uid_next = progress.uid_next.max(highest.saturating_add(1)));
+    }
+    let low = if uid_next <= SMALL { floor } else { uid_next.saturating_sub(RECENT).max(floor) };
+    let window = Window { low, high: u32::MAX };
     let compared = walk::compare(core, remote, mailbox, &name, window, Some(link)).await.inspect_err(|_| hint(core, mailbox))?;
     with_progress(core, mailbox, |progress| {
         progress.note_top(now, found || compared.differed);
         progress.top_due |= compared.is_stale;
-        if numbered && window.low > floor {
+        if window.low > floor {
             // what changed can't be asked for any more: all of it is looked at, soon or, where that is usual, at leisure
             match progress.mod_seq.take() {
-                Some(_) => progress.walk = Some(u32::MAX),
+                Some(_) => progress.walk = Some(Walk::Top),
                 None => drop(progress.walk_at.get_or_insert(now + WALK_PAUSE)),
             }
         }

@@ -3,14 +3,14 @@
 
 use super::core::Core;
 use super::look::{self, Ask};
-use super::plan::{Link, Progress};
+use super::plan::{Link, Progress, Walk};
 use super::step::{Result, StepError, adapt, record_opened, wire, with_progress};
-use crate::mail::server::Window;
-use crate::mail::{Key, MailboxId};
+use crate::mail::server::{Span, Window};
+use crate::mail::{Flags, Key, MailboxId};
 use crate::remote::Remote;
 use crate::store::Reached;
 
-/// What comparing a window told.
+/// What comparing a span told.
 pub struct Compared {
     /// Messages it holds on the server.
     pub count: usize,
@@ -34,14 +34,35 @@ pub async fn compare<R: Remote>(
 ) -> Result<Compared> {
     let asked_at = core.common.writer.clock();
     let present = remote.flags(name, window).await?;
-    let count = present.len();
     if let Some(link) = doubts {
+        let count = present.len();
         let here = core.common.readers.with(move |reader| reader.count_uids_in(mailbox, window)).await?;
         if look::is_withheld(core, link, mailbox, here.saturating_sub(count as u64), here).await? {
             return Ok(Compared { count, differed: false, is_stale: false, has_passed_over: true });
         }
     }
-    let merged = core.common.writer.merge_flags(mailbox, window, present, asked_at).await?;
+    merge(core, mailbox, window.into(), present, asked_at).await
+}
+
+/// The same of the last names before `before` (None: of all); with it the name to go on before, None after the first of all.
+pub async fn compare_names<R: Remote>(
+    core: &Core,
+    remote: &mut R,
+    mailbox: MailboxId,
+    name: &str,
+    before: Option<Key>,
+) -> Result<(Compared, Option<Key>)> {
+    let span = core.lock().state.mailbox(mailbox).map_or(1, |progress| progress.flag_span as usize);
+    let asked_at = core.common.writer.clock();
+    let present = remote.flags_before(name, before.clone(), span).await?;
+    let from = present.first().filter(|_| present.len() >= span).map(|(key, _)| key.clone());
+    let span = Span::Names { from: from.clone(), before };
+    Ok((merge(core, mailbox, span, present, asked_at).await?, from))
+}
+
+async fn merge(core: &Core, mailbox: MailboxId, span: Span, present: Vec<(Key, Flags)>, asked_at: u64) -> Result<Compared> {
+    let count = present.len();
+    let merged = core.common.writer.merge_flags(mailbox, span, present, asked_at).await?;
     let differed = !merged.changed.mailboxes.is_empty() || !merged.missing.is_empty();
     core.common.out.changed(core.account, merged.changed).await;
     look::tell_void(core, &merged.void).await;
@@ -63,12 +84,12 @@ pub async fn window<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox:
     if window.high == u32::MAX && begin_walk(core, remote, link, mailbox, &name).await? {
         return Ok(());
     }
-    let asked_for = core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk);
+    let asked_for = walk_of(core, mailbox);
     let compared = compare(core, remote, mailbox, &name, window, None).await.inspect_err(|_| {
         // where the connection was B's, A goes on with the walk: its top is still to be looked at
         with_progress(core, mailbox, |progress| {
             if window.high == u32::MAX && progress.walk == asked_for {
-                progress.walk = Some(u32::MAX);
+                progress.walk = Some(Walk::Top);
             }
         });
     })?;
@@ -79,9 +100,9 @@ pub async fn window<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox:
             return;
         }
         let floor = progress.headers_from.unwrap_or(1).max(1);
-        progress.walk = (progress.numbered && window.low > floor).then_some(window.low);
+        progress.walk = (window.low > floor).then_some(Walk::Below(window.low));
         progress.flag_span = adapt(progress.flag_span, compared.count, 2_000, 10_000);
-        if progress.walk.is_none() && progress.numbered && !progress.is_passed_over {
+        if progress.walk.is_none() && !progress.is_passed_over {
             progress.reached = Some(Reached { mod_seq: progress.walk_mod_seq, whole: Some(core.common.clock.wall()) });
             reached = progress.take_reached();
         }
@@ -89,17 +110,38 @@ pub async fn window<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox:
     look::reach(core, mailbox, reached).await
 }
 
+/// Compares the next names; the first step, from the top, opens the mailbox.
+pub async fn names<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, before: Option<Key>) -> Result<()> {
+    let name = wire(core, mailbox)?;
+    if before.is_none() && begin_walk(core, remote, link, mailbox, &name).await? {
+        return Ok(());
+    }
+    let asked_for = walk_of(core, mailbox);
+    let (compared, from) = compare_names(core, remote, mailbox, &name, before).await?;
+    with_progress(core, mailbox, |progress| {
+        if progress.walk == asked_for && !compared.is_stale {
+            let again = matches!(asked_for, Some(Walk::Before { again: true, .. }));
+            progress.walk = from.map(|name| Walk::Before { name, again }).or(again.then_some(Walk::Top));
+        }
+    });
+    Ok(())
+}
+
+fn walk_of(core: &Core, mailbox: MailboxId) -> Option<Walk> {
+    core.lock().state.mailbox(mailbox).and_then(|progress| progress.walk.clone())
+}
+
 /// All of a mailbox is to be compared: in one question where that can be, and then true.
 async fn begin_walk<R: Remote>(core: &Core, remote: &mut R, link: Link, mailbox: MailboxId, name: &str) -> Result<bool> {
     // from here on a push that lands here starts the look anew
     let mut begun = None;
     with_progress(core, mailbox, |progress| {
-        progress.walk = Some(progress.uid_next);
-        (progress.walk_at, begun) = (None, progress.walk);
+        progress.walk = Some(Walk::Below(progress.uid_next));
+        (progress.walk_at, begun) = (None, progress.walk.clone());
     });
-    let again = |_: &StepError| with_progress(core, mailbox, |progress| progress.walk = Some(u32::MAX));
+    let again = |_: &StepError| with_progress(core, mailbox, |progress| progress.walk = Some(Walk::Top));
     if look::at_once(core, remote, link, mailbox, Ask::All).await.inspect_err(again)?.is_some() {
-        with_progress(core, mailbox, |progress| progress.walk = progress.walk.filter(|_| progress.walk != begun));
+        with_progress(core, mailbox, |progress| progress.walk = progress.walk.take().filter(|walk| Some(walk) != begun.as_ref()));
         return Ok(true);
     }
     let fresh = core.lock().state.mailbox_mut(mailbox).is_some_and(|progress| std::mem::take(&mut progress.fresh));

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::folder::{Entry, Folder, modified};
+use super::entries::Entry;
+use super::folder::{Folder, modified};
 use super::{failed, names};
 use crate::mail::{Flags, Key};
 use crate::remote::{Moved, Result};
@@ -34,7 +35,7 @@ pub fn store_flags(folder: &mut Folder, keys: &[Key], add: &Flags, remove: &Flag
 }
 
 /// The info letters after a change.
-fn letters_after(folder: &Folder, entry: &Entry, add: &Flags, remove: &Flags) -> String {
+fn letters_after(folder: &Folder, entry: &Entry<'_>, add: &Flags, remove: &Flags) -> String {
     let keywords = folder.keywords.change(entry.letters(), add, remove);
     names::with_bits(entry.letters(), entry.bits().with(add.bits).without(remove.bits), &keywords)
 }
@@ -98,7 +99,7 @@ pub fn copy_to(folder: &mut Folder, keys: &[Key], target: &mut Folder) -> Result
 }
 
 /// The info letters for another mailbox: system flags as they are, keywords by that mailbox's letters.
-fn letters_in(folder: &Folder, entry: &Entry, target: &mut Folder) -> io::Result<String> {
+fn letters_in(folder: &Folder, entry: &Entry<'_>, target: &mut Folder) -> io::Result<String> {
     let flags = folder.flags_of(entry);
     if !flags.keywords.is_empty() {
         let path = target.path.clone();
@@ -112,7 +113,7 @@ fn letters_in(folder: &Folder, entry: &Entry, target: &mut Folder) -> io::Result
 }
 
 /// A new name that keeps the time received.
-fn copy_name(entry: &Entry, path: &Path) -> io::Result<String> {
+fn copy_name(entry: &Entry<'_>, path: &Path) -> io::Result<String> {
     let found = fs::metadata(path)?;
     Ok(names::unique(names::stamp(entry.key()).unwrap_or_else(|| modified(&found)), found.len()))
 }

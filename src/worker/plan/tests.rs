@@ -107,7 +107,7 @@ fn the_most_urgent_step_comes_first() {
         (
             "what takes long is never A's while B is there",
             |s| {
-                (s.has_b, s.list_due, s.mailboxes[0].walk) = (true, true, Some(u32::MAX));
+                (s.has_b, s.list_due, s.mailboxes[0].walk) = (true, true, Some(Walk::Top));
                 s.mailboxes[0].headers_from = Some(1_001);
                 s.mailboxes[0].missing.push(Key::Uid(Uid(7)));
                 s.ahead.push_back(wanted(7));
@@ -115,7 +115,7 @@ fn the_most_urgent_step_comes_first() {
             Link::A,
             Step::Wait,
         ),
-        ("a comparison at home is B's", |s| (s.has_b, s.mailboxes[0].walk) = (true, Some(9)), Link::B, HOME_FLAGS),
+        ("a comparison at home is B's", |s| (s.has_b, s.mailboxes[0].walk) = (true, Some(Walk::Below(9))), Link::B, HOME_FLAGS),
         ("and so is the list of mailboxes", |s| (s.has_b, s.list_due) = (true, true), Link::B, Step::List),
         ("which waits for B where it is on its way", |s| (s.expects_b, s.list_due) = (true, true), Link::A, Step::Wait),
         ("as bulk headers do", |s| (s.expects_b, s.mailboxes[0].headers_from) = (true, Some(1_001)), Link::A, Step::Wait),
@@ -146,13 +146,13 @@ fn the_most_urgent_step_comes_first() {
         ),
         (
             "the comparison starts at the top",
-            |s| s.mailboxes[0].walk = Some(u32::MAX),
+            |s| s.mailboxes[0].walk = Some(Walk::Top),
             Link::A,
             Step::Flags { mailbox: INBOX, window: Window { low: 95_000, high: u32::MAX } },
         ),
         (
             "and ends where headers are known",
-            |s| (s.mailboxes[0].walk, s.mailboxes[0].headers_from) = (Some(3_000), Some(2_900)),
+            |s| (s.mailboxes[0].walk, s.mailboxes[0].headers_from) = (Some(Walk::Below(3_000)), Some(2_900)),
             Link::B,
             Step::Headers { mailbox: INBOX, window: Window { low: 2_400, high: 2_899 } },
         ),
@@ -228,15 +228,30 @@ fn every_window_ends_and_windows_leave_no_gap() {
     for uid_next in [1, 2, 60, 4_999, 5_001, 123_456] {
         let mut state = calm();
         state.mailboxes[0].uid_next = uid_next;
-        state.mailboxes[0].walk = Some(u32::MAX);
+        state.mailboxes[0].walk = Some(Walk::Top);
         let mut last = None;
         for _ in 0..100 {
             let Step::Flags { window, .. } = plan(&state, Link::A) else { break };
             assert!(window.low >= 1 && window.low <= window.high, "{window:?}");
             assert!(last.is_none_or(|low: u32| low == window.high + 1), "{window:?}");
             last = Some(window.low);
-            state.mailboxes[0].walk = (window.low > 1).then_some(window.low);
+            state.mailboxes[0].walk = (window.low > 1).then_some(Walk::Below(window.low));
         }
-        assert_eq!((last, state.mailboxes[0].walk), (Some(1), None), "{uid_next}");
+        assert_eq!((last, state.mailboxes[0].walk.clone()), (Some(1), None), "{uid_next}");
     }
+}
+
+#[test]
+fn names_are_compared_to_the_end_and_once_more_where_something_changed_above() {
+    let mut state = calm();
+    let name = |name: &str| Key::BaseName(name.into());
+    (state.mailboxes[0].numbered, state.mailboxes[0].walk) = (false, Some(Walk::Top));
+    assert_eq!(plan(&state, Link::A), Step::Names { mailbox: INBOX, before: None });
+    state.mailboxes[0].walk = None;
+    state.mailboxes[0].walk_on(Some(name("m")));
+    state.mailboxes[0].walk_on(Some(name("z")));
+    assert_eq!(plan(&state, Link::A), Step::Names { mailbox: INBOX, before: Some(name("m")) }, "the comparison under way goes on");
+    assert_eq!(state.mailboxes[0].walk, Some(Walk::Before { name: name("m"), again: true }));
+    state.mailboxes[0].missing = vec![name("n")];
+    assert!(matches!(plan(&state, Link::A), Step::Fetch { .. }), "what is missing comes first, so that it never grows long");
 }
