@@ -1,8 +1,13 @@
 //! Bytes to text: a label where there is one, a guess where there is none. Never fails and never returns
 //! nothing for something. Knows no headers and no structure.
 
-use encoding_rs::{Encoding, REPLACEMENT, UTF_8, WINDOWS_1252};
 use std::borrow::Cow;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, REPLACEMENT, UTF_8};
+
+/// Octets that a guess looks at; more make it no better.
+const SAMPLE: usize = 64 * 1024;
 
 /// What a label led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,14 +39,22 @@ pub fn encode<'a>(text: &'a str, label: &str) -> Cow<'a, [u8]> {
     }
 }
 
-/// UTF-8 if it is valid (a byte order mark is dropped), else windows-1252, which maps every byte.
+/// UTF-8 if it is valid (a byte order mark is dropped), else what the octets look like.
 pub fn guess(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
+        // the escape of ISO-2022-JP's two-octet characters
+        Ok(text) if !text.contains("\x1b$") => Cow::Borrowed(text),
         Err(_) if mostly_utf8(bytes) => String::from_utf8_lossy(bytes),
-        Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+        _ => looks_like(bytes).decode_without_bom_handling(bytes).0,
     }
+}
+
+fn looks_like(bytes: &[u8]) -> &'static Encoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(bytes.get(..SAMPLE).unwrap_or(bytes), true);
+    // what is valid UTF-8 does not come here
+    detector.guess(None, Utf8Detection::Deny)
 }
 
 /// Cut or damaged UTF-8: more well-formed sequences than stray bytes.
@@ -78,6 +91,13 @@ mod tests {
             (&b"caf\xc3\xa9"[..], None, "café"),
             (b"caf\xe9", None, "café"),
             (b"caf\xe9", Some("utf-8"), "café"),
+            (b"\xcf\xf0\xe8\xe2\xe5\xf2, \xe4\xf0\xf3\xe3!", None, "Привет, друг!"),
+            (b"\xf0\xd2\xc9\xd7\xc5\xd4, \xcb\xc1\xcb \xc4\xc5\xcc\xc1?", None, "Привет, как дела?"),
+            (b"\x93\xfa\x96\x7b\x8c\xea\x82\xcc\x83\x81\x81\x5b\x83\x8b", None, "日本語のメール"),
+            (b"\xc4\xe3\xba\xc3\xa3\xac\xca\xc0\xbd\xe7", Some("us-ascii"), "你好，世界"),
+            (b"za\xbf\xf3\xb3\xe6 g\xea\x9cl\xb9 ja\x9f\xf1", None, "zażółć gęślą jaźń"),
+            (b"\x1b$B$3$l\x1b(B", None, "これ"),
+            (b"\x1b[31m\x1b$x", None, "\x1b[31m\x1b$x"),
             (b"caf\xc3\xa9", Some("us-ascii"), "café"),
             (b"\xef\xbb\xbfcaf\xc3\xa9", Some("UTF-8"), "café"),
             (b"\xe9", Some("iso-8859-1"), "é"),
