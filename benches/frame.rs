@@ -38,8 +38,8 @@ impl Rows {
         Row { id: MessageId(n), thread: ThreadId(n), count: 1, depth: 0, elsewhere: false }
     }
 
-    fn all(&self) -> Arc<[Row]> {
-        (1..=i64::from(self.0)).rev().map(Self::row).collect()
+    fn all(&self) -> Arc<Vec<Row>> {
+        Arc::new((1..=i64::from(self.0)).rev().map(Self::row).collect())
     }
 }
 

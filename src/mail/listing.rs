@@ -1,5 +1,5 @@
 //! A listing: which messages, in which order. The worker computes it off the UI thread and hands it over
-//! as one `Arc<[Row]>`; rows are read from the store by id, only for the visible window.
+//! as one `Arc<Vec<Row>>`; rows are read from the store by id, only for the visible window.
 
 use super::ids::{AccountId, MailboxId, MessageId, ThreadId};
 use super::query::Query;

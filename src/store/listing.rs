@@ -3,7 +3,10 @@
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::hash::BuildHasher;
 
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use rusqlite::{Connection, OptionalExtension, Rows, Statement};
 
 use super::search::{Search, compile};
@@ -87,8 +90,8 @@ fn walk(db: &Connection, mailboxes: &[MailboxId], mut take: impl FnMut(Step) -> 
 struct Gather {
     rows: Vec<Row>,
     limit: usize,
-    /// Where each thread's row is; None without threads.
-    threads: Option<HashMap<i64, usize>>,
+    /// None without threads.
+    threads: Option<Threads>,
     /// None where a content can't come twice (one mailbox).
     contents: Option<HashSet<i64>>,
     /// Also count the members of threads that are already full up.
@@ -96,6 +99,29 @@ struct Gather {
     /// Threads that are left out, and those of them that were met.
     hidden: HashSet<i64>,
     met: HashSet<i64>,
+}
+
+/// Where each thread's row is. Numbers of rows only, for a mailbox may hold a million threads: the rows know their threads.
+#[derive(Debug, Default)]
+struct Threads {
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Threads {
+    /// The place of a thread's row; None: it has none yet, and gets the next.
+    fn find_or_add(&mut self, thread: i64, rows: &[Row]) -> Option<usize> {
+        let next = u32::try_from(rows.len()).ok()?;
+        let thread_at = |at: &u32| rows.get(*at as usize).map(|row| row.thread.0);
+        let hash = |thread: Option<i64>| self.hasher.hash_one(thread);
+        match self.places.entry(hash(Some(thread)), |at| thread_at(at) == Some(thread), |at| hash(thread_at(at))) {
+            Entry::Occupied(found) => Some(*found.get() as usize),
+            Entry::Vacant(free) => {
+                free.insert(next);
+                None
+            }
+        }
+    }
 }
 
 /// A listing as it is to be shown.
@@ -111,7 +137,7 @@ impl Gather {
         Self {
             rows: Vec::new(),
             limit,
-            threads: threads.then(HashMap::new),
+            threads: threads.then(Threads::default),
             contents: (!is_single).then(HashSet::new),
             counts: limit == usize::MAX,
             hidden,
@@ -132,18 +158,11 @@ impl Gather {
         if self.contents.as_mut().is_some_and(|contents| !contents.insert(step.content)) {
             return true;
         }
-        if let Some(threads) = &mut self.threads {
-            match threads.entry(step.thread) {
-                std::collections::hash_map::Entry::Occupied(at) => {
-                    if let Some(row) = self.rows.get_mut(*at.get()).filter(|_| self.counts) {
-                        row.count += 1;
-                    }
-                    return true;
-                }
-                std::collections::hash_map::Entry::Vacant(free) => {
-                    free.insert(self.rows.len());
-                }
+        if let Some(at) = self.threads.as_mut().and_then(|threads| threads.find_or_add(step.thread, &self.rows)) {
+            if let Some(row) = self.rows.get_mut(at).filter(|_| self.counts) {
+                row.count += 1;
             }
+            return true;
         }
         self.rows.push(step.row(1));
         self.rows.len() < self.limit

@@ -119,7 +119,7 @@ impl List {
     }
 
     /// Takes rows for the listing that is shown; the cursor stays on its message, or on its thread.
-    pub fn take(&mut self, rows: Arc<[Row]>, whole: bool) {
+    pub fn take(&mut self, rows: Arc<Vec<Row>>, whole: bool) {
         let selected = self.row();
         let first = self.rows.is_empty();
         self.whole = whole;

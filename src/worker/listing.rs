@@ -21,7 +21,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(16), Duration::from_s
 const SHARE: u32 = 24;
 
 /// Rows, and how many muted threads are left out.
-type Shown = (Arc<[Row]>, u32);
+type Shown = (Arc<Vec<Row>>, u32);
 
 /// A request with its number, so that asking twice for the same is answered twice.
 pub type Asked = Option<(u64, Listing)>;

@@ -251,7 +251,7 @@ pub enum WorkerEvent {
     /// First a bounded first window (`whole` false), then the whole.
     Listed {
         listing: Listing,
-        rows: Arc<[Row]>,
+        rows: Arc<Vec<Row>>,
         /// Muted threads that are left out.
         hidden: u32,
         whole: bool,

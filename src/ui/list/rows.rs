@@ -8,7 +8,7 @@ use crate::mail::Row;
 /// Rows that cost nothing to take over and are copied only when edited.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    Shared(Arc<[Row]>),
+    Shared(Arc<Vec<Row>>),
     Own(Vec<Row>),
 }
 
@@ -18,8 +18,8 @@ impl Default for Rows {
     }
 }
 
-impl From<Arc<[Row]>> for Rows {
-    fn from(rows: Arc<[Row]>) -> Self {
+impl From<Arc<Vec<Row>>> for Rows {
+    fn from(rows: Arc<Vec<Row>>) -> Self {
         Self::Shared(rows)
     }
 }

@@ -6,7 +6,7 @@ fn row(id: i64, thread: i64, count: u32) -> Row {
 
 fn list(rows: &[Row]) -> List {
     let mut list = List::default();
-    list.take(rows.into(), true);
+    list.take(rows.to_vec().into(), true);
     list
 }
 
@@ -22,7 +22,7 @@ fn set(ids: &[i64]) -> HashSet<MessageId> {
 fn the_cursor_stays_on_its_message_when_rows_come_above_it() {
     let mut it = list(&[row(3, 3, 1), row(2, 2, 1), row(1, 1, 1)]);
     it.go(1);
-    it.take([row(5, 5, 1), row(4, 4, 1), row(3, 3, 1), row(2, 2, 1), row(1, 1, 1)].as_slice().into(), true);
+    it.take([row(5, 5, 1), row(4, 4, 1), row(3, 3, 1), row(2, 2, 1), row(1, 1, 1)].to_vec().into(), true);
     assert_eq!((it.cursor(), it.at()), (Some(MessageId(2)), 3));
 }
 
@@ -30,7 +30,7 @@ fn the_cursor_stays_on_its_message_when_rows_come_above_it() {
 fn a_thread_that_got_a_newer_message_keeps_the_cursor() {
     let mut it = list(&[row(3, 3, 1), row(2, 2, 1)]);
     it.go(1);
-    it.take([row(9, 2, 2), row(3, 3, 1)].as_slice().into(), true);
+    it.take([row(9, 2, 2), row(3, 3, 1)].to_vec().into(), true);
     assert_eq!(it.cursor(), Some(MessageId(9)));
 }
 
@@ -55,7 +55,7 @@ fn rows_that_are_leaving_do_not_come_back_with_a_late_listing() {
     let mut it = list(&[row(1, 1, 1), row(2, 2, 1)]);
     it.leaving = set(&[1]);
     it.remove(&set(&[1]), AfterTriage::Next);
-    it.take([row(1, 1, 1), row(2, 2, 1)].as_slice().into(), true);
+    it.take([row(1, 1, 1), row(2, 2, 1)].to_vec().into(), true);
     assert_eq!(ids(&it), [2]);
 }
 
@@ -65,7 +65,7 @@ fn a_thread_unfolds_in_place_and_folds_back() {
     it.unfold(ThreadId(1), vec![row(5, 1, 1), row(7, 1, 1), row(9, 1, 1)]);
     assert_eq!(ids(&it), [5, 7, 9, 8]);
     assert_eq!(it.cursor(), Some(MessageId(9)), "the cursor stays on its message");
-    it.take([row(9, 1, 3), row(8, 8, 1)].as_slice().into(), true);
+    it.take([row(9, 1, 3), row(8, 8, 1)].to_vec().into(), true);
     assert_eq!(ids(&it), [5, 7, 9, 8], "a fresh listing keeps it unfolded");
     it.go(0);
     it.fold(ThreadId(1));
