@@ -16,7 +16,7 @@ use postrider::paths::{Paths, private_append, private_folder};
 use postrider::ui::app::App;
 use postrider::ui::event::Leave;
 use postrider::ui::model::{self, Model};
-use postrider::ui::run;
+use postrider::ui::{run, theme};
 use postrider::worker::{self, Request};
 use tokio::sync::mpsc;
 
@@ -80,6 +80,7 @@ fn once(session: &Session, composer: Option<Start>, demo: Option<&Path>) -> Resu
         let nowhere_else = config.accounts.iter_mut().filter(|account| matches!(account.outgoing, Outgoing::None));
         nowhere_else.for_each(|account| account.outgoing = Outgoing::Deliver(demo::deliveries(root)));
     }
+    config.ui.colors = theme::detect_colors(config.ui.colors, |name| std::env::var(name).ok());
     let writer = session.open_store()?;
     let reader = writer.reader()?;
     let mut worker = worker::start(&config, writer.clone(), net::options(session)?)

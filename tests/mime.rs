@@ -23,6 +23,8 @@ mod faults;
 mod hostile;
 #[path = "mime/outgoing.rs"]
 mod outgoing;
+#[path = "mime/pictures.rs"]
+mod pictures;
 #[path = "mime/reference.rs"]
 mod reference;
 #[path = "mime/senders.rs"]

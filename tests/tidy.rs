@@ -29,6 +29,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("html2text", &["mime"]),
     ("mail_parser", &["mime"]),
     ("mail_builder", &["mime"]),
+    ("image", &["mime"]),
     ("imap_proto", &["remote"]),
     ("lettre", &["remote"]),
     ("tokio_rustls", &["remote"]),

@@ -29,6 +29,12 @@ pub struct Span {
     pub meaning: Meaning,
 }
 
+/// A colour: red, green, blue.
+pub type Rgb = [u8; 3];
+
+/// A cell of a picture: its upper and its lower half.
+pub type Halves = [Rgb; 2];
+
 /// One screen line, at most `Page::width` cells wide (long unbreakable words excepted, never above twice).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
@@ -38,12 +44,19 @@ pub struct Line {
     /// Lines that `zq` hides: the middle of a long quote. A line with `fold: Some(n)` stands for n hidden ones.
     pub folded: bool,
     pub fold: Option<u32>,
+    /// A row of a picture, which has no text; the reader draws it.
+    pub halves: Vec<Halves>,
 }
 
 impl Line {
     /// Its text, without quote marks.
     pub fn text(&self) -> String {
         self.spans.iter().map(|span| span.text.as_str()).collect()
+    }
+
+    /// Nothing stands on it.
+    pub fn is_blank(&self) -> bool {
+        self.fold.is_none() && self.halves.is_empty() && self.spans.iter().all(|span| span.text.as_str().trim().is_empty())
     }
 }
 
@@ -78,6 +91,20 @@ pub struct Part {
     pub is_attachment: bool,
 }
 
+impl Part {
+    /// Said to be a picture of a kind that is drawn here; only its octets tell.
+    pub fn is_picture(&self) -> bool {
+        let ending = || self.name.as_deref().and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending.to_ascii_lowercase());
+        match self.content_type.as_str() {
+            "application/octet-stream" => ending().is_some_and(|ending| PICTURES.contains(&ending.as_str())),
+            other => other.strip_prefix("image/").is_some_and(|kind| PICTURES.contains(&kind)),
+        }
+    }
+}
+
+/// Endings of names and of types.
+const PICTURES: &[&str] = &["png", "x-png", "jpg", "jpeg", "pjpeg", "gif", "webp"];
+
 /// What of a message to show, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct View {
@@ -89,6 +116,8 @@ pub struct View {
     pub other_alternative: bool,
     /// The raw source instead of the rendered text.
     pub source: bool,
+    /// Rows that each picture in the message may take; 0: none is drawn.
+    pub pictures: u16,
 }
 
 /// A mailing list or newsletter, as the header tells of it.

@@ -1,5 +1,5 @@
 //! Bytes to values and back: headers to [`Envelope`], messages to [`Page`], a [`Draft`] to a message. The one place that
-//! knows mail-parser, mail-builder and html2text, with bounds before and repairs after them. Pure; the worker runs it on
+//! knows mail-parser, mail-builder, html2text and image, with bounds before and repairs after them. Pure; the worker runs it on
 //! its blocking pool.
 //!
 //! mail-parser reads dates, address lists and rare charsets; [`structure`] splits messages itself, because
@@ -34,6 +34,8 @@ mod outside;
 mod page;
 mod params;
 mod parts;
+pub mod picture;
+mod pictures;
 mod plain;
 mod printed;
 mod redirect;

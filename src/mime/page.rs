@@ -6,6 +6,7 @@ use super::facts;
 use super::links::Links;
 use super::list;
 use super::parts;
+use super::pictures::Pictures;
 use super::structure::{self, Structure};
 use super::wrap::{DIM, Paragraph};
 use super::{Setting, card, charset, field, html, inner, outside, plain, source, verdict};
@@ -26,7 +27,9 @@ pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: Vi
     let mut listed = if whole || known.is_empty() { parts::list(&structure, bytes) } else { known.to_vec() };
     // files inside of a part have numbers that no server knows
     listed.retain(|part| whole || !part.number.contains('/'));
-    let mut writer = Writer { bytes, whole, structure: &structure, width: usize::from(width), ..Writer::new(&structure) };
+    let rows = if whole { view.pictures } else { 0 };
+    let pictures = Pictures::new(&structure, bytes, usize::from(width), rows);
+    let mut writer = Writer { bytes, whole, pictures, width: usize::from(width), ..Writer::new(&structure) };
     writer.write(view, &listed, &setting.zone);
     let mut notes = writer.notes;
     notes.extend(facts::notes(&summary, &structure, whole));
@@ -76,6 +79,7 @@ struct Writer<'a> {
     width: usize,
     lines: Vec<Line>,
     links: Links,
+    pictures: Pictures<'a>,
     notes: Vec<DisplayText>,
     counts: html::Counts,
     is_html: bool,
@@ -90,6 +94,7 @@ impl<'a> Writer<'a> {
             width: usize::from(DEFAULT_WIDTH),
             lines: Vec::new(),
             links: Links::default(),
+            pictures: Pictures::none(structure),
             notes: Vec::new(),
             counts: html::Counts::default(),
             is_html: false,
@@ -125,6 +130,7 @@ impl<'a> Writer<'a> {
             self.lines.push(Line::default());
             card::draw(&contact, self.width, &mut self.lines);
         }
+        self.pictures.others(listed, &mut self.lines);
         trim(&mut self.lines, 0);
     }
 
@@ -157,7 +163,7 @@ impl<'a> Writer<'a> {
     fn part(&mut self, shown: Shown, text: &Text) {
         match shown {
             Shown::Html(_) => {
-                let counts = html::render(&text.text, self.width, &mut self.links, &mut self.lines);
+                let counts = html::render(&text.text, self.width, &mut self.links, &mut self.pictures, &mut self.lines);
                 self.counts.add(counts);
                 self.is_html = true;
                 let laid_out = std::mem::take(&mut self.lines);
@@ -204,7 +210,7 @@ impl<'a> Writer<'a> {
         let inside_message = node.number.rsplit_once('.').is_some_and(|(above, _)| {
             self.structure.nodes.iter().any(|other| other.number == above && other.kind == structure::Kind::Message)
         });
-        let begins_message = inside_message && self.lines.last().is_some_and(|line| line.spans.is_empty());
+        let begins_message = inside_message && self.lines.last().is_some_and(Line::is_blank);
         if begins_message || self.lines.is_empty() {
             return;
         }
@@ -251,7 +257,8 @@ impl<'a> Writer<'a> {
         if let Some(file) = find("text/plain") {
             plain::render(&charset::guess(&file.bytes), plain::Format::default(), self.width, &mut self.links, &mut self.lines);
         } else if let Some(file) = find("text/html") {
-            self.counts.add(html::render(&charset::guess(&file.bytes), self.width, &mut self.links, &mut self.lines));
+            let text = charset::guess(&file.bytes);
+            self.counts.add(html::render(&text, self.width, &mut self.links, &mut self.pictures, &mut self.lines));
             self.is_html = true;
         }
         trim(&mut self.lines, 0);
@@ -271,11 +278,10 @@ impl<'a> Writer<'a> {
 
 /// Drops blank lines at the end, down to `from`, and at `from`.
 fn trim(lines: &mut Vec<Line>, from: usize) {
-    let is_blank = |line: &Line| line.fold.is_none() && line.spans.iter().all(|span| span.text.as_str().trim().is_empty());
-    while lines.len() > from && lines.last().is_some_and(is_blank) {
+    while lines.len() > from && lines.last().is_some_and(Line::is_blank) {
         lines.pop();
     }
-    let blank = lines.iter().skip(from).take_while(|line| is_blank(line)).count();
+    let blank = lines.iter().skip(from).take_while(|line| line.is_blank()).count();
     if blank > 0 {
         lines.drain(from..from + blank);
     }
@@ -298,7 +304,7 @@ pub fn text(bytes: &[u8]) -> String {
             }
             Shown::Html(index) | Shown::HtmlAsText(index) => {
                 let text = writer.text(index);
-                html::render(&text.text, writer.width, &mut writer.links, &mut writer.lines);
+                html::render(&text.text, writer.width, &mut writer.links, &mut writer.pictures, &mut writer.lines);
                 trim(&mut writer.lines, 0);
                 write_lines(&mut writer.lines, &mut out);
             }

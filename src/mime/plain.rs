@@ -261,7 +261,7 @@ fn end_run(run: &mut Vec<Line>, width: usize, out: &mut Vec<Line>) {
             let text = format!("… {hidden} more quoted lines");
             let text = DisplayText::new(if text.chars().count() <= wrap::text_width(width, line.quote) { &text } else { "…" });
             let spans = vec![Span { text, meaning: DIM }];
-            out.push(Line { spans, quote: line.quote, folded: false, fold: u32::try_from(hidden).ok() });
+            out.push(Line { spans, quote: line.quote, fold: u32::try_from(hidden).ok(), ..Line::default() });
         }
         line.folded = (FOLD_HEAD..FOLD_HEAD + hidden).contains(&at);
         out.push(line);

@@ -12,6 +12,7 @@ pub mod line;
 pub mod links;
 pub mod messages;
 pub mod path;
+pub mod picture;
 pub mod prompt;
 pub mod review;
 pub mod sheet;
@@ -49,6 +50,7 @@ pub enum Overlay {
     Path(path::PathPrompt),
     Review(review::Review),
     Sheet(sheet::Sheet),
+    Picture(picture::Picture),
 }
 
 impl Overlay {
@@ -59,7 +61,7 @@ impl Overlay {
             Self::Command(_) | Self::Folder(_) | Self::Links(_) => Context::Picker,
             Self::Confirm(_) | Self::Review(_) => Context::Confirm,
             Self::Prompt(_) | Self::Form(_) | Self::Path(_) => Context::Prompt,
-            Self::Tasks(_) | Self::Messages(_) | Self::Sheet(_) => Context::Tasks,
+            Self::Tasks(_) | Self::Messages(_) | Self::Sheet(_) | Self::Picture(_) => Context::Tasks,
             Self::Accounts(_) => Context::Accounts,
             Self::Welcome(_) => Context::Welcome,
         }
@@ -76,7 +78,13 @@ impl Overlay {
             Self::Prompt(it) => Some(&mut it.line),
             Self::Form(it) => it.line(),
             Self::Path(it) => Some(&mut it.line),
-            Self::Review(_) | Self::Sheet(_) | Self::Tasks(_) | Self::Messages(_) | Self::Accounts(_) | Self::Welcome(_) => None,
+            Self::Review(_)
+            | Self::Sheet(_)
+            | Self::Picture(_)
+            | Self::Tasks(_)
+            | Self::Messages(_)
+            | Self::Accounts(_)
+            | Self::Welcome(_) => None,
         }
     }
 }
@@ -109,6 +117,7 @@ pub fn act(model: &mut Model, action: Action, count: u32, out: &mut Out) -> bool
         Overlay::Path(it) => it.act(model, action, out),
         Overlay::Review(it) => it.act(model, action, out),
         Overlay::Sheet(it) => it.act(model, action, count),
+        Overlay::Picture(it) => it.act(action),
     };
     match next {
         Next::Close => true,
@@ -156,6 +165,7 @@ pub fn draw(model: &Model, theme: &Theme, now: &Now, area: Rect, buf: &mut Buffe
             Overlay::Path(it) => it.draw(model, theme, area, buf),
             Overlay::Review(it) => it.draw(model, theme, area, buf),
             Overlay::Sheet(it) => it.draw(model, theme, area, buf),
+            Overlay::Picture(it) => it.draw(model, theme, area, buf),
         };
     }
     cursor

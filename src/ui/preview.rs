@@ -51,6 +51,7 @@ pub struct Preview {
     pub source: bool,
     pub wrap: bool,
     pub quotes_open: bool,
+    pub pictures: bool,
     pub find: Option<String>,
     moved_at: Option<Instant>,
     due: Option<Instant>,
@@ -88,6 +89,7 @@ impl Default for Preview {
             source: false,
             wrap: true,
             quotes_open: false,
+            pictures: false,
             find: None,
             moved_at: None,
             due: None,
@@ -123,9 +125,11 @@ impl Preview {
         self.pages.iter().find(|(known, how, _)| *known == id && *how == view).map(|(.., page)| page)
     }
 
-    fn view(&self, width: u16) -> View {
+    fn view(&self, width: u16, height: u16) -> View {
         let width = if self.wrap && !self.source { width.min(MEASURE) } else { width };
-        View { width: width.max(10), all_headers: self.all_headers, other_alternative: self.other, source: self.source }
+        // with its name and a line of the text in view
+        let pictures = if self.pictures { height.saturating_sub(2).max(4) } else { 0 };
+        View { width: width.max(10), all_headers: self.all_headers, other_alternative: self.other, source: self.source, pictures }
     }
 
     fn show(&mut self, id: MessageId, view: View) {
@@ -361,6 +365,7 @@ pub fn follow(model: &mut Model, out: &mut Out) {
         model.preview.followed = cursor;
         model.preview.mark_at = None;
         (model.preview.all_headers, model.preview.other, model.preview.source) = (false, false, false);
+        model.preview.pictures = false;
         model.preview.due = Some(if resting || model.reading { now } else { now + REST });
         if cursor.is_none() {
             model.preview.shown = None;
@@ -369,7 +374,7 @@ pub fn follow(model: &mut Model, out: &mut Out) {
         }
     }
     let margin = if model.conversation().is_some() { conversation::draw::MARGIN } else { 2 };
-    let view = model.preview.view(place.width.saturating_sub(margin));
+    let view = model.preview.view(place.width.saturating_sub(margin), place.height);
     if model.preview.due.is_some_and(|due| due <= now) {
         model.preview.due = None;
         want(model, view, out);

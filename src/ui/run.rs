@@ -79,7 +79,7 @@ pub fn run(program: impl Program, start: Start) -> anyhow::Result<Leave> {
     let env = |name: &str| std::env::var(name).ok();
     let term = env("TERM").unwrap_or_default();
     anyhow::ensure!(term != "dumb", "TERM=dumb can't move its cursor; the reader needs to (commands such as `list` do not)");
-    let colors = theme::detect_colors(start.ui.colors, env);
+    let colors = start.ui.colors;
     let theme = Theme::new(theme::initial_mode(start.ui.theme, env), colors);
     // The Linux console has no answer to give.
     let follow = start.ui.theme == config::ThemeChoice::Auto && colors != config::Colors::None && !term.starts_with("linux");
@@ -314,6 +314,7 @@ impl<P: Program> Session<P> {
                 | WorkerEvent::Applied { .. }
                 | WorkerEvent::DraftOpened { .. }
                 | WorkerEvent::Completed { .. }
+                | WorkerEvent::Drawn { .. }
         );
         self.update(Event::Worker(event));
         let soon = self.drawn_at.filter(|_| !is_answer).map_or_else(Instant::now, |drawn| drawn + FRAME);

@@ -7,6 +7,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::config::{Colors, ThemeChoice};
+use crate::mail::page::{Halves, Rgb};
 
 /// Everything that is styled, by meaning. Colour is never alone: each has a glyph, word or attribute too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +75,16 @@ impl Theme {
             (_, Mode::Light) => &LIGHT,
         };
         palette.style(token)
+    }
+
+    /// The style of a cell of a picture: what is drawn in it is its upper half. Nothing where there are no colours.
+    pub fn halves(&self, [upper, lower]: Halves) -> Style {
+        match self.colors {
+            Colors::None => Style::new(),
+            Colors::TrueColor => Style::new().fg(Color::Rgb(upper[0], upper[1], upper[2])).bg(Color::Rgb(lower[0], lower[1], lower[2])),
+            Colors::Ansi16 => Style::new().fg(near_sixteen(upper)).bg(near_sixteen(lower)),
+            Colors::Auto | Colors::Ansi256 => Style::new().fg(near_indexed(upper)).bg(near_indexed(lower)),
+        }
     }
 
     /// The background that was assumed.
@@ -228,6 +239,49 @@ fn attributes(token: Token) -> Style {
     }
 }
 
+/// The nearest of the cube and the greys, which are the same everywhere.
+fn near_indexed(color: Rgb) -> Color {
+    let step = |value: u8| match value {
+        0..48 => 0,
+        48..115 => 1,
+        _ => (value - 35) / 40,
+    };
+    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    let steps = color.map(step);
+    let [red, green, blue] = steps;
+    let mean = color.iter().map(|value| u16::from(*value)).sum::<u16>() / 3;
+    let grey = u8::try_from((mean.max(3) - 3) / 10).unwrap_or(u8::MAX).min(23);
+    let is_grey = distance(color, [8 + 10 * grey; 3]) < distance(color, steps.map(level));
+    Color::Indexed(if is_grey { 232 + grey } else { 16 + 36 * red + 6 * green + blue })
+}
+
+/// The nearest of the sixteen as they are where nobody changed them.
+fn near_sixteen(color: Rgb) -> Color {
+    const SIXTEEN: [(Color, Rgb); 16] = [
+        (Color::Black, [0, 0, 0]),
+        (Color::Red, [205, 0, 0]),
+        (Color::Green, [0, 205, 0]),
+        (Color::Yellow, [205, 205, 0]),
+        (Color::Blue, [0, 0, 238]),
+        (Color::Magenta, [205, 0, 205]),
+        (Color::Cyan, [0, 205, 205]),
+        (Color::Gray, [229, 229, 229]),
+        (Color::DarkGray, [127, 127, 127]),
+        (Color::LightRed, [255, 0, 0]),
+        (Color::LightGreen, [0, 255, 0]),
+        (Color::LightYellow, [255, 255, 0]),
+        (Color::LightBlue, [92, 92, 255]),
+        (Color::LightMagenta, [255, 0, 255]),
+        (Color::LightCyan, [0, 255, 255]),
+        (Color::White, [255, 255, 255]),
+    ];
+    SIXTEEN.into_iter().min_by_key(|(_, known)| distance(color, *known)).map_or(Color::Reset, |(name, _)| name)
+}
+
+fn distance(one: Rgb, other: Rgb) -> u32 {
+    one.iter().zip(other).map(|(one, other)| u32::from(one.abs_diff(other)).pow(2)).sum()
+}
+
 /// Level 1 is the first.
 fn quote(colors: [Color; 3], level: u8) -> Color {
     let [first, second, third] = colors;
@@ -310,6 +364,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn colours_of_pictures_are_the_nearest_there_are() {
+        for n in 16..=255 {
+            assert_eq!(rgb(near_indexed(rgb(Color::Indexed(n)))), rgb(Color::Indexed(n)), "{n}");
+        }
+        for color in [[0, 0, 0], [255, 255, 255], [12, 200, 90], [130, 131, 129], [250, 3, 247]] {
+            let near = rgb(near_indexed(color));
+            assert!((16..=255).all(|n| distance(color, rgb(Color::Indexed(n))) >= distance(color, near)), "{color:?} is not {near:?}");
+        }
+        assert_eq!(near_sixteen([200, 10, 10]), Color::Red);
+        assert_eq!(Theme::new(Mode::Dark, Colors::None).halves([[1; 3], [2; 3]]), Style::new());
     }
 
     #[test]

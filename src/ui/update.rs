@@ -25,7 +25,7 @@ use crate::mail::{DisplayText, Role, SortBy, when};
 use crate::worker::Request;
 
 use panes::{cancel, close, conversation, find_next, focus, fold, folder_pane, in_thread, interrupt, leave, motion, only, open, read_on};
-use verbs::{copy, export, links, mark, pick_folder, pipe, selected, triage_verb, unsubscribe};
+use verbs::{copy, export, links, mark, pick_folder, pictures, pipe, selected, triage_verb, unsubscribe};
 
 /// How long a chord waits before which-key shows by itself.
 const WHICH_KEY: Duration = Duration::from_millis(250);
@@ -321,6 +321,7 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         A::OtherAlternative => model.preview.other = !model.preview.other,
         A::Source => model.preview.source = !model.preview.source,
         A::Wrap => model.preview.wrap = !model.preview.wrap,
+        A::LoadImages => pictures(model, out),
         A::Quotes => model.preview.quotes_open = !model.preview.quotes_open,
         A::CopyLink | A::CopyAddress | A::CopySubject | A::CopyBody | A::CopyId => copy(model, action, out),
         A::Tasks => {
@@ -387,7 +388,6 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         | A::InviteAccept
         | A::InviteTentative
         | A::InviteDecline
-        | A::LoadImages
         | A::LoadImagesAlways
         | A::CancelTask
         | A::Retry

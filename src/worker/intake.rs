@@ -127,7 +127,7 @@ impl Intake {
                     continue;
                 }
                 half = pages.half() => {
-                    half.into_iter().for_each(|half| self.fetch_sealed(half));
+                    half.into_iter().for_each(|half| self.fetch_rest(half));
                     continue;
                 }
                 _ = looks.tick() => {
@@ -224,7 +224,7 @@ impl Intake {
             Request::Pipe { id, part, command } => self.pipe(id, part, command),
             Request::Export { id, file } => self.export(id, file),
             Request::Print { id } => self.print(id),
-            Request::Open { id, target, sure } => self.open(id, target, sure),
+            Request::Open { id, target, sure, room } => self.open(id, target, sure, room),
             Request::Unsubscribe { url } => self.unsubscribe(url),
             Request::Sync { account } => {
                 self.common.hand.pardon(&self.common).await;
@@ -470,8 +470,8 @@ impl Intake {
         }
     }
 
-    /// A seal can't be opened by halves.
-    fn fetch_sealed(&self, Half { id, account, view }: Half) {
+    /// A seal can't be opened by halves, nor a picture drawn.
+    fn fetch_rest(&self, Half { id, account, view }: Half) {
         let (whole, pages) = (self.whole(id), self.common.pages.clone());
         self.spawn(async move {
             // where it can't be had, the page goes on saying that it is not here

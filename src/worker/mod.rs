@@ -61,7 +61,7 @@ pub use self::readers::Readers;
 pub use self::run::{Handle, Options, start};
 
 use crate::config::{Account, Secret};
-use crate::mail::page::View;
+use crate::mail::page::{Line, View};
 use crate::mail::server::{Ability, Traffic};
 use crate::mail::{
     AccountId, Attachment, Change, Contact, Draft, DraftId, Glimpse, JobId, Listing, MailboxId, MessageId, OutItem, OutboxId, Page, Row,
@@ -126,11 +126,14 @@ pub enum Request {
         id: MessageId,
     },
     /// Hand a link or a saved part to the opener. A part that may run something, or that is not what it says it is, only if
-    /// the user is `sure`; else it is answered by [`WorkerEvent::Doubtful`].
+    /// the user is `sure`; else it is answered by [`WorkerEvent::Doubtful`]. A picture for which the user has set no program is drawn
+    /// where there is room for it: [`WorkerEvent::Drawn`].
     Open {
         id: MessageId,
         target: OpenTarget,
         sure: bool,
+        /// Columns and rows.
+        room: Option<(u16, u16)>,
     },
     /// Leave a mailing list by the one request that RFC 8058 asks for, to this https address.
     Unsubscribe {
@@ -290,6 +293,11 @@ pub enum WorkerEvent {
     Piped {
         command: String,
         lines: Vec<String>,
+    },
+    /// A picture.
+    Drawn {
+        name: SafeFileName,
+        lines: Vec<Line>,
     },
     /// A part was not opened: `doubt` says in a sentence what it really is.
     Doubtful {

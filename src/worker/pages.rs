@@ -19,13 +19,15 @@ use tokio::sync::{Notify, watch};
 const KEPT: usize = 16;
 /// Rendering that takes longer shows plain text instead.
 const LIMIT: Duration = Duration::from_secs(2);
+/// The same with its pictures: a photo takes half a second of a slow machine.
+const DRAWING: Duration = Duration::from_secs(20);
 /// A seal that takes longer is announced on the page without it.
 const SOON: Duration = Duration::from_millis(150);
 /// Lines of the plain text instead.
 const PLAIN_LINES: usize = 2_000;
 const PLAIN_BYTES: usize = 256 * 1024;
 /// Any width does for a glance.
-const GLANCE: View = View { width: 78, all_headers: false, other_alternative: false, source: false };
+const GLANCE: View = View { width: 78, all_headers: false, other_alternative: false, source: false, pictures: 0 };
 
 /// Renders and keeps pages; clones share them.
 #[derive(Clone, Debug)]
@@ -36,7 +38,7 @@ pub struct Pages {
     openings: Openings,
     /// The message that the user is at, and those that are read together with it.
     wanted: watch::Sender<BTreeSet<MessageId>>,
-    /// A sealed message of which only the beginning is here.
+    /// A message of which only the beginning is here, and its page needs all of it: it is sealed, or its pictures are asked for.
     half: Arc<(Mutex<Option<Half>>, Notify)>,
     /// Of each account, the server whose word about senders counts.
     believed: Arc<Mutex<BTreeMap<AccountId, String>>>,
@@ -117,7 +119,7 @@ impl Pages {
         let _ = self.wanted.subscribe().wait_for(|wanted| !wanted.contains(&id)).await;
     }
 
-    /// Waits for a sealed message of which the rest is to be fetched.
+    /// Waits for a message of which the rest is to be fetched.
     pub async fn half(&self) -> Option<Half> {
         self.half.1.notified().await;
         self.half.0.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -128,14 +130,15 @@ impl Pages {
         let whole = body.whole;
         let source = Source { id, view, bytes: Arc::new(body.bytes), whole, parts: body.parts, setting: self.setting(account) };
         let (page, is_final) = match look(&self.hand, source.clone()).await {
+            Look::Page(page) if !whole && view.pictures > 0 && page.parts.iter().any(Part::is_picture) => {
+                self.ask_rest(Half { id, account, view }, &page.parts);
+                (*page, false)
+            }
             Look::Page(page) => (*page, true),
             Look::Sealed(shape) if !whole => {
                 let mut page = draw(&self.hand, source.clone()).await;
                 Opened::partial(shape.is_encrypted()).put_on(&mut page);
-                if source.parts.iter().map(|part| part.size).sum::<u64>() <= crypt::MAX_OCTETS as u64 {
-                    *self.half.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Half { id, account, view });
-                    self.half.1.notify_one();
-                }
+                self.ask_rest(Half { id, account, view }, &source.parts);
                 (page, false)
             }
             Look::Sealed(shape) => match self.open(source, shape).await {
@@ -150,6 +153,14 @@ impl Pages {
             kept.truncate(KEPT);
         }
         self.tell(id, view, Ok(page)).await;
+    }
+
+    /// Has a message fetched whole, unless it is very large.
+    fn ask_rest(&self, half: Half, parts: &[Part]) {
+        if parts.iter().map(|part| part.size).sum::<u64>() <= crypt::MAX_OCTETS as u64 {
+            *self.half.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(half);
+            self.half.1.notify_one();
+        }
     }
 
     /// The page of a sealed message, and whether it stays as it is; None where the user went on.
@@ -199,7 +210,7 @@ impl Pages {
     pub async fn readable(&self, id: MessageId, bytes: Vec<u8>) -> (Vec<u8>, bool) {
         let bytes = Arc::new(bytes);
         let theirs = bytes.clone();
-        let opened = match carefully(&self.hand, id, move || mime::sealed(&theirs)).await {
+        let opened = match carefully(&self.hand, id, LIMIT, move || mime::sealed(&theirs)).await {
             Ok(Some(shape)) => self.openings.open(id, &bytes, shape).await,
             Ok(None) | Err(_) => Opened::default(),
         };
@@ -230,6 +241,10 @@ impl Source {
         fault::at("page", &self.bytes);
         mime::page(self.id, &self.bytes, self.whole, &self.parts, self.view, &self.setting)
     }
+
+    fn limit(&self) -> Duration {
+        if self.view.pictures > 0 { DRAWING } else { LIMIT }
+    }
 }
 
 /// What a first look at a message comes to.
@@ -242,21 +257,27 @@ enum Look {
 /// The page of a message, unless it is sealed and its source is not what is asked for.
 async fn look(hand: &Hand, source: Source) -> Look {
     let theirs = source.clone();
-    let looked = carefully(hand, source.id, move || match (!theirs.view.source).then(|| mime::sealed(&theirs.bytes)).flatten() {
-        Some(shape) => Look::Sealed(shape),
-        None => Look::Page(Box::new(theirs.page())),
-    });
+    let looked =
+        carefully(hand, source.id, source.limit(), move || match (!theirs.view.source).then(|| mime::sealed(&theirs.bytes)).flatten() {
+            Some(shape) => Look::Sealed(shape),
+            None => Look::Page(Box::new(theirs.page())),
+        });
     looked.await.unwrap_or_else(|why| Look::Page(Box::new(plain(&source, why))))
 }
 
 async fn draw(hand: &Hand, source: Source) -> Page {
     let theirs = source.clone();
-    carefully(hand, source.id, move || theirs.page()).await.unwrap_or_else(|why| plain(&source, why))
+    carefully(hand, source.id, source.limit(), move || theirs.page()).await.unwrap_or_else(|why| plain(&source, why))
 }
 
 /// Work on one message on the blocking pool, in hand so that a message that ends the process is known by the next; or a sentence why there
 /// is only its source to show.
-async fn carefully<T: Send + 'static>(hand: &Hand, id: MessageId, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+async fn carefully<T: Send + 'static>(
+    hand: &Hand,
+    id: MessageId,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
     let held = hand.take(InHand { what: What::Page, mailbox: MailboxId(0), key: id.0.to_string() }).map_err(|at| {
         let day = hand::day(at);
         format!("postrider ended on {day} while it laid out this message; its plain source is shown. Checking for mail tries it again.")
@@ -266,7 +287,7 @@ async fn carefully<T: Send + 'static>(hand: &Hand, id: MessageId, work: impl FnO
         let _held = held;
         work()
     });
-    match tokio::time::timeout(LIMIT, work).await {
+    match tokio::time::timeout(limit, work).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(_)) => Err("This message could not be laid out; its plain source is shown.".to_owned()),
         Err(_) => Err("Laying out this message took too long; its plain source is shown.".to_owned()),

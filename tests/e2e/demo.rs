@@ -78,3 +78,38 @@ fn a_thread_is_read_as_one_page_at_every_size() {
     }
     assert_eq!(terminal.quit(), 0);
 }
+
+/// Cells that are half blocks, with the colours they have.
+fn halves(terminal: &Terminal) -> Vec<(vt100::Color, vt100::Color)> {
+    let screen = terminal.screen();
+    let cells = (0..40).flat_map(|row| (0..120).map(move |column| (row, column)));
+    let drawn = cells.filter_map(|(row, column)| screen.cell(row, column)).filter(|cell| cell.contents() == "▀");
+    drawn.map(|cell| (cell.fgcolor(), cell.bgcolor())).collect()
+}
+
+#[test]
+fn a_picture_is_drawn_in_its_message_and_over_the_screen_in_the_colours_there_are() {
+    for (colors, is_right) in [
+        (("COLORTERM", "truecolor"), (|color| matches!(color, vt100::Color::Rgb(..))) as fn(vt100::Color) -> bool),
+        (("TERM", "xterm-256color"), |color| matches!(color, vt100::Color::Idx(16..))),
+        (("TERM", "linux"), |color| matches!(color, vt100::Color::Idx(..16))),
+    ] {
+        let home = Home::new();
+        let mut terminal = Terminal::start_with(&home, &["demo"], 120, 40, &[colors, ("MAILCAPS", "/dev/null")]);
+        terminal.wait_text("Re-wiring the staging cluster");
+        terminal.settle();
+        terminal.press("\r");
+        terminal.wait_text("5 of 5");
+        terminal.press("zi");
+        terminal.press("G");
+        terminal.wait("the picture", |screen| screen.contains("[graph.png, PNG 320×180]") && screen.contains('▀'));
+        assert!(halves(&terminal).iter().all(|(fg, bg)| is_right(*fg) && is_right(*bg)), "{colors:?}");
+        terminal.press("zi");
+        terminal.wait_gone("▀");
+        terminal.press("oa\r");
+        terminal.wait("the picture over the screen", |screen| screen.contains(" graph.png ") && screen.contains('▀'));
+        terminal.press("q");
+        terminal.wait_gone("▀");
+        assert_eq!(terminal.quit(), 0);
+    }
+}

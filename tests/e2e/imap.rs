@@ -1,6 +1,8 @@
 //! Reading and triage over IMAP: the real binary, a real Dovecot, and a second client to say what the
 //! server holds.
 
+use base64::Engine as _;
+
 use crate::second_client::SecondClient;
 use crate::servers::dovecot::{Dovecot, HOST, PASSWORD};
 use crate::support::mail::{NOON, NOON_TEXT, message};
@@ -247,4 +249,33 @@ fn refusals_are_sentences_with_a_next_step() {
         assert_eq!(terminal.quit(), 0);
     }
     assert_eq!(NOON % 60, 0);
+}
+
+/// Of a large message the beginning is fetched first; its pictures are fetched when they are asked for.
+#[test]
+fn a_large_picture_on_a_server_is_fetched_and_drawn_at_a_key() {
+    let world = World::new(1);
+    // what can't be packed
+    let noise = image::RgbImage::from_fn(500, 400, |x, y| {
+        image::Rgb((x * 7919 + y * 104_729).wrapping_mul(2_654_435_761).to_be_bytes()[..3].try_into().unwrap())
+    });
+    let mut png = std::io::Cursor::new(Vec::new());
+    noise.write_to(&mut png, image::ImageFormat::Png).expect("a picture");
+    let body = base64::engine::general_purpose::STANDARD.encode(png.into_inner());
+    let lines: Vec<&str> = body.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("base64")).collect();
+    assert!(body.len() > 500_000, "{}", body.len());
+    let text = format!(
+        "From: Ada <ada@example.org>\r\nTo: ada@example.org\r\nSubject: Large\r\nMessage-ID: <large@example.org>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nLook at this\r\n--b\r\n\
+         Content-Type: image/png; name=noise.png\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n",
+        lines.join("\r\n")
+    );
+    world.dovecot.deliver("ada", "", text.as_bytes());
+    let mut terminal = world.open();
+    terminal.wait_text("Large");
+    terminal.press("gg\r");
+    terminal.wait("the beginning", |screen| screen.contains("Look at this") && screen.contains("is not here yet"));
+    terminal.press("zi");
+    terminal.wait("the picture", |screen| screen.contains("[noise.png, PNG 500×400]") && screen.contains('▀'));
+    assert_eq!(terminal.quit(), 0);
 }

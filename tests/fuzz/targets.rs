@@ -18,11 +18,17 @@ pub const TARGETS: &[(&str, Target)] =
     &[("page", page), ("html", html), ("headers", headers), ("dates", dates), ("clean", clean), ("imap", imap)];
 
 const WIDTH: u16 = 40;
-const VIEW: View = View { width: WIDTH, all_headers: false, other_alternative: false, source: false };
+const VIEW: View = View { width: WIDTH, all_headers: false, other_alternative: false, source: false, pictures: 0 };
 
 /// A message as every view, answered, passed on, taken apart.
 fn page(bytes: &[u8]) {
-    let views = [VIEW, View { other_alternative: true, ..VIEW }, View { all_headers: true, ..VIEW }, View { source: true, ..VIEW }];
+    let views = [
+        VIEW,
+        View { other_alternative: true, ..VIEW },
+        View { all_headers: true, ..VIEW },
+        View { source: true, ..VIEW },
+        View { pictures: 8, ..VIEW },
+    ];
     views.into_iter().for_each(|view| check(&mime::page(MessageId(1), bytes, true, &[], view, &Setting::default())));
     mime::page(MessageId(1), bytes, false, &[], VIEW, &Setting::default());
     mime::search_text(bytes);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// For all that one key does; a debug build takes several times as long as what people run.
 const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 1 });
-const VIEW: View = View { width: 80, all_headers: false, other_alternative: false, source: false };
+const VIEW: View = View { width: 80, all_headers: false, other_alternative: false, source: false, pictures: 0 };
 
 fn files(folder: &Path, out: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -87,12 +87,18 @@ fn escapes_reach_no_page_from_any_place() {
                 "Content-Type: text/html\r\n\r\n<p>{entity}</p><a href='https://x.example/{entity}'>{entity}</a><img alt='{entity}x'><pre>{entity}</pre>"
             ),
             multipart("mixed", &[("Content-Type: text/x-log; name*=utf-8''%1b%5b2J.log", payload)]),
+            multipart("mixed", &[("Content-Type: image/png; name*=utf-8''%1b%5b2J.png", payload)]),
             format!(
                 "X-Odd: {payload}\r\nReply-To: {payload}@x.example\r\nContent-Type: text/plain; charset={payload}\r\n\r\nhttps://x.example/{payload}"
             ),
         ] {
-            for view in [VIEW, View { all_headers: true, ..VIEW }, View { source: true, ..VIEW }, View { other_alternative: true, ..VIEW }]
-            {
+            for view in [
+                VIEW,
+                View { all_headers: true, ..VIEW },
+                View { source: true, ..VIEW },
+                View { other_alternative: true, ..VIEW },
+                View { pictures: 8, ..VIEW },
+            ] {
                 let found = mime::page(MessageId(1), message.as_bytes(), true, &[], view, &Default::default());
                 check(&found);
                 for address in found.from.iter().chain(&found.reply_to) {
@@ -114,7 +120,8 @@ const SAMPLE: &str = "From: =?utf-8?Q?J=C3=BCrgen?= <a@b.example>\r\nSubject: x\
 fn a_message_cut_anywhere_is_a_page() {
     for end in 0..=SAMPLE.len() {
         for whole in [true, false] {
-            check(&mime::page(MessageId(1), &SAMPLE.as_bytes()[..end], whole, &[], VIEW, &Default::default()));
+            let view = View { pictures: 8, ..VIEW };
+            check(&mime::page(MessageId(1), &SAMPLE.as_bytes()[..end], whole, &[], view, &Default::default()));
         }
     }
     let text_begins = SAMPLE.find("answer").unwrap() + "answer".len();

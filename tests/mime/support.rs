@@ -9,7 +9,7 @@ mod whole;
 
 pub use whole::check;
 
-pub const VIEW: View = View { width: 80, all_headers: false, other_alternative: false, source: false };
+pub const VIEW: View = View { width: 80, all_headers: false, other_alternative: false, source: false, pictures: 0 };
 
 pub fn page(message: impl AsRef<[u8]>) -> Page {
     page_with(message, VIEW)

@@ -10,6 +10,11 @@ pub fn check(page: &Page) {
     for line in &page.lines {
         let cells: usize = line.spans.iter().map(|span| span.text.as_str().width()).sum();
         assert!(cells <= width, "{cells} cells: {line:?}");
+        assert!(
+            line.halves.len() <= width && (line.halves.is_empty() || line.spans.is_empty()),
+            "{} cells of a picture",
+            line.halves.len()
+        );
         line.spans.iter().for_each(|span| assert_clean(&span.text));
     }
     page.facts.iter().chain(&page.notes).chain(page.links.iter().map(|link| &link.host)).for_each(assert_clean);

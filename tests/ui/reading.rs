@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postrider::mail::FlagBits;
-use postrider::worker::{OpenTarget, Request};
+use postrider::config::Colors;
+use postrider::mail::page::{Line, Part, View};
+use postrider::mail::{FlagBits, SafeFileName};
+use postrider::ui::event::Event;
+use postrider::worker::{OpenTarget, Request, WorkerEvent};
 
-use crate::app::{App, mail};
+use crate::app::{App, mail, page};
 
 fn app() -> App {
     App::new((120, 40), vec![mail("Priya", "one").unread(), mail("Noor", "two").unread(), mail("Ada", "three").file()])
@@ -151,4 +154,66 @@ fn idle_asks_for_nothing_and_changes_nothing() {
     assert!(app.model.wake().is_none(), "nothing is left to wake for");
     app.pass(Duration::from_secs(600));
     assert_eq!((app.requests.len(), app.screen()), (asked, screen));
+}
+
+/// How the page was asked for last.
+fn last_view(app: &App) -> (postrider::mail::MessageId, View) {
+    let view = |request: &Request| if let Request::Want { id, view, .. } = request { Some((*id, *view)) } else { None };
+    app.requests.iter().rev().find_map(view).unwrap()
+}
+
+/// The page on screen, with a picture among its files that has these rows.
+fn show_picture(app: &mut App, rows: &[Line]) {
+    let (id, view) = last_view(app);
+    let mut with = page(id, view);
+    with.parts.push(Part { number: "4".into(), content_type: "image/png".into(), name: None, size: 9, is_attachment: true });
+    with.lines.splice(0..0, rows.iter().cloned());
+    app.event(Event::Worker(WorkerEvent::Rendered { id, view, page: Ok(with.into()) }));
+    app.settle();
+}
+
+fn row(columns: usize) -> Line {
+    Line { halves: vec![[[255, 0, 0], [0, 0, 255]]; columns], ..Line::default() }
+}
+
+#[test]
+fn pictures_are_asked_for_by_a_key_and_only_for_this_message() {
+    let mut app = app();
+    app.keys("enter z i");
+    assert!(app.screen().contains("No picture came with this message"), "{}", app.screen());
+    show_picture(&mut app, &[]);
+    app.keys("z i");
+    assert!(last_view(&app).1.pictures >= 30, "as high as the screen: {:?}", last_view(&app));
+    show_picture(&mut app, &[row(20), row(20)]);
+    let screen = app.screen();
+    assert!(screen.lines().filter(|line| line.trim() == "▀".repeat(20)).count() == 2, "{screen}");
+    app.keys("z i");
+    assert!(!app.screen().contains('▀'), "{}", app.screen());
+    app.keys("z i J");
+    assert_eq!(last_view(&app).1.pictures, 0, "the next message draws none");
+}
+
+#[test]
+fn a_picture_covers_the_screen_until_it_is_closed() {
+    let mut app = app();
+    let lines: Vec<Line> = std::iter::repeat_n(row(30), 10).collect();
+    app.event(Event::Worker(WorkerEvent::Drawn { name: SafeFileName::new("boat.png", "x"), lines }));
+    let screen = app.screen();
+    assert!(screen.contains("boat.png") && screen.matches(&"▀".repeat(30)).count() == 10, "{screen}");
+    app.keys("q");
+    assert!(!app.screen().contains('▀') && app.model.overlays.is_empty());
+}
+
+#[test]
+fn without_colours_no_picture_is_asked_for() {
+    let mut app = App::with((120, 40), vec![mail("Priya", "one")], |config| config.ui.colors = Colors::None);
+    app.keys("enter");
+    show_picture(&mut app, &[]);
+    app.keys("z i");
+    assert!(app.screen().contains("there are none here"), "{}", app.screen());
+    assert_eq!(last_view(&app).1.pictures, 0);
+    app.keys("o");
+    app.text("c");
+    app.keys("enter");
+    assert!(app.requests.iter().any(|request| matches!(request, Request::Open { room: None, .. })));
 }

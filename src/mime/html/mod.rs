@@ -8,11 +8,12 @@ mod table;
 mod tree;
 
 use super::links::Links;
+use super::pictures::Pictures;
 use super::wrap::{self, Paragraph};
 use crate::mail::page::{Line, Meaning};
 use html2text::render::{TaggedLine, TaggedLineElement, TextDecorator};
 pub use rewrite::Counts;
-use rewrite::{ITEM_MARK, QUOTE_MARK};
+use rewrite::{ITEM_MARK, QUOTE_MARK, picture_at};
 use tree::{Child, Tree};
 
 /// Bytes of HTML that are rendered.
@@ -23,16 +24,18 @@ const MIN_COLUMN: usize = 10;
 const MAX_LAYOUT: usize = 40_000;
 
 /// Appends the lines of a document for `width` cells; tells what was left out.
-pub fn render(html: &str, width: usize, links: &mut Links, out: &mut Vec<Line>) -> Counts {
+pub fn render(html: &str, width: usize, links: &mut Links, pictures: &mut Pictures<'_>, out: &mut Vec<Line>) -> Counts {
     let tree = tree::parse(bounded(html));
-    let (clean, counts) = rewrite::rewrite(&tree, links);
+    let (clean, counts, mut drawn) = rewrite::rewrite(&tree, links, pictures);
     let laid_out = if tree.elements.len() > MAX_LAYOUT { None } else { lay_out(&clean, width) };
     let from = out.len();
     match laid_out {
-        Some(lines) => lines.iter().for_each(|line| append(line, width, out)),
+        Some(lines) => lines.iter().for_each(|line| append(line, width, &mut drawn, out)),
         None => text_of(&tree).lines().for_each(|line| Paragraph::of(line, Meaning::default()).wrap(width, out)),
     }
     rules::thin(out, from);
+    // those whose line was not laid out
+    out.extend(drawn.into_iter().flatten());
     counts
 }
 
@@ -197,11 +200,12 @@ impl TextDecorator for Decorator {
     }
 }
 
-/// Appends one laid-out line: its quote marks become the level, what is too wide is broken.
-fn append(line: &TaggedLine<Vec<Mark>>, width: usize, out: &mut Vec<Line>) {
+/// Appends one laid-out line: its quote marks become the level, what is too wide is broken. Below it the pictures that stand in it.
+fn append(line: &TaggedLine<Vec<Mark>>, width: usize, drawn: &mut [Vec<Line>], out: &mut Vec<Line>) {
     let mut paragraph = Paragraph::new(0);
     paragraph.preformatted = true;
     let mut at_start = true;
+    let mut pictures = Vec::new();
     for element in line.iter() {
         let TaggedLineElement::Str(piece) = element else { continue };
         let mut text = piece.s.as_str();
@@ -217,12 +221,18 @@ fn append(line: &TaggedLine<Vec<Mark>>, width: usize, out: &mut Vec<Line>) {
                 break;
             }
         }
-        paragraph.push(&wrap::expand_tabs(&text.replace(QUOTE_MARK, "│").replace(ITEM_MARK, "•")), meaning(&piece.tag));
+        let picture = |c: char| picture_at(c).filter(|at| *at < drawn.len());
+        pictures.extend(text.chars().filter_map(picture));
+        let text = text.replace(QUOTE_MARK, "│").replace(ITEM_MARK, "•").replace(|c| picture(c).is_some(), "");
+        paragraph.push(&wrap::expand_tabs(&text), meaning(&piece.tag));
     }
     if rewrite::has_letters(paragraph.text()) {
         paragraph.wrap(width, out);
-    } else if out.last().is_some_and(|last| !last.spans.is_empty()) {
+    } else if out.last().is_some_and(|last| !last.is_blank()) {
         out.push(Line { quote: paragraph.quote, ..Line::default() });
+    }
+    for at in pictures {
+        out.append(drawn.get_mut(at).unwrap_or(&mut Vec::new()));
     }
 }
 

@@ -4,8 +4,10 @@
 use super::style::{self, Hidden};
 use super::tree::{Child, Element, Tree, is_block};
 use crate::mail::DisplayText;
+use crate::mail::page::Line;
 use crate::mail::url::begins;
 use crate::mime::links::Links;
+use crate::mime::pictures::Pictures;
 use std::collections::HashSet;
 
 /// What was left out or noticed on the way.
@@ -34,13 +36,24 @@ const MAX_INDENT: u32 = 8;
 /// a cell; foreign text can't hold these, because its controls are gone before.
 pub const QUOTE_MARK: char = '\u{1}';
 pub const ITEM_MARK: char = '\u{2}';
+/// The first of the characters that stand for pictures, in their order. A sender who writes one moves his own picture, if there is any.
+const PICTURE_MARK: u32 = 0xf_0000;
+const MAX_MARKS: u32 = 0x100;
 
-/// Rewrites the tree; the result is for html2text only.
-pub fn rewrite(tree: &Tree, links: &mut Links) -> (String, Counts) {
+/// Which picture a character stands for.
+pub fn picture_at(c: char) -> Option<usize> {
+    let at = u32::from(c).checked_sub(PICTURE_MARK).filter(|at| *at < MAX_MARKS)?;
+    usize::try_from(at).ok()
+}
+
+/// Rewrites the tree; the result is for html2text only. The lines are those of the pictures that are marked in it.
+pub fn rewrite(tree: &Tree, links: &mut Links, pictures: &mut Pictures<'_>) -> (String, Counts, Vec<Vec<Line>>) {
     let mut writer = Writer {
         tree,
         hidden: hidden_elements(tree),
         links,
+        pictures,
+        drawn: Vec::new(),
         out: String::new(),
         counts: Counts::default(),
         quotes: 0,
@@ -52,7 +65,7 @@ pub fn rewrite(tree: &Tree, links: &mut Links) -> (String, Counts) {
     };
     writer.worded = writer.worded_targets();
     writer.children(0, false);
-    (writer.out, writer.counts)
+    (writer.out, writer.counts, writer.drawn)
 }
 
 /// Which elements their sender hides; asked often, so told once.
@@ -62,11 +75,13 @@ fn hidden_elements(tree: &Tree) -> Vec<bool> {
 }
 
 /// Writes the clean HTML; its tables are in [`super::table`].
-pub(super) struct Writer<'a> {
+pub(super) struct Writer<'a, 'p> {
     pub(super) tree: &'a Tree,
     /// For each element.
     hidden: Vec<bool>,
     links: &'a mut Links,
+    pictures: &'a mut Pictures<'p>,
+    drawn: Vec<Vec<Line>>,
     pub(super) out: String,
     pub(super) counts: Counts,
     quotes: u32,
@@ -79,7 +94,7 @@ pub(super) struct Writer<'a> {
     worded: HashSet<String>,
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     pub(super) fn is_hidden(&self, index: usize) -> bool {
         self.hidden.get(index).copied().unwrap_or(false)
     }
@@ -219,6 +234,18 @@ impl Writer<'_> {
         let alt = element.attribute("alt").unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
         if has_letters(&alt) {
             self.text(&format!("[image: {alt}]"));
+        }
+        self.picture(element);
+    }
+
+    /// A picture that came with the message stands below the line that it is in.
+    fn picture(&mut self, element: &Element) {
+        let quote = u8::try_from(self.quotes).unwrap_or(u8::MAX);
+        let lines = element.attribute("src").and_then(|source| self.pictures.named(source.trim(), quote));
+        let mark = u32::try_from(self.drawn.len()).ok().filter(|at| *at < MAX_MARKS).and_then(|at| char::from_u32(PICTURE_MARK + at));
+        if let (Some(lines), Some(mark)) = (lines, mark) {
+            self.out.push(mark);
+            self.drawn.push(lines);
         }
     }
 

@@ -10,7 +10,7 @@ const MAX_CELL: usize = 120;
 /// A layout row of short pieces (a menu) stays on one line up to this many characters.
 const MAX_ROW: usize = 60;
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     /// Writes a table: kept where it holds data, dissolved where it places things.
     pub(super) fn table(&mut self, index: usize, element: &Element, unseen: bool) {
         let rows = self.rows(index);

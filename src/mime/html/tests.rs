@@ -2,7 +2,8 @@ use super::*;
 
 fn shown(html: &str) -> (Vec<String>, Vec<Line>, Counts) {
     let mut lines = Vec::new();
-    let counts = render(html, 60, &mut Links::default(), &mut lines);
+    let structure = crate::mime::structure::Structure::default();
+    let counts = render(html, 60, &mut Links::default(), &mut Pictures::none(&structure), &mut lines);
     while lines.last().is_some_and(|line| line.spans.is_empty()) {
         lines.pop();
     }

@@ -7,9 +7,11 @@ use crate::mail::{DisplayText, Envelope};
 use crate::mime::body::{self, Shown};
 use crate::mime::compose::{self, Sent};
 use crate::mime::envelope::Summary;
+use crate::mime::html;
 use crate::mime::links::Links;
+use crate::mime::pictures::Pictures;
 use crate::mime::plain::{self, Format, Logical};
-use crate::mime::{html, structure};
+use crate::mime::structure::{self, Structure};
 
 /// Cells that HTML is laid out for: with its marks it still fits 78.
 const WIDTH: usize = 72;
@@ -122,7 +124,7 @@ fn lines(message: &[u8]) -> Vec<Logical> {
 
 fn rendered(source: &str) -> Vec<Logical> {
     let mut lines: Vec<Line> = Vec::new();
-    html::render(source, WIDTH, &mut Links::default(), &mut lines);
+    html::render(source, WIDTH, &mut Links::default(), &mut Pictures::none(&Structure::default()), &mut lines);
     let text = |line: &Line| line.spans.iter().filter(|span| !is_link_number(span)).map(|span| span.text.as_str()).collect();
     lines.iter().map(|line| Logical { quote: line.quote, text: text(line) }).collect()
 }

@@ -547,10 +547,17 @@ pub const ACTIONS: &[ActionSpec] = &[
         .all(&["i d"])
         .later(),
     row(TRIAGE, A::Unsubscribe, "unsubscribe", "unsubscribe", "list newsletter leave", "Leave the mailing list.", C::MAIL).all(&["X"]),
-    row(READ, A::LoadImages, "load-images", "images once", "remote pictures", "Load remote images of this message.", C::TEXT)
-        .all(&["z i"])
-        .gmail(&["Z i"])
-        .later(),
+    row(
+        READ,
+        A::LoadImages,
+        "load-images",
+        "pictures",
+        "images photos draw",
+        "Draw the pictures that came with this message, or not.",
+        C::TEXT,
+    )
+    .all(&["z i"])
+    .gmail(&["Z i"]),
     row(
         READ,
         A::LoadImagesAlways,

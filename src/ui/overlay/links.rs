@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::choices::{Choice, Choices};
+use super::picture::Picture;
 use super::prompt::{Prompt, Purpose};
 use super::{Next, Overlay, frame, middle};
 use crate::mail::page::Part;
@@ -103,8 +104,8 @@ impl Links {
             (LinkPurpose::Open, Target::Url(url)) if composer::is_mailto(&url) => composer::begin_with(model, &url, out),
             (LinkPurpose::Pipe, Target::Part(number)) => ask_command(model, id, Some(number)),
             (LinkPurpose::Pipe, _) => ask_command(model, id, None),
-            (_, Target::Url(url)) => out.effects.push(open(id, OpenTarget::Url(url))),
-            (_, Target::Part(number)) => out.effects.push(open(id, OpenTarget::Part(number))),
+            (_, Target::Url(url)) => out.effects.push(open(model, id, OpenTarget::Url(url))),
+            (_, Target::Part(number)) => out.effects.push(open(model, id, OpenTarget::Part(number))),
             (_, Target::AllParts | Target::Whole) => {}
         }
     }
@@ -122,8 +123,8 @@ impl Links {
     }
 }
 
-fn open(id: MessageId, target: OpenTarget) -> Effect {
-    Effect::Ask(Request::Open { id, target, sure: false })
+fn open(model: &Model, id: MessageId, target: OpenTarget) -> Effect {
+    Effect::Ask(Request::Open { id, target, sure: false, room: Picture::room(model) })
 }
 
 /// The entries of a message's parts: files by letter, the texts and whatever else is there by section number.

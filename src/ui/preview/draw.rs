@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use super::Preview;
 use crate::config::Icons;
 use crate::mail::glimpse::quoted_edges;
-use crate::mail::page::{Line, Meaning, Page, Verdict};
+use crate::mail::page::{Halves, Line, Meaning, Page, Verdict};
 use crate::mail::seal::Standing;
 use crate::mail::thread::bare_subject;
 use crate::mail::{Address, DisplayText};
@@ -337,12 +337,27 @@ fn draw_line(model: &Model, theme: &Theme, line: &Line, place: Rect, buf: &mut B
         x += put(buf, x, place.y, bar, usize::from(place.right().saturating_sub(x)), theme.style(Token::Quote(level)));
     }
     let base = if line.quote > 0 { theme.style(Token::Quote(line.quote)) } else { theme.style(Token::Text) };
+    if !line.halves.is_empty() {
+        return draw_halves(model, theme, &line.halves, Rect { x, width: place.right().saturating_sub(x), ..place }, buf);
+    }
     if let Some(hidden) = line.fold {
         return folded(model, theme, hidden as usize, x, place, buf);
     }
     for span in &line.spans {
         let room = usize::from(place.right().saturating_sub(x));
         x += put(buf, x, place.y, span.text.as_str(), room, base.patch(meaning(theme, span.meaning)));
+    }
+}
+
+/// A row of a picture.
+pub fn draw_halves(model: &Model, theme: &Theme, halves: &[Halves], place: Rect, buf: &mut Buffer) {
+    // a half block may be unknown there, or two cells wide
+    let is_plain = model.settings.icons == Icons::Ascii || model.settings.ambiguous_width == 2;
+    for (x, halves) in (place.x..place.right()).zip(halves) {
+        let [upper, lower] = *halves;
+        if let Some(cell) = buf.cell_mut((x, place.y)) {
+            cell.set_symbol(if is_plain || upper == lower { " " } else { "▀" }).set_style(theme.halves(*halves));
+        }
     }
 }
 

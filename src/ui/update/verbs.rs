@@ -1,5 +1,7 @@
 //! What is done to messages: triage, marks, links and files, copies to the clipboard.
 
+use crate::config::Colors;
+use crate::mail::page::Part;
 use crate::mail::query::Test;
 use crate::mail::{FlagBits, Keywords, MessageId, Role, Row, SafeFileName, url};
 use crate::ui::action::Action;
@@ -146,6 +148,19 @@ pub fn links(model: &mut Model, action: Action, out: &mut Out) {
     }
 }
 
+/// Draws the pictures that came with the message, or takes them away again.
+pub fn pictures(model: &mut Model, out: &mut Out) {
+    let Some(page) = model.preview.current() else {
+        return model.status.say("The message is not here yet", out.now);
+    };
+    let has_any = page.parts.iter().any(Part::is_picture);
+    match (model.preview.pictures, has_any, model.settings.colors) {
+        (false, false, _) => model.status.say("No picture came with this message", out.now),
+        (false, true, Colors::None) => model.status.say("Pictures are drawn in colours, and there are none here; o opens them", out.now),
+        (is_on, ..) => model.preview.pictures = !is_on,
+    }
+}
+
 /// The whole message, or one part of it where it has more than its text.
 pub fn pipe(model: &mut Model, out: &mut Out) {
     let Some(id) = selected(model, out) else { return };
@@ -185,7 +200,7 @@ pub fn unsubscribe(model: &mut Model, out: &mut Out) {
         }
         (Some(url), None) => {
             let said = format!("{list} can only be left on a page of {}, which your browser would open: {url}", url::host(&url));
-            let open = Request::Open { id: page.id, target: OpenTarget::Url(url), sure: true };
+            let open = Request::Open { id: page.id, target: OpenTarget::Url(url), sure: true, room: None };
             model.overlays.push(Overlay::Confirm(Confirm::of_list(said, open)));
         }
         (None, None) => model.status.say("This message names no way to leave a mailing list", out.now),

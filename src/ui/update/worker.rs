@@ -10,6 +10,7 @@ use crate::ui::model::{Model, Out};
 use crate::ui::outbox;
 use crate::ui::overlay::confirm::Confirm;
 use crate::ui::overlay::form::{Form, State};
+use crate::ui::overlay::picture::Picture;
 use crate::ui::overlay::sheet::Sheet;
 use crate::ui::overlay::{self, Overlay};
 use crate::ui::theme::Token;
@@ -100,8 +101,9 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             let lines = lines.into_iter().map(|line| (line, Token::Text)).collect();
             model.overlays.push(Overlay::Sheet(Sheet::new(&command, lines)));
         }
+        WorkerEvent::Drawn { name, lines } => model.overlays.push(Overlay::Picture(Picture::new(&name, lines))),
         WorkerEvent::Doubtful { id, number, name, doubt } => {
-            let open = Request::Open { id, target: OpenTarget::Part(number), sure: true };
+            let open = Request::Open { id, target: OpenTarget::Part(number), sure: true, room: None };
             model.overlays.push(Overlay::Confirm(Confirm::of_file(&name, &doubt, open)));
         }
         WorkerEvent::Probed { account, result } => probed(model, &account, result, out),

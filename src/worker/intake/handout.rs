@@ -3,9 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::Intake;
+use crate::mail::page::Line;
 use crate::mail::{DisplayText, MessageId, SafeFileName, url};
+use crate::mime::picture::{self, Room};
 use crate::mime::{self, expand_tabs};
 use crate::remote::post;
 use crate::worker::files::{self, Decoded};
@@ -15,6 +18,8 @@ use crate::worker::{JobState, OpenTarget, WorkerEvent, mailcap};
 
 /// Files that are opened lie in the folder for temporary ones.
 const SECRET: &str = "it came encrypted, and would lie open among the temporary files; save it where it may lie, and open it there";
+/// How long one picture may take.
+const DRAWING: Duration = Duration::from_secs(10);
 /// Lines of a command's output that are shown.
 const LINES: usize = 20_000;
 
@@ -81,25 +86,35 @@ impl Intake {
         self.spawn(async move { run_shown(&jobs, &out, bytes, &command).await });
     }
 
-    pub(super) fn open(&self, id: MessageId, target: OpenTarget, sure: bool) {
+    pub(super) fn open(&self, id: MessageId, target: OpenTarget, sure: bool, room: Option<(u16, u16)>) {
         let (readable, jobs, out, opener) = (self.readable(id), self.jobs.clone(), self.common.out.clone(), self.open_command.clone());
         self.spawn(async move {
             let opened = match target {
                 OpenTarget::Url(url) if files::is_openable(&url) => files::open(&opener, url.trim_start().as_ref()),
                 OpenTarget::Url(_) => Err("only web and mail links are opened".to_owned()),
                 OpenTarget::Part(number) => {
-                    let part = async {
+                    let opened = async {
                         let (bytes, is_secret) = readable.await?;
-                        if is_secret {
-                            return Err(SECRET.to_owned());
+                        let mut part = part_of(bytes, number.clone()).await?;
+                        let doubt = part.doubt();
+                        // what is drawn here lies nowhere, so it may be secret
+                        let has_program = !is_secret && (!opener.is_empty() || mailcap::find(&part.content_type).await.is_some());
+                        if let Some(room) = room.filter(|_| doubt.is_none() && !has_program) {
+                            let (again, lines) = drawn(part, room).await?;
+                            if let Some(lines) = lines {
+                                return Ok(Some(WorkerEvent::Drawn { name: again.name, lines }));
+                            }
+                            part = again;
                         }
-                        part_of(bytes, number.clone()).await
+                        match doubt.filter(|_| !sure) {
+                            _ if is_secret => Err(SECRET.to_owned()),
+                            Some(doubt) => Ok(Some(WorkerEvent::Doubtful { id, number, name: part.name, doubt })),
+                            None => open_part(&jobs, &out, part, &opener).await.map(|()| None),
+                        }
                     };
-                    match part.await {
-                        Ok(part) => match part.doubt().filter(|_| !sure) {
-                            Some(doubt) => return out.send(WorkerEvent::Doubtful { id, number, name: part.name, doubt }).await,
-                            None => open_part(&jobs, &out, part, &opener).await,
-                        },
+                    match opened.await {
+                        Ok(Some(answer)) => return out.send(answer).await,
+                        Ok(None) => Ok(()),
                         Err(why) => Err(why),
                     }
                 }
@@ -153,6 +168,16 @@ fn save_one(folder: &Path, name: &SafeFileName, bytes: &[u8]) -> Result<PathBuf,
 async fn part_of(bytes: Vec<u8>, number: String) -> Result<Decoded, String> {
     let parts = apart(move || files::decode(&bytes, Some(&[number]))).await?;
     parts.into_iter().next().ok_or_else(|| "the message has no such part".to_owned())
+}
+
+/// A part and, where it is a picture, its rows for so many columns and rows.
+async fn drawn(part: Decoded, (columns, rows): (u16, u16)) -> Result<(Decoded, Option<Vec<Line>>), String> {
+    let drawing = apart(move || {
+        let picture = picture::draw(&part.bytes, Room { columns, rows }).ok();
+        let lines = picture.map(|picture| picture.rows.into_iter().map(|halves| Line { halves, ..Line::default() }).collect());
+        Ok((part, lines))
+    });
+    tokio::time::timeout(DRAWING, drawing).await.unwrap_or_else(|_| Err("drawing it took too long".to_owned()))
 }
 
 /// Runs a command on these bytes; what it prints is told.
