@@ -13,7 +13,7 @@ use postrider::events::EventLog;
 use postrider::mail::page::View;
 use postrider::mail::{Change, FlagBits, Flags, Listing, MailboxId, MessageId};
 use postrider::store::{self, Paths, Writer};
-use postrider::worker::{Handle, Options, Request, SyncOptions, WorkerEvent, start, sync_once};
+use postrider::worker::{Handle, Job, JobState, Options, Request, SyncOptions, WorkerEvent, start, sync_once};
 
 struct Stage {
     folder: tempfile::TempDir,
@@ -321,5 +321,32 @@ fn undo_takes_back_whichever_was_last_a_change_or_a_sending() {
         _ => None,
     });
     assert!(why.contains("Plan") && why.contains("can't be taken back"), "{why}");
+    handle.join();
+}
+
+/// A name of this machine stands for all that only we can reach.
+#[test]
+fn a_picture_of_our_own_network_is_not_fetched_and_offline_none_is() {
+    let stage = Stage::new(1);
+    stage.sync();
+    let id = stage.ids(stage.mailbox("local/Inbox"))[0];
+    let fetch = || Request::FetchPictures { id, urls: vec!["https://localhost/x.png".to_owned()] };
+    let mut handle = start(&stage.config, stage.writer.clone(), stage.options()).unwrap();
+    handle.requests.try_send(fetch()).unwrap();
+    let why = wait_for(&mut handle, |event| match event {
+        WorkerEvent::Job(Job { state: JobState::Failed(why), .. }) => Some(why.clone()),
+        WorkerEvent::Fetched { .. } => panic!("it was fetched"),
+        _ => None,
+    });
+    assert!(why.contains("no public address"), "{why}");
+    handle.join();
+    let mut handle = start(&stage.config, stage.writer.clone(), Options { offline: true, ..stage.options() }).unwrap();
+    handle.requests.try_send(fetch()).unwrap();
+    let why = wait_for(&mut handle, |event| match event {
+        WorkerEvent::Failed { what, why, .. } if what.contains("pictures") => Some(why.clone()),
+        WorkerEvent::Job(job) => panic!("{job:?}"),
+        _ => None,
+    });
+    assert!(why.contains("--offline"), "{why}");
     handle.join();
 }

@@ -139,7 +139,11 @@ fn page(summary: &Summary, body: &StoredBody, width: usize, setting: &mime::Sett
 
 fn setting(config: &Config, names: &Names, summary: &Summary) -> mime::Setting {
     let account = config.accounts.iter().find(|account| account.name == names.account(summary.account));
-    mime::Setting { authserv_id: account.and_then(|account| account.authserv_id.clone()), zone: jiff::tz::TimeZone::system() }
+    mime::Setting {
+        authserv_id: account.and_then(|account| account.authserv_id.clone()),
+        zone: jiff::tz::TimeZone::system(),
+        ..Default::default()
+    }
 }
 
 /// The header lines with the empty line's place cut.

@@ -186,6 +186,10 @@ pub struct Page {
     pub lines: Vec<Line>,
     pub links: Vec<Link>,
     pub parts: Vec<Part>,
+    /// Where pictures of its HTML are that are elsewhere: https addresses, as far as they may be asked for.
+    pub remote: Vec<String>,
+    /// Some of those were fetched.
+    pub has_fetched: bool,
     /// What could not be shown, in sentences.
     pub notes: Vec<DisplayText>,
     /// False while only the headers or a prefix are here.
@@ -193,6 +197,11 @@ pub struct Page {
 }
 
 impl Page {
+    /// There is something to draw: it came with the message, or was fetched.
+    pub fn has_pictures(&self) -> bool {
+        self.has_fetched || self.parts.iter().any(Part::is_picture)
+    }
+
     /// A page with nothing on it, of a message of which nothing is known.
     pub fn empty(id: MessageId, view: View) -> Self {
         Self {
@@ -212,6 +221,8 @@ impl Page {
             lines: Vec::new(),
             links: Vec::new(),
             parts: Vec::new(),
+            remote: Vec::new(),
+            has_fetched: false,
             notes: Vec::new(),
             whole: false,
         }

@@ -5,6 +5,9 @@
 //! mail-parser reads dates, address lists and rare charsets; [`structure`] splits messages itself, because
 //! 0.11.9 loses text doing it. Start reading at [`page::render`], and for what goes out at [`compose()`].
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::mail::draft::ReplyTo;
 use crate::mail::page::{Part, View};
 use crate::mail::{Draft, Envelope, Identity, MessageId, Page};
@@ -73,11 +76,16 @@ pub struct Setting {
     pub authserv_id: Option<String>,
     /// The reader's time zone.
     pub zone: jiff::tz::TimeZone,
+    /// What its pictures that are elsewhere came to, once they were fetched.
+    pub fetched: Arc<Fetched>,
 }
+
+/// Octets by address.
+pub type Fetched = BTreeMap<String, Vec<u8>>;
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { authserv_id: None, zone: jiff::tz::TimeZone::UTC }
+        Self { authserv_id: None, zone: jiff::tz::TimeZone::UTC, fetched: Arc::default() }
     }
 }
 

@@ -28,7 +28,7 @@ pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: Vi
     // files inside of a part have numbers that no server knows
     listed.retain(|part| whole || !part.number.contains('/'));
     let rows = if whole { view.pictures } else { 0 };
-    let pictures = Pictures::new(&structure, bytes, usize::from(width), rows);
+    let pictures = Pictures::new(&structure, bytes, usize::from(width), rows, &setting.fetched);
     let mut writer = Writer { bytes, whole, pictures, width: usize::from(width), ..Writer::new(&structure) };
     writer.write(view, &listed, &setting.zone);
     let mut notes = writer.notes;
@@ -61,6 +61,8 @@ pub fn render(id: MessageId, bytes: &[u8], whole: bool, known: &[Part], view: Vi
         lines: writer.lines,
         links: writer.links.into_list(),
         parts: listed,
+        remote: writer.pictures.into_remote(),
+        has_fetched: !setting.fetched.is_empty(),
         notes,
         whole,
     }

@@ -1,5 +1,5 @@
-//! The pictures that came with a message, in its page: where its HTML names them, the others below the text. Each is drawn once, and
-//! all of them together have a bound.
+//! The pictures of a message in its page: where its HTML names them, the others that came with it below the text. Each is drawn once, and
+//! all of them together have a bound. Of those that are elsewhere only the addresses are told.
 
 use super::field;
 use super::parts;
@@ -7,12 +7,16 @@ use super::picture::{self, Room};
 use super::structure::{Kind, Structure};
 use super::wrap::{DIM, Paragraph, text_width};
 use crate::mail::page::{Line, Part};
-use crate::mail::url::percent_decoded;
+use crate::mail::url::{begins, host, percent_decoded};
+use crate::mime::Fetched;
 
 /// Pictures of one page.
 const MAX_PICTURES: usize = 16;
 /// Octets of pixels of one page, after which no further one is begun: seven photos of a telephone.
 const MAX_DECODED: u64 = 256 * 1024 * 1024;
+
+/// A longer address is none.
+const MAX_ADDRESS: usize = 2048;
 
 /// Draws the pictures of one message.
 pub struct Pictures<'a> {
@@ -21,40 +25,64 @@ pub struct Pictures<'a> {
     width: usize,
     /// Rows that each may take; 0: none is drawn.
     rows: u16,
-    /// The numbers of the parts that were drawn.
+    fetched: &'a Fetched,
+    remote: Vec<String>,
+    /// The numbers of the parts that were drawn, and addresses.
     drawn: Vec<String>,
     decoded: u64,
 }
 
 impl<'a> Pictures<'a> {
-    pub fn new(structure: &'a Structure, bytes: &'a [u8], width: usize, rows: u16) -> Self {
-        Self { structure, bytes, width, rows, drawn: Vec::new(), decoded: 0 }
+    pub fn new(structure: &'a Structure, bytes: &'a [u8], width: usize, rows: u16, fetched: &'a Fetched) -> Self {
+        Self { structure, bytes, width, rows, fetched, remote: Vec::new(), drawn: Vec::new(), decoded: 0 }
     }
 
     /// None is asked for.
     pub fn none(structure: &'a Structure) -> Self {
-        Self::new(structure, &[], 0, 0)
+        const NOTHING: &Fetched = &Fetched::new();
+        Self::new(structure, &[], 0, 0, NOTHING)
     }
 
-    /// The picture that HTML names by a `cid:` address (RFC 2392), within quotes of this level.
+    /// Addresses of pictures that are elsewhere and were not fetched.
+    pub fn into_remote(self) -> Vec<String> {
+        self.remote
+    }
+
+    /// A picture that HTML names by a `cid:` address (RFC 2392) or that was fetched, within quotes of this level.
     pub fn named(&mut self, address: &str, quote: u8) -> Option<Vec<Line>> {
-        if self.rows == 0 || self.drawn.len() >= MAX_PICTURES {
-            return None;
+        let mut lines = Vec::new();
+        if let Some(url) = secure(address) {
+            match self.fetched.get(&url) {
+                Some(octets) if self.is_next(&url) => self.draw(&url, &host(&url), octets, quote, &mut lines),
+                Some(_) => {}
+                None if self.remote.len() < MAX_PICTURES && !self.remote.contains(&url) => self.remote.push(url),
+                None => {}
+            }
+        } else if let Some(number) = self.part_of(address).filter(|number| self.is_next(number)) {
+            self.draw_part(&number, quote, &mut lines);
         }
-        let id =
-            address.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:")).and_then(|_| address.get(4..)).map(percent_decoded)?;
+        (!lines.is_empty()).then_some(lines)
+    }
+
+    /// Whether a picture that is elsewhere was fetched.
+    pub fn is_here(&self, address: &str) -> bool {
+        secure(address).is_some_and(|url| self.fetched.contains_key(&url))
+    }
+
+    /// It is to be drawn, and was not yet.
+    fn is_next(&self, key: &String) -> bool {
+        self.rows > 0 && self.drawn.len() < MAX_PICTURES && !self.drawn.contains(key)
+    }
+
+    /// The number of the part with this `cid:` address.
+    fn part_of(&self, address: &str) -> Option<String> {
+        let id = address.get(4..).filter(|_| self.rows > 0 && begins(address, "cid:")).map(percent_decoded)?;
         let has_id = |header: &[u8]| {
             let found = field::fields(header).find(|field| field.is("Content-ID")).map(|field| field.value());
             found.is_some_and(|found| found.trim().trim_matches(['<', '>']) == id.trim())
         };
-        let leaves = self.structure.nodes.iter().filter(|node| node.kind == Kind::Leaf);
-        let number =
-            leaves.filter(|node| self.bytes.get(node.header.clone()).is_some_and(has_id)).map(|node| node.number.clone()).next()?;
-        let mut lines = Vec::new();
-        if !self.drawn.contains(&number) {
-            self.draw(&number, quote, &mut lines);
-        }
-        Some(lines)
+        let mut leaves = self.structure.nodes.iter().filter(|node| node.kind == Kind::Leaf);
+        leaves.find(|node| self.bytes.get(node.header.clone()).is_some_and(has_id)).map(|node| node.number.clone())
     }
 
     /// The pictures among these parts that nothing named, each below its own name.
@@ -66,7 +94,7 @@ impl<'a> Pictures<'a> {
         let fit = MAX_PICTURES.saturating_sub(self.drawn.len());
         for part in left.iter().take(fit) {
             lines.push(Line::default());
-            self.draw(&part.number, 0, lines);
+            self.draw_part(&part.number, 0, lines);
         }
         if left.len() > fit {
             lines.push(Line::default());
@@ -75,15 +103,19 @@ impl<'a> Pictures<'a> {
         }
     }
 
+    fn draw_part(&mut self, number: &str, quote: u8, lines: &mut Vec<Line>) {
+        if let Some((part, octets)) = parts::decoded(self.structure, self.bytes, number) {
+            self.draw(number, &part.name.unwrap_or(part.content_type), &octets, quote, lines);
+        }
+    }
+
     /// Its name and size, and below them the picture; or why there is none.
-    fn draw(&mut self, number: &str, quote: u8, lines: &mut Vec<Line>) {
-        self.drawn.push(number.to_owned());
-        let Some((part, octets)) = parts::decoded(self.structure, self.bytes, number) else { return };
-        let name = part.name.unwrap_or(part.content_type);
+    fn draw(&mut self, key: &str, name: &str, octets: &[u8], quote: u8, lines: &mut Vec<Line>) {
+        self.drawn.push(key.to_owned());
         let columns = u16::try_from(text_width(self.width, quote)).unwrap_or(u16::MAX);
         let drawn = match self.decoded {
             MAX_DECODED.. => Err("the pictures before it were large".to_owned()),
-            _ => picture::draw(&octets, Room { columns, rows: self.rows }),
+            _ => picture::draw(octets, Room { columns, rows: self.rows }),
         };
         let text = match &drawn {
             Ok(drawn) => format!("[{name}, {} {}×{}]", drawn.kind, drawn.size.0, drawn.size.1),
@@ -97,4 +129,10 @@ impl<'a> Pictures<'a> {
             lines.extend(drawn.rows.into_iter().map(|halves| Line { halves, quote, ..Line::default() }));
         }
     }
+}
+
+/// Where a picture is that may be asked for; free of blanks and controls.
+fn secure(address: &str) -> Option<String> {
+    let url = if address.starts_with("//") { format!("https:{address}") } else { address.to_owned() };
+    (begins(&url, "https://") && url.len() <= MAX_ADDRESS && url.bytes().all(|byte| (0x21..0x7f).contains(&byte))).then_some(url)
 }

@@ -8,12 +8,14 @@
 pub mod auth;
 pub mod deflate;
 pub mod deliver;
+pub mod get;
 pub mod imap;
 pub mod maildir;
 pub mod meter;
 pub mod net;
 pub mod pop3;
 pub mod post;
+mod public;
 pub mod sendmail;
 pub mod smtp;
 pub mod submit;

@@ -26,6 +26,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::deflate::Deflated;
 use super::meter::{Meter, Metered};
+use super::public::is_public;
 use super::{RemoteError, Result};
 use crate::config::{Security, Server};
 use crate::mail::server::Traffic;
@@ -65,6 +66,8 @@ pub struct Connector {
     trust: Trust,
     bind: Option<IpAddr>,
     dial: Option<Dial>,
+    /// Connects only where everybody can.
+    is_public: bool,
     tls: OnceCell<Arc<ClientConfig>>,
     meter: Arc<Meter>,
 }
@@ -86,7 +89,7 @@ impl std::fmt::Debug for Connector {
 
 impl Connector {
     pub fn new(host: impl Into<String>, port: u16, trust: Trust) -> Self {
-        Self { host: host.into(), port, trust, bind: None, dial: None, tls: OnceCell::new(), meter: Arc::default() }
+        Self { host: host.into(), port, trust, bind: None, dial: None, is_public: false, tls: OnceCell::new(), meter: Arc::default() }
     }
 
     /// As a server's table in the configuration says.
@@ -99,6 +102,13 @@ impl Connector {
     #[must_use]
     pub fn from_address(mut self, bind: Option<IpAddr>) -> Self {
         self.bind = bind;
+        self
+    }
+
+    /// Connects to no address of this machine, of its own networks or of none.
+    #[must_use]
+    pub fn only_public(mut self) -> Self {
+        self.is_public = true;
         self
     }
 
@@ -137,10 +147,12 @@ impl Connector {
         let found = timeout_at(until, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
         let addresses = found.map_err(|_| offline("the name was not resolved in time".into()))?.map_err(|e| offline(e.to_string()))?;
         let mut why = match self.bind {
+            _ if self.is_public => "it has no public address".to_owned(),
             Some(bind) => format!("it has no address that can be reached from {bind}"),
             None => "the name has no address".to_owned(),
         };
-        for address in addresses.filter(|address| self.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())) {
+        let may = |address: &SocketAddr| !self.is_public || is_public(address.ip());
+        for address in addresses.filter(|address| may(address) && self.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())) {
             let part = until.min(Instant::now() + ADDRESS_DEADLINE);
             match timeout_at(part, connect(address, self.bind)).await {
                 Ok(Ok(stream)) => {

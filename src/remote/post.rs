@@ -1,4 +1,4 @@
-//! The one web request that is ever made: leaving a mailing list by RFC 8058, after the user said so. HTTP/1.1 by hand, because
+//! Leaving a mailing list by RFC 8058, after the user said so: the one thing that is ever posted. HTTP/1.1 by hand, because
 //! nothing more is needed: https only, one address, no redirection followed, no cookie, no name of ours, a bounded answer.
 
 use std::time::Duration;
@@ -21,14 +21,14 @@ const BODY: &str = "List-Unsubscribe=One-Click";
 
 /// An https address taken apart.
 #[derive(Debug, PartialEq, Eq)]
-struct Target<'a> {
-    host: &'a str,
-    port: u16,
+pub(super) struct Target<'a> {
+    pub host: &'a str,
+    pub port: u16,
     /// Path and query, without a fragment.
-    path: String,
+    pub path: String,
 }
 
-fn target(url: &str) -> Option<Target<'_>> {
+pub(super) fn target(url: &str) -> Option<Target<'_>> {
     let is_clean = url.len() <= ADDRESS && url.bytes().all(|byte| (0x21..0x7f).contains(&byte));
     let rest = url.get(8..).filter(|_| is_clean && begins(url, "https://"))?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -82,16 +82,14 @@ fn request(target: &Target<'_>) -> String {
 }
 
 /// Only a 2xx is a yes.
-fn judge(answer: &[u8], host: &str) -> Result<()> {
+pub(super) fn judge(answer: &[u8], host: &str) -> Result<()> {
     let line = String::from_utf8_lossy(answer.split(|byte| *byte == b'\n').next().unwrap_or_default()).trim_end().to_owned();
     let mut words = line.splitn(3, ' ');
     let code =
         words.next().filter(|version| version.starts_with("HTTP/1.")).and_then(|_| words.next()).and_then(|code| code.parse::<u16>().ok());
     match code {
         Some(200..300) => Ok(()),
-        Some(code @ 300..400) => Err(RemoteError::Rejected(format!(
-            "{host} wants to send us elsewhere ({code}), which is not followed; open its page with o instead"
-        ))),
+        Some(code @ 300..400) => Err(RemoteError::Rejected(format!("{host} wants to send us elsewhere ({code}), which is not followed"))),
         Some(code) => Err(RemoteError::Rejected(format!("{host} refused ({code} {})", words.next().unwrap_or_default()))),
         None => Err(RemoteError::Protocol(format!("{host} did not answer as a web server does"))),
     }

@@ -167,6 +167,15 @@ impl Preview {
         }
     }
 
+    /// Its pages are others now, and its pictures are to be seen.
+    pub fn redraw_with_pictures(&mut self, id: MessageId) {
+        self.pages.retain(|(known, ..)| *known != id);
+        if self.followed == Some(id) {
+            self.pictures = true;
+            self.wanted = None;
+        }
+    }
+
     /// The page of a message of the conversation; while it is laid out anew, as it was before.
     pub fn page_of(&self, id: MessageId) -> Option<&Rendered> {
         let view = self.view_of(id)?;

@@ -315,6 +315,7 @@ impl<P: Program> Session<P> {
                 | WorkerEvent::DraftOpened { .. }
                 | WorkerEvent::Completed { .. }
                 | WorkerEvent::Drawn { .. }
+                | WorkerEvent::Fetched { .. }
         );
         self.update(Event::Worker(event));
         let soon = self.drawn_at.filter(|_| !is_answer).map_or_else(Instant::now, |drawn| drawn + FRAME);

@@ -226,6 +226,7 @@ impl Intake {
             Request::Print { id } => self.print(id),
             Request::Open { id, target, sure, room } => self.open(id, target, sure, room),
             Request::Unsubscribe { url } => self.unsubscribe(url),
+            Request::FetchPictures { id, urls } => self.fetch_pictures(id, urls),
             Request::Sync { account } => {
                 self.common.hand.pardon(&self.common).await;
                 let wanted = self.running.iter().filter(|(id, _)| account.is_none_or(|account| account == **id));

@@ -139,6 +139,12 @@ pub enum Request {
     Unsubscribe {
         url: String,
     },
+    /// Fetch these pictures of a message from where its HTML says that they are, once, after the user's word: each by one request to the
+    /// host in its address. Answered by [`WorkerEvent::Fetched`].
+    FetchPictures {
+        id: MessageId,
+        urls: Vec<String>,
+    },
     /// Check for mail now; None = every account.
     Sync {
         account: Option<AccountId>,
@@ -293,6 +299,10 @@ pub enum WorkerEvent {
     Piped {
         command: String,
         lines: Vec<String>,
+    },
+    /// Pictures of a message were fetched: its page is another one now.
+    Fetched {
+        id: MessageId,
     },
     /// A picture.
     Drawn {

@@ -65,6 +65,8 @@ impl Opened {
             return;
         }
         page.seals.clone_from(&self.seals);
+        // an address may carry away what was opened
+        page.remote.clear();
         if let Some(subject) = &self.protected.subject {
             page.subject = DisplayText::new(subject);
         }

@@ -17,6 +17,8 @@ use tokio::sync::{Notify, watch};
 
 /// Pages kept.
 const KEPT: usize = 16;
+/// Messages whose fetched pictures are kept.
+const FETCHED: usize = 4;
 /// Rendering that takes longer shows plain text instead.
 const LIMIT: Duration = Duration::from_secs(2);
 /// The same with its pictures: a photo takes half a second of a slow machine.
@@ -42,7 +44,12 @@ pub struct Pages {
     half: Arc<(Mutex<Option<Half>>, Notify)>,
     /// Of each account, the server whose word about senders counts.
     believed: Arc<Mutex<BTreeMap<AccountId, String>>>,
+    /// Pictures that were fetched for messages, the newest first; for this session.
+    fetched: Arc<Mutex<VecDeque<Fetched>>>,
 }
+
+/// What came for a message, by address.
+type Fetched = (MessageId, Arc<mime::Fetched>);
 
 /// A page that needs the whole message.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +69,7 @@ impl Pages {
             wanted: watch::Sender::new(BTreeSet::new()),
             half: Arc::default(),
             believed: Arc::default(),
+            fetched: Arc::default(),
         }
     }
 
@@ -74,9 +82,26 @@ impl Pages {
         }
     }
 
-    fn setting(&self, account: AccountId) -> mime::Setting {
+    /// Keeps what was fetched for a message, with what was before.
+    pub fn keep_fetched(&self, id: MessageId, new: mime::Fetched) {
+        let mut all = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = all.iter().position(|(known, _)| *known == id);
+        let mut fetched = at.and_then(|at| all.remove(at)).map(|(_, fetched)| Arc::unwrap_or_clone(fetched)).unwrap_or_default();
+        fetched.extend(new);
+        all.push_front((id, Arc::new(fetched)));
+        all.truncate(FETCHED);
+        drop(all);
+        self.forget(id);
+    }
+
+    fn fetched(&self, id: MessageId) -> Arc<mime::Fetched> {
+        let all = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|(known, _)| *known == id).map(|(_, fetched)| fetched.clone()).unwrap_or_default()
+    }
+
+    fn setting(&self, account: AccountId, id: MessageId) -> mime::Setting {
         let believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
-        mime::Setting { authserv_id: believed.get(&account).cloned(), zone: jiff::tz::TimeZone::system() }
+        mime::Setting { authserv_id: believed.get(&account).cloned(), zone: jiff::tz::TimeZone::system(), fetched: self.fetched(id) }
     }
 
     /// The page, if it is still here.
@@ -128,9 +153,9 @@ impl Pages {
     /// Renders, keeps and tells.
     pub async fn render(&self, id: MessageId, account: AccountId, view: View, body: StoredBody) {
         let whole = body.whole;
-        let source = Source { id, view, bytes: Arc::new(body.bytes), whole, parts: body.parts, setting: self.setting(account) };
+        let source = Source { id, view, bytes: Arc::new(body.bytes), whole, parts: body.parts, setting: self.setting(account, id) };
         let (page, is_final) = match look(&self.hand, source.clone()).await {
-            Look::Page(page) if !whole && view.pictures > 0 && page.parts.iter().any(Part::is_picture) => {
+            Look::Page(page) if !whole && view.pictures > 0 && page.has_pictures() => {
                 self.ask_rest(Half { id, account, view }, &page.parts);
                 (*page, false)
             }
@@ -198,7 +223,7 @@ impl Pages {
 
     /// The page of a message at a glance: it is not kept, and what is sealed stays sealed (None).
     pub async fn glance(&self, id: MessageId, account: AccountId, body: StoredBody) -> Option<Page> {
-        let setting = self.setting(account);
+        let setting = self.setting(account, id);
         let source = Source { id, view: GLANCE, bytes: Arc::new(body.bytes), whole: body.whole, parts: body.parts, setting };
         match look(&self.hand, source).await {
             Look::Page(page) => Some(*page),
@@ -302,4 +327,42 @@ fn plain(source: &Source, why: String) -> Page {
         .take(PLAIN_LINES)
         .map(|line| Line { spans: vec![Span { text: DisplayText::capped(line, 1_000), meaning: Default::default() }], ..Line::default() });
     Page { lines: lines.collect(), notes: vec![DisplayText::new(&why)], ..Page::empty(source.id, source.view) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::EventLog;
+    use tokio::sync::mpsc;
+
+    const MAIL: &[u8] = b"From: a@x.example\r\nContent-Type: text/html\r\n\r\n<p>Look <img src='https://a.example/1.png'>";
+    const ADDRESS: &str = "https://a.example/1.png";
+
+    async fn shown(pages: &Pages, heard: &mut mpsc::Receiver<WorkerEvent>, id: MessageId) -> Arc<Page> {
+        let view = View { width: 40, pictures: 4, ..View::default() };
+        pages.render(id, AccountId(1), view, StoredBody { bytes: MAIL.to_vec(), whole: true, parts: Vec::new() }).await;
+        loop {
+            if let Some(WorkerEvent::Rendered { page: Ok(page), .. }) = heard.recv().await {
+                return page;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_fetched_for_a_message_is_on_its_pages_and_on_no_other() {
+        let (events, mut heard) = mpsc::channel(100);
+        let pages = Pages::new(Out::new(events, EventLog::default()), Hand::default());
+        assert_eq!(shown(&pages, &mut heard, MessageId(1)).await.remote, [ADDRESS]);
+        pages.keep_fetched(MessageId(1), [(ADDRESS.to_owned(), b"no picture".to_vec())].into());
+        assert!(pages.find(MessageId(1), View { width: 40, pictures: 4, ..View::default() }).is_none(), "the page from before is gone");
+        pages.keep_fetched(MessageId(1), [("https://b.example/".to_owned(), Vec::new())].into());
+        let page = shown(&pages, &mut heard, MessageId(1)).await;
+        assert!(page.remote.is_empty() && page.has_fetched);
+        assert!(page.lines.iter().any(|line| line.text().starts_with("[a.example can't be drawn")), "{:?}", page.lines);
+        assert!(!shown(&pages, &mut heard, MessageId(2)).await.has_fetched);
+        for id in 2..=i64::try_from(FETCHED).unwrap() + 1 {
+            pages.keep_fetched(MessageId(id), mime::Fetched::new());
+        }
+        assert_eq!(shown(&pages, &mut heard, MessageId(1)).await.remote, [ADDRESS], "only the newest are kept");
+    }
 }

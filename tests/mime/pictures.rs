@@ -1,6 +1,6 @@
 //! Pictures in the page of a message: where they stand, and which are drawn.
 
-use super::support::{VIEW, multipart, page, page_with};
+use super::support::{VIEW, facts, multipart, page, page_with};
 use base64::Engine as _;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use postrider::mail::MessageId;
@@ -91,4 +91,28 @@ fn letters_of_a_message_stand_for_no_picture_of_another() {
     let found = lines(&page_with(&message, DRAWN));
     assert_eq!(found.iter().filter(|line| line.contains("255,0,0")).count(), 4, "{found:?}");
     assert!(found[0].starts_with("ab") && found[0].ends_with('c'), "{found:?}");
+}
+
+#[test]
+fn what_is_elsewhere_is_only_told_until_it_was_fetched() {
+    let html = "<img src='https://a.example/1.png' alt=One><img src='//b.example/2.png'><img src='https://a.example/1.png'>\
+        <img src='http://c.example/3.png'><img src='https://d.example/4.png' width=1 height=1><img src='https://e.example/a b'>\
+        <div style='display:none'><img src='https://f.example/5.png'></div>";
+    let message = format!("{HTML}\r\n\r\n{html}");
+    let found = page_with(&message, DRAWN);
+    assert_eq!(found.remote, ["https://a.example/1.png", "https://b.example/2.png"]);
+    assert!(found.lines.iter().all(|line| line.halves.is_empty()) && !found.has_pictures());
+    assert_eq!(facts(&found)[1], "6 remote images blocked");
+
+    let octets = base64::engine::general_purpose::STANDARD.decode(png([255, 0, 0])).unwrap();
+    let fetched = [("https://a.example/1.png".to_owned(), octets), ("https://never.example/".to_owned(), b"x".to_vec())];
+    let setting = mime::Setting { fetched: std::sync::Arc::new(fetched.into_iter().collect()), ..Default::default() };
+    let found = mime::page(MessageId(1), message.as_bytes(), true, &[], DRAWN, &setting);
+    assert_eq!(found.remote, ["https://b.example/2.png"]);
+    let row = "255,0,0×8";
+    let words: Vec<String> = lines(&found).into_iter().filter(|line| !line.is_empty()).collect();
+    assert_eq!(words, ["[image: One]", "[a.example, PNG 8×8]", row, row, row, row]);
+    assert_eq!(facts(&found)[1], "4 remote images blocked");
+    let off = mime::page(MessageId(1), message.as_bytes(), true, &[], VIEW, &setting);
+    assert!(off.has_pictures() && off.lines.iter().all(|line| line.halves.is_empty()));
 }

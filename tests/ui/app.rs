@@ -448,6 +448,8 @@ pub fn page(id: MessageId, view: postrider::mail::page::View) -> Page {
             mismatch: false,
         }],
         parts: vec![part("2", "plan.pdf"), part("3", "graph.pdf")],
+        remote: vec![],
+        has_fetched: false,
         list: None,
         notes: vec![],
         whole: true,

@@ -180,7 +180,7 @@ fn row(columns: usize) -> Line {
 fn pictures_are_asked_for_by_a_key_and_only_for_this_message() {
     let mut app = app();
     app.keys("enter z i");
-    assert!(app.screen().contains("No picture came with this message"), "{}", app.screen());
+    assert!(app.screen().contains("This message has no picture that can be drawn"), "{}", app.screen());
     show_picture(&mut app, &[]);
     app.keys("z i");
     assert!(last_view(&app).1.pictures >= 30, "as high as the screen: {:?}", last_view(&app));
@@ -216,4 +216,62 @@ fn without_colours_no_picture_is_asked_for() {
     app.text("c");
     app.keys("enter");
     assert!(app.requests.iter().any(|request| matches!(request, Request::Open { room: None, .. })));
+}
+
+/// The page on screen, with pictures that are elsewhere.
+fn show_remote(app: &mut App, remote: &[&str]) {
+    let (id, view) = last_view(app);
+    let mut with = page(id, view);
+    with.remote = remote.iter().map(|address| (*address).to_owned()).collect();
+    app.event(Event::Worker(WorkerEvent::Rendered { id, view, page: Ok(with.into()) }));
+    app.settle();
+}
+
+fn fetches(app: &App) -> Vec<Vec<String>> {
+    let urls = |request: &Request| if let Request::FetchPictures { urls, .. } = request { Some(urls.clone()) } else { None };
+    app.requests.iter().filter_map(urls).collect()
+}
+
+#[test]
+fn pictures_that_are_elsewhere_are_fetched_only_after_a_word_that_names_their_hosts() {
+    let mut app = app();
+    app.keys("enter");
+    let remote = ["https://a.example/1.png", "https://b.example/2.png", "https://a.example/3.png"];
+    show_remote(&mut app, &remote);
+    app.keys("z i");
+    let screen = app.screen();
+    assert!(screen.contains("3 pictures are elsewhere, at a.example, b.example") && screen.contains("Type \"fetch\""), "{screen}");
+    app.keys("enter esc");
+    assert!(fetches(&app).is_empty() && last_view(&app).1.pictures == 0);
+    app.keys("z i");
+    app.text("fetch");
+    app.keys("enter");
+    assert_eq!(fetches(&app), [remote.map(str::to_owned)]);
+    let (id, _) = last_view(&app);
+    app.event(Event::Worker(WorkerEvent::Fetched { id }));
+    app.settle();
+    assert!(last_view(&app).1.pictures > 0, "the page is asked for with its pictures");
+}
+
+#[test]
+fn no_host_is_asked_that_was_not_named_whole() {
+    for size in [(120, 40), (40, 20), (20, 6)] {
+        let mut app = App::new(size, vec![mail("Priya", "one")]);
+        app.keys("enter");
+        let hosts: Vec<String> =
+            [20, 34, 60, 100, 30, 25, 28, 29].iter().map(|length| format!("{}.example", "h".repeat(*length))).collect();
+        let remote: Vec<String> = hosts.iter().map(|host| format!("https://{host}/x.png")).collect();
+        show_remote(&mut app, &remote.iter().map(String::as_str).collect::<Vec<_>>());
+        app.keys("z i");
+        let screen = app.screen();
+        let named = |host: &&String| screen.split(|c: char| c.is_whitespace() || ",:│".contains(c)).any(|word| word == host.as_str());
+        let named: Vec<String> = hosts.iter().filter(named).map(|host| format!("https://{host}/x.png")).collect();
+        if named.is_empty() {
+            assert!(size.0 == 20 && app.model.overlays.is_empty(), "{screen}");
+            continue;
+        }
+        app.text("fetch");
+        app.keys("enter");
+        assert_eq!(fetches(&app), [named], "{screen}");
+    }
 }

@@ -251,7 +251,7 @@ impl Writer<'_, '_> {
 
     fn count_image(&mut self, element: &Element) {
         let source = element.attribute("src").unwrap_or_default().trim();
-        let is_remote = ["http:", "https:", "//"].iter().any(|scheme| begins(source, scheme));
+        let is_remote = ["http:", "https:", "//"].iter().any(|scheme| begins(source, scheme)) && !self.pictures.is_here(source);
         let count = if style::is_pixel(element) { &mut self.counts.pixels } else { &mut self.counts.remote_images };
         *count += u32::from(is_remote);
     }

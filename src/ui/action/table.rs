@@ -553,7 +553,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         "load-images",
         "pictures",
         "images photos draw",
-        "Draw the pictures that came with this message, or not.",
+        "Draw the pictures of this message, or not; those that are elsewhere are asked about.",
         C::TEXT,
     )
     .all(&["z i"])

@@ -1,4 +1,4 @@
-//! The questions: deleting for ever, or a folder that holds mail; opening what may do harm; leaving a list. Answered by a typed
+//! The questions: deleting for ever, or a folder that holds mail; opening what may do harm; leaving a list; fetching pictures. Answered by a typed
 //! word and never by a single key.
 
 use ratatui::buffer::Buffer;
@@ -19,7 +19,9 @@ use crate::worker::Request;
 const DELETE: &str = "delete";
 
 /// Cells of the box.
-const WIDTH: u16 = 70;
+pub const WIDTH: u16 = 70;
+/// Rows of a screen in which all that is said has room.
+pub const ROWS: u16 = 16;
 
 /// What follows a yes.
 #[derive(Debug)]
@@ -67,6 +69,12 @@ impl Confirm {
     pub fn of_list(said: String, ask: Request) -> Self {
         let after = "nothing else is sent";
         Self { line: Line::default(), word: "leave", title: "leave the mailing list?", said, after, pending: Pending::Ask(ask) }
+    }
+
+    /// Who would be asked for pictures.
+    pub fn of_pictures(said: String, ask: Request) -> Self {
+        let after = "nothing else is asked for";
+        Self { line: Line::default(), word: "fetch", title: "fetch the pictures?", said, after, pending: Pending::Ask(ask) }
     }
 
     pub fn act(self, model: &mut Model, action: Action) -> Next {

@@ -1,22 +1,24 @@
 //! What is done to messages: triage, marks, links and files, copies to the clipboard.
 
 use crate::config::Colors;
-use crate::mail::page::Part;
 use crate::mail::query::Test;
-use crate::mail::{FlagBits, Keywords, MessageId, Role, Row, SafeFileName, url};
+use crate::mail::{FlagBits, Keywords, MessageId, Page, Role, Row, SafeFileName, url};
 use crate::ui::action::Action;
 use crate::ui::composer;
 use crate::ui::event::Effect;
 use crate::ui::go;
 use crate::ui::list::{List, Visual};
 use crate::ui::model::{Model, Out};
-use crate::ui::overlay::confirm::Confirm;
+use crate::ui::overlay::confirm::{self, Confirm};
 use crate::ui::overlay::links::{LinkPurpose, Links, ask_command, ask_where};
 use crate::ui::overlay::prompt::{Prompt, Purpose};
 use crate::ui::overlay::{Overlay, folder};
 use crate::ui::preview::draw::body_text;
 use crate::ui::triage::{self, Verb};
 use crate::worker::{OpenTarget, Request};
+
+/// Characters of all hosts in a question.
+const MAX_NAMED: usize = 180;
 
 pub fn selected(model: &mut Model, out: &mut Out) -> Option<MessageId> {
     let id = model.current();
@@ -148,17 +150,49 @@ pub fn links(model: &mut Model, action: Action, out: &mut Out) {
     }
 }
 
-/// Draws the pictures that came with the message, or takes them away again.
+/// Draws the pictures that came with the message, and asks whether those that are elsewhere may be fetched; or takes them away again.
 pub fn pictures(model: &mut Model, out: &mut Out) {
-    let Some(page) = model.preview.current() else {
+    let Some(page) = model.preview.current().cloned() else {
         return model.status.say("The message is not here yet", out.now);
     };
-    let has_any = page.parts.iter().any(Part::is_picture);
-    match (model.preview.pictures, has_any, model.settings.colors) {
-        (false, false, _) => model.status.say("No picture came with this message", out.now),
-        (false, true, Colors::None) => model.status.say("Pictures are drawn in colours, and there are none here; o opens them", out.now),
-        (is_on, ..) => model.preview.pictures = !is_on,
+    if model.preview.pictures {
+        model.preview.pictures = false;
+        return;
     }
+    if model.settings.colors == Colors::None {
+        return model.status.say("Pictures are drawn in colours, and there are none here; o opens them", out.now);
+    }
+    model.preview.pictures = page.has_pictures();
+    if !page.remote.is_empty() {
+        ask_hosts(model, &page, out);
+    } else if !model.preview.pictures {
+        model.status.say("This message has no picture that can be drawn", out.now);
+    }
+}
+
+/// Asks whether pictures may be fetched; only from hosts that there is room to name whole.
+fn ask_hosts(model: &mut Model, page: &Page, out: &mut Out) {
+    let longest = if model.size.1 < confirm::ROWS { 0 } else { usize::from(confirm::WIDTH.min(model.size.0)).saturating_sub(6) };
+    let mut hosts: Vec<String> = Vec::new();
+    let mut urls = Vec::new();
+    for address in &page.remote {
+        let host = url::host(address);
+        let is_named = hosts.contains(&host);
+        let fits = host.len() <= longest && hosts.iter().map(String::len).sum::<usize>() + host.len() <= MAX_NAMED;
+        if is_named || fits {
+            urls.push(address.clone());
+            hosts.extend((!is_named).then_some(host));
+        }
+    }
+    if urls.is_empty() {
+        return model.status.say("There is no room here to name who has its pictures; nothing is asked for", out.now);
+    }
+    let count = match urls.len() {
+        1 => "1 picture is".to_owned(),
+        count => format!("{count} pictures are"),
+    };
+    let said = format!("{count} elsewhere, at {}: who is there learns that you read this message, when and from where.", hosts.join(", "));
+    model.overlays.push(Overlay::Confirm(Confirm::of_pictures(said, Request::FetchPictures { id: page.id, urls })));
 }
 
 /// The whole message, or one part of it where it has more than its text.

@@ -101,6 +101,7 @@ pub fn told(model: &mut Model, event: WorkerEvent, out: &mut Out) {
             let lines = lines.into_iter().map(|line| (line, Token::Text)).collect();
             model.overlays.push(Overlay::Sheet(Sheet::new(&command, lines)));
         }
+        WorkerEvent::Fetched { id } => model.preview.redraw_with_pictures(id),
         WorkerEvent::Drawn { name, lines } => model.overlays.push(Overlay::Picture(Picture::new(&name, lines))),
         WorkerEvent::Doubtful { id, number, name, doubt } => {
             let open = Request::Open { id, target: OpenTarget::Part(number), sure: true, room: None };

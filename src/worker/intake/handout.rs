@@ -1,6 +1,7 @@
 //! What the user does with a message or a part outside of the mail store: saved, exported, printed, given to a command, opened, a list left. Each is
 //! a task of its own that fetches what it needs; what comes of it is told. Names and commands are `files.rs`'s matter.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::mail::page::Line;
 use crate::mail::{DisplayText, MessageId, SafeFileName, url};
 use crate::mime::picture::{self, Room};
 use crate::mime::{self, expand_tabs};
-use crate::remote::post;
+use crate::remote::{get, post};
 use crate::worker::files::{self, Decoded};
 use crate::worker::jobs::Jobs;
 use crate::worker::out::Out;
@@ -125,6 +126,41 @@ impl Intake {
         });
     }
 
+    /// One request for each picture; only ever after the user's yes.
+    pub(super) fn fetch_pictures(&self, id: MessageId, urls: Vec<String>) {
+        let (pages, out) = (self.common.pages.clone(), self.common.out.clone());
+        if self.common.offline {
+            let why = "postrider was started with --offline";
+            return self.spawn(async move { out.failed("The pictures were not fetched", why, "Nothing was asked for.").await });
+        }
+        let job = self.jobs.begin(None, "Fetch pictures".to_owned(), None);
+        let cancel = job.cancel.clone();
+        let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        urls.into_iter().for_each(|address| hosts.entry(url::host(&address)).or_default().push(address));
+        self.spawn(async move {
+            let fetching = async {
+                let mut fetched = mime::Fetched::new();
+                let mut failed = None;
+                for address in hosts.into_values().flatten() {
+                    match get::picture(&address).await {
+                        Ok(octets) => drop(fetched.insert(address, octets)),
+                        Err(why) => failed = Some(why.to_string()),
+                    }
+                }
+                (fetched, failed)
+            };
+            let (fetched, failed) = tokio::select! {
+                fetched = fetching => fetched,
+                () = cancel.notified() => return job.end(JobState::Cancelled).await,
+            };
+            if !fetched.is_empty() {
+                pages.keep_fetched(id, fetched);
+                out.send(WorkerEvent::Fetched { id }).await;
+            }
+            job.end(failed.map_or(JobState::Finished, JobState::Failed)).await;
+        });
+    }
+
     /// The one request that leaving a list takes (RFC 8058); only ever after the user's yes.
     pub(super) fn unsubscribe(&self, url: String) {
         let out = self.common.out.clone();
@@ -135,7 +171,12 @@ impl Intake {
                 Ok(()) => job.end(JobState::Finished).await,
                 Err(why) => {
                     job.end(JobState::Failed(why.to_string())).await;
-                    out.failed("The list could not be left", why.to_string(), "Nothing else was sent; X tries again.").await;
+                    out.failed(
+                        "The list could not be left",
+                        why.to_string(),
+                        "Nothing else was sent; X tries again, and o opens its page.",
+                    )
+                    .await;
                 }
             }
         });
