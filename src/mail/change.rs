@@ -17,6 +17,12 @@ pub enum Change {
     Delete { ids: Vec<MessageId> },
     /// Takes rows from one wanted state to another, each only where it still is as the first says: undo and redo.
     Restore { rows: Vec<Restored> },
+    /// Cuts each off its thread, with all that answers it.
+    Cut { ids: Vec<MessageId> },
+    /// Puts each under another message, with all that answers it.
+    Join { ids: Vec<MessageId>, to: MessageId },
+    /// Takes cuts and joints back, each only where it still is as it says: undo and redo.
+    Answer { rows: Vec<Answered> },
     /// Several as one: saved together and taken back in one step (archiving, where every account has its own target).
     Together(Vec<Change>),
     /// Makes, renames, deletes or subscribes a mailbox; `rows` go back along with it where that takes back a deletion.
@@ -65,16 +71,51 @@ pub struct Restored {
     pub copy_of: Option<MessageId>,
 }
 
+/// What a message answers in its thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Answers {
+    #[default]
+    AsWritten,
+    /// Its thread was cut there.
+    Nothing,
+    /// The message of this Message-ID.
+    Message(String),
+}
+
+/// One row of [`Change::Answer`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Its Message-ID.
+    pub rfc_message_id: String,
+    pub from: Answers,
+    pub to: Answers,
+}
+
 impl Change {
     /// It would do nothing.
     pub fn is_empty(&self) -> bool {
-        !matches!(self, Change::Mailbox { .. }) && self.ids().is_empty()
+        match self {
+            Change::Mailbox { .. } => false,
+            Change::Together(changes) => changes.iter().all(Change::is_empty),
+            _ => self.size() == 0,
+        }
     }
 
-    /// The ids it speaks of, in order.
+    /// How many messages it speaks of.
+    pub fn size(&self) -> usize {
+        match self {
+            Change::Answer { rows } => rows.len(),
+            Change::Together(changes) => changes.iter().map(Change::size).sum(),
+            _ => self.ids().len(),
+        }
+    }
+
+    /// The ids it speaks of, in order; what is named by Message-ID has none.
     pub fn ids(&self) -> Vec<MessageId> {
         match self {
             Change::Flags { ids, .. } | Change::Move { ids, .. } | Change::Copy { ids, .. } | Change::Delete { ids } => ids.clone(),
+            Change::Cut { ids } | Change::Join { ids, .. } => ids.clone(),
+            Change::Answer { .. } => Vec::new(),
             Change::Restore { rows } | Change::Mailbox { rows, .. } => rows.iter().map(|row| row.id).collect(),
             Change::Together(changes) => changes.iter().flat_map(Change::ids).collect(),
         }

@@ -29,7 +29,7 @@ pub mod waiting;
 pub mod when;
 
 pub use address::Address;
-pub use change::{Change, MailboxWish, Placement, Restored};
+pub use change::{Answered, Answers, Change, MailboxWish, Placement, Restored};
 pub use draft::{Attachment, Contact, Draft, DraftId, FileId, Identity, Start};
 pub use envelope::{Envelope, Summary};
 pub use flags::{FlagBits, Flags, Keywords};

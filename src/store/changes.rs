@@ -8,7 +8,7 @@ use super::rows::{Placed, State, Wish};
 use super::work::Work;
 use super::{Applied, Result, StoreError};
 use crate::mail::waiting::flag_words;
-use crate::mail::{AccountId, Change, ContentId, Flags, MailboxId, MailboxWish, MessageId, Placement, Restored};
+use crate::mail::{AccountId, Answered, Change, ContentId, Flags, MailboxId, MailboxWish, MessageId, Placement, Restored};
 
 /// What applying did, before it is written to the undo stack.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Outcome {
     pub asked: usize,
     /// What takes back a wish about a mailbox.
     pub wish: Option<MailboxWish>,
+    /// What takes back cuts and joints of threads.
+    pub answers: Vec<Answered>,
 }
 
 impl Work<'_> {
@@ -34,10 +36,7 @@ impl Work<'_> {
     pub fn applied(&mut self, label: String, outcome: Outcome) -> Applied {
         Applied {
             label,
-            inverse: match outcome.wish {
-                Some(wish) => Change::Mailbox { wish, rows: outcome.inverse },
-                None => Change::Restore { rows: outcome.inverse },
-            },
+            inverse: way_back(outcome.inverse, outcome.wish, outcome.answers),
             changed: std::mem::take(&mut self.changes).finish(),
             done: outcome.done,
             asked: outcome.asked,
@@ -46,10 +45,11 @@ impl Work<'_> {
 
     /// Does a change row by row; rows that are gone are left out.
     pub fn run_change(&mut self, change: Change) -> Result<Outcome> {
-        let mut outcome = Outcome { asked: change.ids().len(), ..Outcome::default() };
+        let mut outcome = Outcome { asked: change.size(), ..Outcome::default() };
         self.run_rows(change, &mut outcome)?;
         // a row touched twice goes back the way it came
         outcome.inverse.reverse();
+        outcome.answers.reverse();
         Ok(outcome)
     }
 
@@ -90,6 +90,9 @@ impl Work<'_> {
                 }
             }
             Change::Restore { rows } => self.restore_all(&rows, outcome)?,
+            Change::Cut { ids } => self.cut(&ids, outcome)?,
+            Change::Join { ids, to } => self.join_under(&ids, to, outcome)?,
+            Change::Answer { rows } => self.answer_again(rows, outcome)?,
             // rows leave a mailbox before it goes, and come back once it is there
             Change::Mailbox { wish: wish @ MailboxWish::Delete { .. }, rows } => {
                 self.restore_all(&rows, outcome)?;
@@ -313,10 +316,23 @@ pub(super) fn label(row: &Placed, subject: Option<&str>, target: Option<&str>) -
     }
 }
 
+/// The change that takes back what an outcome or a step of undo holds.
+pub(super) fn way_back(rows: Vec<Restored>, wish: Option<MailboxWish>, answers: Vec<Answered>) -> Change {
+    let change = match wish {
+        Some(wish) => Change::Mailbox { wish, rows },
+        None => Change::Restore { rows },
+    };
+    match (change.is_empty(), answers.is_empty()) {
+        (_, true) => change,
+        (true, false) => Change::Answer { rows: answers },
+        (false, false) => Change::Together(vec![change, Change::Answer { rows: answers }]),
+    }
+}
+
 impl Outcome {
     /// There is nothing to take back.
     pub fn is_empty(&self) -> bool {
-        self.inverse.is_empty() && self.wish.is_none()
+        self.inverse.is_empty() && self.wish.is_none() && self.answers.is_empty()
     }
 
     /// One row is as asked; `inverse` where it had to change for that.

@@ -2,7 +2,7 @@
 //! LEB128 varints. Reading never fails: a damaged tail is left out.
 
 use crate::mail::page::Part;
-use crate::mail::{AccountId, FlagBits, Flags, Keywords, MailboxId, MailboxWish, MessageId, Placement, Restored};
+use crate::mail::{AccountId, Answered, Answers, FlagBits, Flags, Keywords, MailboxId, MailboxWish, MessageId, Placement, Restored};
 
 /// Row ids, which are never negative.
 pub(super) fn write_ids(ids: &[i64]) -> Vec<u8> {
@@ -72,6 +72,48 @@ fn read_row(rest: &mut &[u8]) -> Option<Restored> {
     let (from, to) = (read_placement(rest)?, read_placement(rest)?);
     let copy_of = Some(read_number(rest)?).filter(|&number| number != 0).map(|number| MessageId(number.cast_signed()));
     Some(Restored { id, from, to, copy_of })
+}
+
+pub(super) fn write_answered(rows: &[Answered]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for row in rows {
+        write_text(&mut out, &row.rfc_message_id);
+        write_answers(&mut out, &row.from);
+        write_answers(&mut out, &row.to);
+    }
+    out
+}
+
+pub(super) fn read_answered(mut rest: &[u8]) -> Vec<Answered> {
+    let mut rows = Vec::new();
+    while let Some(row) = read_answered_row(&mut rest) {
+        rows.push(row);
+    }
+    rows
+}
+
+fn read_answered_row(rest: &mut &[u8]) -> Option<Answered> {
+    Some(Answered { rfc_message_id: read_text(rest)?, from: read_answers(rest)?, to: read_answers(rest)? })
+}
+
+fn write_answers(out: &mut Vec<u8>, answers: &Answers) {
+    match answers {
+        Answers::AsWritten => out.push(0),
+        Answers::Nothing => out.push(1),
+        Answers::Message(parent) => {
+            out.push(2);
+            write_text(out, parent);
+        }
+    }
+}
+
+fn read_answers(rest: &mut &[u8]) -> Option<Answers> {
+    match read_byte(rest)? {
+        0 => Some(Answers::AsWritten),
+        1 => Some(Answers::Nothing),
+        2 => read_text(rest).map(Answers::Message),
+        _ => None,
+    }
 }
 
 /// Fields split by tabs, the name last.
@@ -174,6 +216,14 @@ mod tests {
             copy_of: Some(MessageId(9)),
         }];
         assert_eq!(read_restored(&write_restored(&rows)), rows);
+    }
+
+    #[test]
+    fn answers_come_back_as_they_were() {
+        let row = |from, to| Answered { rfc_message_id: "a\tb@ü".into(), from, to };
+        let rows = vec![row(Answers::AsWritten, Answers::Nothing), row(Answers::Nothing, Answers::Message("c@d".into()))];
+        assert_eq!(read_answered(&write_answered(&rows)), rows);
+        assert_eq!(read_answered(&[1, b'a', 9]), vec![]);
     }
 
     #[test]

@@ -17,8 +17,9 @@ use crate::mail::{Listing, MailboxId, MessageId, Role, Row, Scope, SortBy, Threa
 /// Newest first over one mailbox, from the index alone.
 pub(super) const WALK: &str = "SELECT received, id, thread, content FROM message WHERE wanted_mailbox = ?1 ORDER BY received DESC, id";
 
-/// Members of a thread; the index on thread finds them.
-pub(super) const THREAD: &str = "SELECT m.id, m.content, m.wanted_mailbox, c.hash, c.parent, coalesce(c.date, m.received) \
+/// Members of a thread, with what they answer, by hand or as they say; the index on thread finds them.
+pub(super) const THREAD: &str = "SELECT m.id, m.content, m.wanted_mailbox, c.hash, \
+     coalesce((SELECT a.parent FROM answers a WHERE a.hash = c.hash), c.parent), coalesce(c.date, m.received) \
      FROM message m JOIN content c ON c.id = m.content WHERE m.thread = ?1 AND m.wanted_mailbox IS NOT NULL ORDER BY m.id";
 
 /// One message as a walk passes it; newest is greatest, of equals the one that came first: servers tell the

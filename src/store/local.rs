@@ -87,6 +87,7 @@ impl Work<'_> {
         let message = NewMessage { key: Key::Uid(Uid(0)), flags: flags.clone(), received, size, envelope, identity: None };
         let content = self.insert_content(account, &message, &links, None)?;
         self.insert_row(id, content, thread, received, &Placed::local(mailbox, flags))?;
+        self.rethread()?;
         let kept = self.user.unchecked_transaction()?;
         self.keep_local(id, &bytes)?;
         self.user.prepare_cached("UPDATE local SET own = 1 WHERE message = ?1")?.execute([id.0])?;

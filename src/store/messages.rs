@@ -76,6 +76,7 @@ impl Work<'_> {
         if let Some(first) = first_born {
             self.memory.birth(first.0);
         }
+        self.rethread()?;
         if adding.rest.len() > 0 {
             std::mem::swap(&mut self.changes, &mut adding.changes);
             return Ok(None);

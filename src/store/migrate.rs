@@ -21,6 +21,7 @@ pub(super) const MAIL: &[&str] = &[
     include_str!("schema/mail_012.sql"),
     include_str!("schema/mail_013.sql"),
     include_str!("schema/mail_014.sql"),
+    include_str!("schema/mail_015.sql"),
 ];
 /// Versions of user.db, from 1.
 pub(super) const USER: &[&str] = &[
@@ -28,6 +29,7 @@ pub(super) const USER: &[&str] = &[
     include_str!("schema/user_002.sql"),
     include_str!("schema/user_003.sql"),
     include_str!("schema/user_004.sql"),
+    include_str!("schema/user_005.sql"),
 ];
 
 /// The version a file is at; an error if a newer program wrote it.

@@ -6,11 +6,13 @@
 
 mod accounts;
 mod addresses;
+mod answers;
 mod changes;
 mod codec;
 mod contacts;
 mod contents;
 mod drafts;
+mod forest;
 mod holder;
 mod listing;
 mod local;

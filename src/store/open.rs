@@ -14,7 +14,7 @@ use super::salvage::{self, Salvaged};
 use super::sound::{is_marked, is_sound, is_table_sound, mark_damaged, number_of, start_check};
 use super::work::{Ids, Memory};
 use super::writer::{Engine, Writer};
-use super::{Paths, Result, StoreError};
+use super::{Paths, Result, StoreError, answers};
 
 /// How long one process waits for another's transaction.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
@@ -45,8 +45,19 @@ pub fn open(paths: &Paths) -> Result<Writer> {
         other => other?,
     };
     guard_ids(&user, &mail)?;
-    let engine = Engine { mail, user, ids: Ids::default(), memory: Memory::default(), session: session(), _lock: lock };
+    let mut engine = Engine { mail, user, ids: Ids::default(), memory: Memory::default(), session: session(), _lock: lock };
+    // threads as they were written are no reason not to start
+    if let Err(error) = copy_answers(&mut engine) {
+        tracing::warn!(%error, "threads cut and joined by hand are not brought in step");
+    }
     Writer::start(paths.clone(), engine, notices)
+}
+
+fn copy_answers(engine: &mut Engine) -> Result<()> {
+    if answers::differ(&engine.user, &engine.mail)? {
+        engine.transact(|work| work.copy_answers())?;
+    }
+    Ok(())
 }
 
 /// `user.db` alone, for a process that only adds to it.
@@ -244,7 +255,7 @@ fn user_as_it_is(file: &Path) -> Result<Connection> {
     }
     let mut db = connect(file)?;
     set_up(&mut db, USER, file, "FULL")?;
-    for table in ["meta", "local", "draft", "file", "contact", "outbox", "pop3"] {
+    for table in ["meta", "local", "draft", "file", "contact", "outbox", "pop3", "answers"] {
         db.query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(())).optional()?;
     }
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;

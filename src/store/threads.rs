@@ -1,9 +1,10 @@
 //! Which thread a message is in, incrementally and in any order of arrival: every Message-ID seen, as own
-//! id or as reference, leads to its thread; a message that joins two threads relabels the smaller one.
+//! id or as reference, leads to its thread; a message that joins two threads relabels the smaller one. What was cut or joined
+//! by hand stands on top of this (`forest.rs`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 
 use super::Result;
 use super::work::Work;
@@ -28,30 +29,63 @@ impl Links {
     pub fn parent(&self) -> i64 {
         self.references.last().copied().unwrap_or_default()
     }
+
+    /// Every hash with the one that it answers by this message's word, 0 for none; of several the least.
+    fn above(&self) -> BTreeMap<i64, i64> {
+        let mut all = BTreeMap::new();
+        let mut last = 0;
+        for hash in self.references.iter().copied().chain([self.own]).filter(|&hash| hash != 0) {
+            let above = all.entry(hash).or_insert(0);
+            if last != hash {
+                *above = least(*above, last);
+            }
+            last = hash;
+        }
+        all
+    }
+}
+
+/// Of two, where 0 is none.
+fn least(one: i64, other: i64) -> i64 {
+    if one == 0 || other == 0 { one | other } else { one.min(other) }
 }
 
 impl Work<'_> {
     /// The thread of a message with these links; joins threads where it connects them. A new thread is
     /// named after the message, whose id nothing else ever has.
     pub fn thread_for(&mut self, links: &Links, id: MessageId) -> Result<ThreadId> {
-        let hashes: BTreeSet<i64> = links.references.iter().copied().chain([links.own]).filter(|&hash| hash != 0).collect();
-        let mut threads: BTreeSet<i64> = BTreeSet::new();
+        let mut bases: BTreeSet<i64> = BTreeSet::new();
         let mut unknown = Vec::new();
-        let mut find = self.db.prepare_cached("SELECT thread FROM reference WHERE hash = ?1")?;
-        for &hash in &hashes {
-            match find.query_row([hash], |row| row.get(0)).optional()? {
-                Some(thread) => {
-                    threads.insert(thread);
+        let mut is_apart = false;
+        let mut find = self.db.prepare_cached("SELECT coalesce(base, thread), above, base IS NOT NULL FROM reference WHERE hash = ?1")?;
+        let mut tell = self.db.prepare_cached("UPDATE OR FAIL reference SET above = ?2 WHERE hash = ?1")?;
+        let all = links.above();
+        for (&hash, &above) in &all {
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, bool>(2)?));
+            match find.query_row([hash], read).optional()? {
+                Some((base, known, was_touched)) => {
+                    bases.insert(base);
+                    is_apart |= was_touched;
+                    if least(known, above) != known {
+                        tell.execute((hash, least(known, above)))?;
+                    }
                 }
-                None => unknown.push(hash),
+                None => unknown.push((hash, above)),
             }
         }
-        let thread = self.join(&threads)?.unwrap_or(id.0);
-        let mut insert = self.db.prepare_cached("INSERT INTO reference (hash, thread) VALUES (?1, ?2)")?;
-        for hash in unknown {
-            insert.execute((hash, thread))?;
+        let thread = self.join(&bases)?.unwrap_or(id.0);
+        let mut insert = self.db.prepare_cached("INSERT INTO reference (hash, thread, above) VALUES (?1, ?2, ?3)")?;
+        for (hash, above) in unknown {
+            insert.execute((hash, thread, above))?;
         }
-        Ok(ThreadId(thread))
+        if !is_apart {
+            return Ok(ThreadId(thread));
+        }
+        // until all is looked at together
+        self.unthreaded.extend(all.into_keys());
+        let start = if links.own != 0 { links.own } else { links.parent() };
+        let mut statement = self.db.prepare_cached("SELECT thread FROM reference WHERE hash = ?1")?;
+        Ok(ThreadId(statement.query_row([start], |row| row.get(0))?))
     }
 
     /// Makes one thread of several: the largest keeps its name.
@@ -77,7 +111,10 @@ impl Work<'_> {
     }
 
     fn relabel(&mut self, from: i64, to: i64) -> Result<()> {
-        self.db.prepare_cached("UPDATE OR FAIL reference SET thread = ?2 WHERE thread = ?1")?.execute((from, to))?;
+        for column in ["thread", "base"] {
+            let sql = format!("UPDATE OR FAIL reference SET {column} = ?2 WHERE {column} = ?1");
+            self.db.prepare_cached(&sql)?.execute((from, to))?;
+        }
         let mut statement =
             self.db.prepare_cached("UPDATE OR FAIL message SET thread = ?2 WHERE thread = ?1 RETURNING id, wanted_mailbox")?;
         let rows = statement.query_map((from, to), |row| Ok((MessageId(row.get(0)?), row.get::<_, Option<i64>>(1)?)))?;

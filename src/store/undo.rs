@@ -6,12 +6,12 @@ use std::collections::HashSet;
 
 use rusqlite::OptionalExtension;
 
-use super::changes::Outcome;
+use super::changes::{Outcome, way_back};
 use super::codec;
 use super::rows::State;
 use super::work::Work;
 use super::{Applied, Result};
-use crate::mail::{Change, MailboxWish, MessageId, Restored};
+use crate::mail::{Answered, Change, MailboxWish, MessageId, Restored};
 
 /// Inverses kept.
 const MAX_UNDO: i64 = 200;
@@ -21,25 +21,29 @@ struct Entry {
     label: String,
     rows: Vec<Restored>,
     wish: Option<MailboxWish>,
+    answers: Vec<Answered>,
 }
 
 impl Entry {
     fn change(self) -> Change {
-        match self.wish {
-            Some(wish) => Change::Mailbox { wish, rows: self.rows },
-            None => Change::Restore { rows: self.rows },
-        }
+        way_back(self.rows, self.wish, self.answers)
     }
+}
+
+/// The answers of a step as they are kept: most have none.
+fn kept(answers: &[Answered]) -> Option<Vec<u8>> {
+    (!answers.is_empty()).then(|| codec::write_answered(answers))
 }
 
 impl Work<'_> {
     /// Puts an inverse on the stack and lets the oldest go.
     pub fn remember(&mut self, label: &str, outcome: &Outcome) -> Result<()> {
-        self.db.prepare_cached("INSERT INTO undo (session, label, rows, wish) VALUES (?1, ?2, ?3, ?4)")?.execute((
+        self.db.prepare_cached("INSERT INTO undo (session, label, rows, wish, answers) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute((
             self.session,
             label,
             codec::write_restored(&outcome.inverse),
             outcome.wish.as_ref().map(codec::write_wish),
+            kept(&outcome.answers),
         ))?;
         self.forget("id <= (SELECT max(id) FROM undo) - ?1", MAX_UNDO)?;
         let former = "DELETE FROM former WHERE step <= (SELECT max(id) FROM undo) - ?1";
@@ -53,7 +57,7 @@ impl Work<'_> {
     }
 
     pub fn undo(&mut self) -> Result<Option<Applied>> {
-        let sql = "SELECT id, label, rows, wish FROM undo WHERE undone = 0 ORDER BY session = ?1 DESC, id DESC LIMIT 1";
+        let sql = "SELECT id, label, rows, wish, answers FROM undo WHERE undone = 0 ORDER BY session = ?1 DESC, id DESC LIMIT 1";
         let Some(entry) = self.find_entry(sql)? else { return Ok(None) };
         let (id, label) = (entry.id, entry.label.clone());
         let outcome = self.run_change(entry.change())?;
@@ -63,7 +67,7 @@ impl Work<'_> {
 
     pub fn redo(&mut self) -> Result<Option<Applied>> {
         // of another session only what nothing newer stands on
-        let sql = "SELECT id, label, rows, wish FROM undo AS u WHERE undone > 0 AND (session = ?1 OR \
+        let sql = "SELECT id, label, rows, wish, answers FROM undo AS u WHERE undone > 0 AND (session = ?1 OR \
                    NOT EXISTS (SELECT 1 FROM undo AS newer WHERE newer.undone = 0 AND newer.id > u.id)) ORDER BY session = ?1 DESC, undone DESC LIMIT 1";
         let Some(entry) = self.find_entry(sql)? else { return Ok(None) };
         let (id, label) = (entry.id, entry.label.clone());
@@ -76,7 +80,8 @@ impl Work<'_> {
         let mut statement = self.db.prepare_cached(sql)?;
         let entry = statement.query_row([self.session], |row| {
             let wish = row.get::<_, Option<String>>(3)?.and_then(|text| codec::read_wish(&text));
-            Ok(Entry { id: row.get(0)?, label: row.get(1)?, rows: codec::read_restored(row.get_ref(2)?.as_blob()?), wish })
+            let answers = codec::read_answered(row.get_ref(4)?.as_blob_or_null()?.unwrap_or_default());
+            Ok(Entry { id: row.get(0)?, label: row.get(1)?, rows: codec::read_restored(row.get_ref(2)?.as_blob()?), wish, answers })
         });
         Ok(entry.optional()?)
     }
@@ -86,9 +91,9 @@ impl Work<'_> {
         if outcome.is_empty() {
             return self.forget("id = ?1", id);
         }
-        let sql = format!("UPDATE undo SET undone = {undone}, session = ?2, rows = ?3, wish = ?4 WHERE id = ?1");
+        let sql = format!("UPDATE undo SET undone = {undone}, session = ?2, rows = ?3, wish = ?4, answers = ?5 WHERE id = ?1");
         let wish = outcome.wish.as_ref().map(codec::write_wish);
-        self.db.prepare_cached(&sql)?.execute((id, self.session, codec::write_restored(&outcome.inverse), wish))?;
+        self.db.prepare_cached(&sql)?.execute((id, self.session, codec::write_restored(&outcome.inverse), wish, kept(&outcome.answers)))?;
         Ok(())
     }
 

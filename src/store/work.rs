@@ -1,7 +1,7 @@
 //! One transaction of the writer: the connection, what the writer remembers in memory, and the list of
 //! rows that changed. Every change of a row goes through [`Work::save`] or [`Work::remove`].
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -188,6 +188,8 @@ pub(super) struct Work<'a> {
     pub unfed: BTreeMap<ContentId, SearchRow>,
     /// What the counters of mailboxes, total and unread, are to grow by at the end.
     pub uncounted: BTreeMap<MailboxId, (i64, i64)>,
+    /// Hashes of Message-IDs around which threads were cut or joined by hand, and that something came to.
+    pub unthreaded: BTreeSet<i64>,
 }
 
 impl Work<'_> {

@@ -1,7 +1,7 @@
 //! The writer thread and its two queues: what the user does runs before what servers say, each job in a
 //! transaction of its own. A job that panics costs that job, not the thread.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -57,6 +57,7 @@ impl Engine {
             changes: Changes::default(),
             unfed: BTreeMap::new(),
             uncounted: BTreeMap::new(),
+            unthreaded: BTreeSet::new(),
         };
         let answer = job(&mut work)?;
         work.write_counters()?;

@@ -65,7 +65,11 @@ pub fn opened(validity: u32) -> Opened {
 
 impl Store {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap())
+    }
+
+    /// Over files that may be there.
+    pub fn in_folder(folder: TempDir) -> Self {
         let writer = open(&Paths::in_folder(folder.path())).unwrap();
         Self::fill(folder, writer)
     }

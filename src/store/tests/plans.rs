@@ -3,7 +3,7 @@
 use rusqlite::StatementStatus;
 
 use super::fixture::Store;
-use crate::store::{contents, listing, local, lookup, messages, reader, resync};
+use crate::store::{contents, forest, listing, local, lookup, messages, reader, resync};
 
 fn plan(store: &Store, sql: &str) -> Vec<String> {
     let mut statement = store.reader.db().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -46,6 +46,9 @@ fn bounded_queries_use_their_index() {
         (resync::COUNT_UIDS_IN, "INDEX message_uid"),
         (resync::FLAGS_OF, "INDEX message_uid"),
         (local::BY_MESSAGE_ID, "INDEX message_thread"),
+        (forest::REFERENCES, "INDEX reference_base"),
+        (forest::REFERENCES, "INDEX reference_thread"),
+        (forest::MESSAGES, "INDEX message_thread"),
         (messages::AWAITS, "SEARCH m USING INTEGER PRIMARY KEY"),
     ];
     queries.push((&waiting[0], "INDEX message_dirty"));
