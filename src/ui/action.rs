@@ -150,6 +150,8 @@ pub enum Action {
     SendNow,
     Snooze,
     Mute,
+    BreakThread,
+    LinkThreads,
     InviteAccept,
     InviteTentative,
     InviteDecline,

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use super::list::{List, ThreadFacts};
 use super::model::{Account, Model, Outgoing};
 use super::preview::conversation::{Conversation, MOST};
-use super::triage::Pending;
-use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MailboxId, MessageId, Role, Row, Summary, ThreadId};
+use super::triage::{Pending, Verb};
+use crate::mail::{AccountId, FlagBits, Listing, Mailbox, MailboxId, MessageId, Role, Row, Scope, Summary, ThreadId};
 use crate::store::Result;
 use crate::worker::LinkState;
 
@@ -164,8 +164,19 @@ fn resolve(model: &mut Model, store: &impl Source) -> Result<()> {
         if let Outgoing::Verb(pending) = outgoing
             && pending.ids.is_none()
         {
+            find_place(&mut pending.verb, store)?;
             pending.ids = Some(ids(pending, store)?);
         }
+    }
+    Ok(())
+}
+
+/// What is put under a folded thread goes under its first message.
+fn find_place(verb: &mut Verb, store: &impl Source) -> Result<()> {
+    if let Verb::Join(to) = verb
+        && std::mem::take(&mut to.whole_thread)
+    {
+        to.row.id = store.thread_ids(&Scope::All, to.row.thread)?.first().copied().unwrap_or(to.row.id);
     }
     Ok(())
 }

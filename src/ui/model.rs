@@ -18,7 +18,7 @@ use super::overlay::{Overlay, welcome::Welcome};
 use super::preview::Preview;
 use super::preview::conversation::Conversation;
 use super::status::Status;
-use super::triage::{Pending, Verb};
+use super::triage::{Pending, Target, Verb};
 use crate::config::{Config, Ui};
 use crate::mail::{AccountId, Address, DisplayText, Identity, Listing, Mailbox, MailboxId, MessageId, OutItem, Role, Row, Scope, Summary};
 use crate::worker::{Health, LinkState};
@@ -146,6 +146,8 @@ pub struct Model {
     pub outgoing: VecDeque<Outgoing>,
     pub need: Need,
     pub last_verb: Option<Verb>,
+    /// What was cut off its thread last.
+    pub cut: Vec<Target>,
     pub marking: Option<Marking>,
     /// Text of `\`, for n and N.
     pub jump: Option<String>,
@@ -198,6 +200,7 @@ impl Model {
             outgoing: VecDeque::new(),
             need: Need { mailboxes: true, first_rows: true, ..Need::default() },
             last_verb: None,
+            cut: Vec::new(),
             marking: None,
             jump: None,
             asked: None,

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::action::{Action, Context};
 use super::event::{Effect, Now};
 use super::model::{Model, Out, Outgoing};
 use super::overlay::{Overlay, confirm::Confirm};
+use super::preview::conversation::Conversation;
 use crate::mail::{AccountId, Change, FlagBits, Flags, Keywords, MailboxId, MessageId, Role, Row, Scope};
 use crate::worker::Request;
 
@@ -22,6 +24,10 @@ pub enum Verb {
         past: &'static str,
     },
     DeleteForever,
+    /// Off their threads.
+    Cut,
+    /// Under that message; under the first, where its row stands for a thread.
+    Join(Target),
 }
 
 impl Verb {
@@ -57,6 +63,7 @@ impl Verb {
     pub fn scope(&self, listed: &Scope) -> Scope {
         match self {
             Self::Flags { add, remove, .. } if [add, remove].iter().any(|flags| flags.keywords.contains(Keywords::MUTED)) => Scope::All,
+            Self::Join(_) => Scope::All,
             _ => listed.clone(),
         }
     }
@@ -88,7 +95,7 @@ pub struct Pending {
 }
 
 /// A row that a verb acts on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     pub row: Row,
     pub whole_thread: bool,
@@ -130,7 +137,26 @@ pub fn ask_delete_forever(model: &mut Model, whole_threads: bool, now: &Now) {
 
 /// Does a verb on the range, the marks or the row under the cursor, and remembers it for `.`.
 pub fn run(model: &mut Model, verb: Verb, whole_threads: bool, out: &mut Out) {
-    let mut targets = targets(model, whole_threads);
+    let targets = targets(model, whole_threads);
+    run_on(model, verb, targets, out);
+}
+
+/// Puts the range, the marks or what was cut off last under the message of the cursor.
+pub fn join(model: &mut Model, out: &mut Out) {
+    let read = model.conversation().and_then(Conversation::row).map(|row| Target { row, whole_thread: false });
+    let listed = || model.list.row().map(|row| Target { row, whole_thread: model.list.is_folded(&row) });
+    let Some(to) = read.or_else(listed) else { return model.status.say("Nothing is selected", out.now) };
+    let is_chosen = !model.list.marks.is_empty() || model.list.visual.is_some();
+    let mut targets = if is_chosen { targets(model, false) } else { model.cut.clone() };
+    targets.retain(|target| target.row.id != to.row.id);
+    if targets.is_empty() {
+        let mark = model.keymap.shown(Context::List, Action::Mark).map_or(String::new(), |key| format!(" ({key})"));
+        return model.status.say(format!("Mark what is to be joined under this message first{mark}"), out.now);
+    }
+    run_on(model, Verb::Join(to), targets, out);
+}
+
+fn run_on(model: &mut Model, verb: Verb, mut targets: Vec<Target>, out: &mut Out) {
     let Some(scope) = model.list.listing.as_ref().map(|listing| listing.scope.clone()) else { return };
     if targets.is_empty() {
         return model.status.say("Nothing is selected", out.now);
@@ -141,6 +167,12 @@ pub fn run(model: &mut Model, verb: Verb, whole_threads: bool, out: &mut Out) {
     }
     if let Some(problem) = problem(model, &verb, &scope) {
         return model.status.failed(problem, out.now);
+    }
+    if verb == Verb::Cut {
+        if targets.iter().any(|target| target.whole_thread) {
+            return model.status.failed("This row stands for a whole thread: unfold it, then cut at one of its messages", out.now);
+        }
+        model.cut.clone_from(&targets);
     }
     if verb != Verb::DeleteForever {
         model.last_verb = Some(verb.clone());
@@ -210,6 +242,9 @@ pub fn send(model: &mut Model, mut pending: Pending) {
 fn resolve_at_once(model: &Model, pending: &mut Pending) {
     let Scope::Mailbox(mailbox) = pending.scope else { return };
     let Some(account) = model.find_mailbox(mailbox).map(|mailbox| mailbox.account) else { return };
+    if matches!(pending.verb, Verb::Join(to) if to.whole_thread) {
+        return;
+    }
     if pending.targets.iter().all(|target| target.row.count <= 1 && !target.whole_thread && !target.row.elsewhere) {
         pending.ids = Some(pending.targets.iter().map(|target| (account, target.row.id)).collect());
     }
@@ -287,6 +322,11 @@ fn change(model: &mut Model, pending: Pending, now: &Now) -> Option<(Change, Str
         Verb::Move(to) => (Change::Move { ids: all, to }, format!("Moved {} to {}", messages(n), name_of(model, to))),
         Verb::Copy(to) => (Change::Copy { ids: all, to }, format!("Copied {} to {}", messages(n), name_of(model, to))),
         Verb::DeleteForever => (Change::Delete { ids: all }, format!("Deleted {} for ever", messages(n))),
+        Verb::Cut => (
+            Change::Cut { ids: all },
+            format!("Cut {} off {} thread{}", messages(n), if n == 1 { "its" } else { "their" }, if n == 1 { "" } else { "s" }),
+        ),
+        Verb::Join(to) => (Change::Join { ids: all, to: to.row.id }, format!("Joined {} under another", messages(n))),
         Verb::ToRole(role) => return to_role(model, role, &resolved, now),
     })
 }

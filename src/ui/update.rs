@@ -282,6 +282,8 @@ fn perform(model: &mut Model, action: Action, count: Option<u32>, out: &mut Out)
         | A::Tag
         | A::Junk
         | A::Mute
+        | A::BreakThread
+        | A::LinkThreads
         | A::Repeat => triage_verb(model, action, times, out),
         A::Undo => ask(model, Request::Undo { steps: times }),
         A::Redo => ask(model, Request::Redo { steps: times }),

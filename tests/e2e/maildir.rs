@@ -219,3 +219,60 @@ fn undo_survives_a_restart() {
     until("the file in the inbox", || maildir.has("", 1) && !maildir.has("Archive", 1));
     assert_eq!(terminal.quit(), 0);
 }
+
+/// A message that answers those numbers, the last of them directly.
+fn answer(number: u32, to: &[u32]) -> String {
+    let references: Vec<String> = to.iter().map(|number| format!("<m{number}@example.org>")).collect();
+    let text = message(number, &format!("Subject {number}"), "Yes.", 10 - i64::from(number));
+    text.replace("Message-ID:", &format!("References: {}\r\nMessage-ID:", references.join(" ")))
+}
+
+#[test]
+fn a_thread_stays_cut_where_it_was_and_joined_in_a_new_file_beside_and_after_an_answer_came() {
+    let home = Home::new();
+    let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
+    maildir.deliver("", 1, &message(1, "Subject 1", "Shall we?", 9), "S", 9);
+    maildir.deliver("", 2, &answer(2, &[1]), "S", 8);
+    maildir.deliver("", 3, &answer(3, &[1, 2]), "S", 7);
+    maildir.deliver("", 4, &message(4, "Other", "No answer.", 6), "S", 6);
+    home.configure(&maildir.configuration("local"));
+    let start = || {
+        let terminal = Terminal::start_with(&home, &[], 120, 40, &[("POSTRIDER_NOW", NOON_TEXT)]);
+        terminal.wait_text("Other");
+        terminal
+    };
+    let mut terminal = start();
+    terminal.wait_text("(3)");
+    terminal.settle();
+    terminal.press("zR");
+    terminal.wait_text("Sender 2");
+    terminal.press("Gk%");
+    terminal.wait_text("Cut 1 message off its thread   u undo");
+    terminal.press("zM");
+    terminal.wait_text("(2)");
+    // under the other message, by a mark
+    terminal.press("gg");
+    terminal.press("jxkk&");
+    terminal.wait_text("Joined 2 messages under another   u undo");
+    terminal.wait_text("(3)");
+    assert_eq!(terminal.quit(), 0);
+
+    let data = home.path().join("data/postrider");
+    assert!(data.join("user.db").exists());
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(data.join(format!("mail.db{ending}")));
+    }
+    let mut terminal = start();
+    terminal.wait_text("(3)");
+    maildir.deliver("", 5, &answer(5, &[1, 2, 3]), "S", 5);
+    terminal.wait_text("(4)");
+    terminal.press("gg");
+    terminal.press("zR");
+    let screen = terminal.wait_text("Sender 5");
+    let places = ["Sender 4", "Sender 2", "Sender 3", "Sender 5", "Sender 1"].map(|text| screen.find(text));
+    assert!(places.is_sorted() && places[0].is_some(), "{screen}");
+    assert_eq!(terminal.quit(), 0);
+    let (base, flags) = maildir.list("").into_iter().find(|(base, _)| base.contains(".M2P1.")).expect("message 2");
+    let file = maildir.folder("").join("cur").join(format!("{base}:2,{flags}"));
+    assert_eq!(std::fs::read_to_string(file).expect("message 2"), answer(2, &[1]), "no message is rewritten");
+}

@@ -222,10 +222,13 @@ impl App {
             Request::List(listing) => {
                 self.list(listing);
             }
-            Request::Apply { change, label } => {
-                let applied = self.writer.apply(change, label).wait().unwrap();
-                self.applied(applied, AppliedKind::Done);
-            }
+            Request::Apply { change, label } => match self.writer.apply(change, label.clone()).wait() {
+                Ok(applied) => self.applied(applied, AppliedKind::Done),
+                Err(error) => {
+                    let (what, next) = (format!("Not saved: {label}"), "Nothing was changed.".to_owned());
+                    self.event(Event::Worker(WorkerEvent::Failed { what, why: error.to_string(), next }));
+                }
+            },
             Request::Waits => {
                 let waits = Arc::new(self.reader.waits().unwrap());
                 self.event(Event::Worker(WorkerEvent::Waits(waits)));

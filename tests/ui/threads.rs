@@ -227,3 +227,63 @@ fn a_muted_thread_is_hidden_with_what_comes_and_shown_where_it_is_asked_for() {
     app.changed("Inbox");
     assert!(app.screen().contains("once more") && app.screen().contains("other"), "{}", app.screen());
 }
+
+/// Subjects of the list, in its order, with a dot for each level.
+fn shown(app: &App) -> Vec<String> {
+    let subject = |row: &postrider::mail::Row| app.model.list.summaries[&row.id].subject.clone();
+    app.model.list.rows.iter().map(|row| ".".repeat(usize::from(row.depth)) + &subject(row)).collect()
+}
+
+#[test]
+fn a_message_is_cut_off_its_thread_and_put_under_another_and_both_are_taken_back() {
+    let mut app = app();
+    app.keys("z R");
+    assert_eq!(shown(&app), ["plan", ".Re: plan", ".Re: plan again", "other"]);
+    app.keys("g g j %");
+    assert!(app.screen().contains("Cut 1 message off its thread   u undo"), "{}", app.screen());
+    assert_eq!(app.subject(), "Re: plan", "the cursor stays on it");
+    assert_eq!(shown(&app), ["plan", ".Re: plan again", "other", "Re: plan"]);
+    app.keys("k &");
+    assert!(app.screen().contains("Joined 1 message under another   u undo"), "{}", app.screen());
+    app.keys("z R");
+    assert_eq!(shown(&app), ["plan", ".Re: plan again", "other", ".Re: plan"]);
+    app.keys("u");
+    assert!(app.screen().contains("Undone: Joined 1 message under another"), "{}", app.screen());
+    assert_eq!(shown(&app), ["plan", ".Re: plan again", "other", "Re: plan"]);
+    app.keys("u");
+    assert_eq!(shown(&app), ["plan", ".Re: plan", ".Re: plan again", "other"]);
+    app.keys("ctrl-r ctrl-r z R");
+    assert_eq!(shown(&app), ["plan", ".Re: plan again", "other", ".Re: plan"]);
+}
+
+#[test]
+fn marked_messages_and_folded_threads_are_joined_under_the_first_of_the_folded_one() {
+    let mut app = app();
+    // the thread under the other message
+    app.keys("x &");
+    assert!(app.screen().contains("Joined 3 messages under another"), "{}", app.screen());
+    assert_eq!(app.model.list.rows.len(), 1);
+    app.keys("z R");
+    assert_eq!(shown(&app), ["other", ".plan", "..Re: plan", "..Re: plan again"]);
+    app.keys("u z M");
+    // the other message under the thread
+    app.keys("g g j x k &");
+    app.keys("z R");
+    assert_eq!(shown(&app), ["plan", ".Re: plan", ".other", ".Re: plan again"]);
+}
+
+#[test]
+fn what_can_not_be_cut_or_joined_is_said() {
+    let mut app = app();
+    app.keys("%");
+    assert!(app.screen().contains("This row stands for a whole thread: unfold it"), "{}", app.screen());
+    app.keys("&");
+    assert!(app.screen().contains("Mark what is to be joined under this message first (x)"), "{}", app.screen());
+    app.keys("j %");
+    assert!(app.screen().contains("it is the first of its thread"), "{}", app.screen());
+    app.keys("z R g g x &");
+    assert!(app.screen().contains("can't be joined under one that answers it"), "{}", app.screen());
+    assert_eq!(app.model.list.rows.len(), 4);
+    app.keys("u");
+    assert!(app.screen().contains("Nothing to undo"), "{}", app.screen());
+}

@@ -53,9 +53,10 @@ fn perform(app: &mut App, action: Action, answers: &str) -> usize {
 fn every_action_that_changes_mail_is_taken_back_and_done_again() {
     let known = |action| CHANGE_MAIL.iter().find(|(known, _)| *known == action);
     for spec in ACTIONS.iter().filter(|spec| spec.ready) {
-        // these end the program or its screen, or take back themselves; folders are in folders.rs
+        // these end the program or its screen, or take back themselves; folders are in folders.rs, cut threads in threads.rs
         let is_folder = matches!(spec.action, Action::FolderSubscribe | Action::FolderUnsubscribe);
-        if is_folder || matches!(spec.action, Action::Quit | Action::Suspend | Action::Undo | Action::Redo | Action::Command) {
+        let is_cut = matches!(spec.action, Action::BreakThread | Action::LinkThreads);
+        if is_folder || is_cut || matches!(spec.action, Action::Quit | Action::Suspend | Action::Undo | Action::Redo | Action::Command) {
             continue;
         }
         let marks: &[&str] = if known(spec.action).is_some() { &["", "* a", "j v j", "z M"] } else { &["* a"] };

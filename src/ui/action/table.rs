@@ -256,7 +256,8 @@ pub const ACTIONS: &[ActionSpec] = &[
         "Move the message, or a folded thread, to Trash; inside Trash delete it for ever.",
         C::MAIL,
     )
-    .all(&["d", "delete", "#"]),
+    .all(&["d", "delete", "#"])
+    .mutt(&["d", "delete"]),
     row(TRIAGE, A::TrashThread, "trash-thread", "trash thread", "delete remove conversation", "Move the whole thread to Trash.", C::MAIL)
         .all(&["D"]),
     row(
@@ -531,6 +532,27 @@ pub const ACTIONS: &[ActionSpec] = &[
     row(TRIAGE, A::Mute, "mute", "mute", "ignore thread", "Mute the thread: hide it with what is still to come; or no more.", C::MAIL)
         .all(&["B"])
         .gmail(&["m", "B"]),
+    row(
+        TRIAGE,
+        A::BreakThread,
+        "break-thread",
+        "break thread",
+        "cut split off conversation",
+        "Cut the message off its thread, with all that answers it.",
+        C::MAIL,
+    )
+    .all(&["%"])
+    .mutt(&["#"]),
+    row(
+        TRIAGE,
+        A::LinkThreads,
+        "link-threads",
+        "join here",
+        "join thread merge conversation attach",
+        "Put what is marked, or was cut off last, under this message, with all that answers it.",
+        C::MAIL,
+    )
+    .all(&["&"]),
     row(READ, A::InviteAccept, "invite-accept", "accept", "calendar invitation", "Accept the invitation.", C::READER).all(&["i a"]).later(),
     row(
         READ,

@@ -58,6 +58,8 @@ pub fn triage_verb(model: &mut Model, action: Action, times: u32, out: &mut Out)
         Action::ToggleRead => triage::run(model, Verb::seen(true), false, out),
         Action::Junk => triage::junk(model, out),
         Action::Mute => mute(model, out),
+        Action::BreakThread => triage::run(model, Verb::Cut, false, out),
+        Action::LinkThreads => triage::join(model, out),
         Action::Tag => model.overlays.push(Overlay::Prompt(Prompt::new("tags (+add -remove): ", Purpose::Tag))),
         _ => match model.last_verb.clone() {
             Some(verb) => triage::run(model, verb, false, out),
