@@ -64,8 +64,9 @@ pub fn unwrapped(text: &str, format: Format) -> String {
 pub fn logical_lines(text: &str, format: Format) -> Vec<Logical> {
     let mut out: Vec<Logical> = Vec::new();
     let mut joining = false;
+    let is_spaced = !format.flowed || has_spaced_marks(text);
     for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
-        let (quote, body) = unquote(line, format.flowed);
+        let (quote, body) = unquote(line, format.flowed, is_spaced);
         if !format.flowed {
             out.push(Logical { quote, text: body.to_owned() });
             continue;
@@ -86,8 +87,14 @@ pub fn logical_lines(text: &str, format: Format) -> Vec<Logical> {
     out
 }
 
-/// Quote level and the text behind the marks: ">>" and "> >" alike. In flowed text only ">" runs count.
-fn unquote(line: &str, flowed: bool) -> (u8, &str) {
+/// Whether "> >" in a flowed text is two marks, as some write them, or a quoted line that begins with ">" (RFC 3676 4.5). Who writes ">>"
+/// anywhere means the latter.
+fn has_spaced_marks(text: &str) -> bool {
+    text.contains("> >") && !text.split('\n').any(|line| line.starts_with(">>"))
+}
+
+/// Quote level and the text behind the marks: ">>" and, where it is `spaced`, "> >" alike.
+fn unquote(line: &str, flowed: bool, spaced: bool) -> (u8, &str) {
     // a "From " line that mbox stores have escaped
     if line.starts_with(">From ") {
         return (0, line.get(1..).unwrap_or(line));
@@ -97,7 +104,7 @@ fn unquote(line: &str, flowed: bool) -> (u8, &str) {
     loop {
         let inner = match rest.strip_prefix('>') {
             Some(inner) => inner,
-            None if level > 0 && !flowed => match rest.strip_prefix(' ').and_then(|rest| rest.strip_prefix('>')) {
+            None if level > 0 && spaced => match rest.strip_prefix(' ').and_then(|rest| rest.strip_prefix('>')) {
                 Some(inner) => inner,
                 None => break,
             },
@@ -300,6 +307,19 @@ mod tests {
         assert_eq!(texts(&lines), pairs(&[(0, "a b c"), (1, "q r"), (0, " kept"), (0, "--"), (0, "me")]));
         let format = Format { flowed: true, delete_space: true };
         assert_eq!(texts(&shown("日本 \n語", format, 80)), pairs(&[(0, "日本語")]));
+    }
+
+    #[test]
+    fn spaces_between_the_marks_of_flowed_text_are_passed_over_where_nothing_else_can_be_meant() {
+        let spaced = "> Ada wrote: \n> > one \n> > two\n> >\n> > > three\n> yes\n > no mark";
+        let levels = [(1, "Ada wrote:"), (2, "one two"), (2, ""), (3, "three"), (1, "yes"), (0, "> no mark")];
+        assert_eq!(texts(&shown(spaced, FLOWED, 80)), pairs(&levels));
+        assert_eq!(unwrapped("> > one \n> > two\n", FLOWED), ">> one two\n");
+        // a writer that knows ">>" quotes a line that begins with ">"
+        let exact = ">> one\n> > two";
+        assert_eq!(texts(&shown(exact, FLOWED, 80)), pairs(&[(2, "one"), (1, "> two")]));
+        let long = format!("Ada wrote:\n{}answer", "> > line\n".repeat(9));
+        assert_eq!(shown(&long, FLOWED, 80).iter().filter(|line| line.folded).count(), 4);
     }
 
     #[test]
