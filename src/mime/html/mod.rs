@@ -1,6 +1,7 @@
 //! HTML to lines: a bounded tree ([`tree`]), a rewrite to the few elements that matter ([`rewrite`]), and the
 //! layout by html2text, which only ever sees what was written here.
 
+mod align;
 mod rewrite;
 mod rules;
 mod style;
@@ -11,7 +12,7 @@ use super::links::Links;
 use super::pictures::Pictures;
 use super::wrap::{self, Paragraph};
 use crate::mail::page::{Line, Meaning};
-use html2text::render::{TaggedLine, TaggedLineElement, TextDecorator};
+use html2text::render::{TaggedLine, TextDecorator};
 pub use rewrite::Counts;
 use rewrite::{ITEM_MARK, QUOTE_MARK, picture_at};
 use tree::{Child, Tree};
@@ -206,9 +207,8 @@ fn append(line: &TaggedLine<Vec<Mark>>, width: usize, drawn: &mut [Vec<Line>], o
     paragraph.preformatted = true;
     let mut at_start = true;
     let mut pictures = Vec::new();
-    for element in line.iter() {
-        let TaggedLineElement::Str(piece) = element else { continue };
-        let mut text = piece.s.as_str();
+    for (piece, marks) in align::pieces(line) {
+        let mut text = piece.as_ref();
         while at_start {
             match text.strip_prefix(QUOTE_MARK) {
                 Some(rest) => {
@@ -224,7 +224,7 @@ fn append(line: &TaggedLine<Vec<Mark>>, width: usize, drawn: &mut [Vec<Line>], o
         let picture = |c: char| picture_at(c).filter(|at| *at < drawn.len());
         pictures.extend(text.chars().filter_map(picture));
         let text = text.replace(QUOTE_MARK, "│").replace(ITEM_MARK, "•").replace(|c| picture(c).is_some(), "");
-        paragraph.push(&wrap::expand_tabs(&text), meaning(&piece.tag));
+        paragraph.push(&wrap::expand_tabs(&text), meaning(marks));
     }
     if rewrite::has_letters(paragraph.text()) {
         paragraph.wrap(width, out);

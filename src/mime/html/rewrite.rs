@@ -1,6 +1,7 @@
 //! A tree of foreign HTML to the few elements that are laid out: hidden things, pictures and layout tables
 //! are gone, links are numbered, and all of it is well-formed.
 
+use super::align::RIGHT_MARK;
 use super::style::{self, Hidden};
 use super::tree::{Child, Element, Tree, is_block};
 use crate::mail::DisplayText;
@@ -60,6 +61,7 @@ pub fn rewrite(tree: &Tree, links: &mut Links, pictures: &mut Pictures<'_>) -> (
         lists: 0,
         pre: 0,
         is_struck: false,
+        is_right: false,
         mark: None,
         worded: HashSet::new(),
     };
@@ -88,6 +90,8 @@ pub(super) struct Writer<'a, 'p> {
     lists: u32,
     pre: u32,
     is_struck: bool,
+    /// In a cell whose text stands at the right.
+    pub(super) is_right: bool,
     /// Behind which child of which element the number of the open link goes.
     mark: Option<((usize, usize), u32)>,
     /// Targets that some link has words for; pictures that lead there too are left out.
@@ -132,8 +136,14 @@ impl Writer<'_, '_> {
     }
 
     pub(super) fn text(&mut self, text: &str) {
+        let mut in_word = !self.is_right;
         for c in text.chars() {
+            if !in_word && !c.is_whitespace() {
+                self.out.push(RIGHT_MARK);
+            }
+            in_word = !self.is_right || !c.is_whitespace();
             match c {
+                RIGHT_MARK => {}
                 '<' => self.out.push_str("&lt;"),
                 '>' => self.out.push_str("&gt;"),
                 '&' => self.out.push_str("&amp;"),

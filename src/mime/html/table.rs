@@ -1,8 +1,8 @@
 //! Tables: which hold data and stay tables, and which only place things and dissolve into lines.
 
 use super::rewrite::{Writer, has_letters};
-use super::style;
 use super::tree::{Child, Element, is_block};
+use super::{align, style};
 
 /// A table with more columns or longer cells is layout.
 const MAX_COLUMNS: usize = 10;
@@ -20,6 +20,7 @@ impl Writer<'_, '_> {
         if !is_data {
             self.captions(index, &rows, unseen);
         }
+        let numbers = if is_data { self.number_columns(&rows) } else { Vec::new() };
         for (row, cells) in &rows {
             if self.is_hidden(*row) {
                 self.counts.hidden_texts += u32::from(self.any_letters(*row));
@@ -27,7 +28,7 @@ impl Writer<'_, '_> {
                 continue;
             }
             if is_data {
-                self.data_row(cells, unseen);
+                self.data_row(*row, cells, &numbers, unseen);
             } else {
                 self.layout_row(cells, unseen);
             }
@@ -57,18 +58,46 @@ impl Writer<'_, '_> {
             .is_some_and(|element| matches!(element.tag.as_str(), "tbody" | "thead" | "tfoot" | "tr" | "colgroup" | "col"))
     }
 
-    fn data_row(&mut self, cells: &[usize], unseen: bool) {
+    fn data_row(&mut self, row: usize, cells: &[usize], numbers: &[bool], unseen: bool) {
         self.out.push_str("<tr>");
+        let mut column = 0;
         for cell in cells {
-            let span =
-                self.tree.elements.get(*cell).and_then(|cell| cell.attribute("colspan")).and_then(|span| span.trim().parse::<usize>().ok());
-            let span = span.unwrap_or(1).clamp(1, MAX_COLUMNS);
+            let span = self.span(*cell);
             let is_head = self.tree.elements.get(*cell).is_some_and(|cell| cell.tag == "th");
             self.out.push_str(&format!("<td colspan=\"{span}\">{}", if is_head { "<strong>" } else { "" }));
+            self.is_right = align::wanted(self.tree, row, *cell).unwrap_or_else(|| span == 1 && numbers.get(column) == Some(&true));
             self.cell(*cell, unseen);
+            self.is_right = false;
             self.out.push_str(if is_head { "</strong></td>" } else { "</td>" });
+            column += span;
         }
         self.out.push_str("</tr>");
+    }
+
+    /// How many columns a cell takes.
+    fn span(&self, cell: usize) -> usize {
+        let span =
+            self.tree.elements.get(cell).and_then(|cell| cell.attribute("colspan")).and_then(|span| span.trim().parse::<usize>().ok());
+        span.unwrap_or(1).clamp(1, MAX_COLUMNS)
+    }
+
+    /// Which columns are of numbers, their heads too.
+    fn number_columns(&self, rows: &[(usize, Vec<usize>)]) -> Vec<bool> {
+        let mut columns: Vec<Vec<String>> = Vec::new();
+        for (_, cells) in rows.iter().filter(|(row, _)| !self.is_hidden(*row)) {
+            let mut column = 0;
+            for cell in cells {
+                let span = self.span(*cell);
+                if columns.len() <= column {
+                    columns.resize_with(column + 1, Vec::new);
+                }
+                if let Some(texts) = columns.get_mut(column).filter(|_| span == 1) {
+                    texts.push(self.visible_text(*cell, MAX_CELL));
+                }
+                column += span;
+            }
+        }
+        columns.iter().map(|texts| align::is_of_numbers(texts.iter().map(String::as_str))).collect()
     }
 
     /// Short inline cells stay side by side; others stand below each other.

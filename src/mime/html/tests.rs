@@ -38,7 +38,29 @@ fn html_reads_as_text() {
 #[test]
 fn data_tables_stay_tables() {
     let (texts, ..) = shown("<table><tr><th>Item<th>Price</tr><tr><td>Rope<td>€12</tr><tr><td>Sail<td>€340</tr></table>");
-    assert_eq!(texts, ["────┬─────", "Item│Price", "────┼─────", "Rope│€12", "Sail│€340", "────┴─────"]);
+    assert_eq!(texts, ["────┬─────", "Item│Price", "────┼─────", "Rope│  €12", "Sail│ €340", "────┴─────"]);
+}
+
+#[test]
+fn cells_stand_at_the_right_where_the_sender_says_so_and_in_columns_of_numbers() {
+    let (texts, ..) = shown(
+        "<blockquote><table><tr><th>Item<th>Count<th>Sum<th>Where</tr>\
+         <tr><td>Rope, <a href=https://r.example>blue</a><td>2<td align=left>24.00<td style='text-align: right'>A</tr>\
+         <tr align=right><td align=left>Sail<td><b>1</b>0<td>1,340.00<td><p align=right>shelf nine</p></tr></table></blockquote>",
+    );
+    let rows: Vec<&str> = texts.iter().map(String::as_str).filter(|text| !text.contains('─')).collect();
+    let expect = [
+        "> Item              │Count│     Sum│Where",
+        "> Rope, blue\u{a0}[1]    │    2│24.00   │         A",
+        "> Sail              │   10│1,340.00│shelf nine",
+    ];
+    assert_eq!(rows, expect);
+    // a mark of ours in foreign text is nothing
+    assert_eq!(shown("<table><tr><td>a<td>\u{e0001}b</tr><tr><td>c<td>ddd</tr></table>").0[1], "a│b");
+    // words of a cell of several lines, each at the right
+    let long = "several words in a cell that does not fit on a line ".repeat(2);
+    let (texts, ..) = shown(&format!("<table><tr><td>{long}<td>x</tr><tr><td>c<td align=right>{long}</tr></table>"));
+    assert!(texts.iter().filter(|text| text.contains('│')).any(|text| text.ends_with("line") && text.contains("│  ")), "{texts:#?}");
 }
 
 #[test]

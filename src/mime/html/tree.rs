@@ -13,8 +13,23 @@ const MAX_STYLE: usize = 64 * 1024;
 const MAX_VALUE: usize = 8 * 1024;
 
 /// The attributes that are kept.
-const ATTRIBUTES: &[&str] =
-    &["href", "src", "alt", "style", "class", "id", "width", "height", "hidden", "role", "colspan", "start", "border", "aria-hidden"];
+const ATTRIBUTES: &[&str] = &[
+    "href",
+    "src",
+    "alt",
+    "style",
+    "class",
+    "id",
+    "width",
+    "height",
+    "hidden",
+    "role",
+    "colspan",
+    "start",
+    "border",
+    "align",
+    "aria-hidden",
+];
 const VOID: &[&str] = &["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 /// Elements whose content is no markup; only a style sheet's is read.
 const RAW: &[&str] = &["script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"];
