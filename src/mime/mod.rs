@@ -18,6 +18,7 @@ pub use outgoing::{Outgoing, outgoing};
 pub use sealed::{Protected, Sealed, is_encrypted, only_sender, protected, sealed, unwrapped};
 
 mod addresses;
+mod archive;
 mod body;
 mod card;
 mod charset;
@@ -122,6 +123,11 @@ pub fn parts(bytes: &[u8]) -> Vec<Part> {
 /// One part decoded (transfer encoding undone, charset left alone), with its description.
 pub fn part(bytes: &[u8], number: &str) -> Option<(Part, Vec<u8>)> {
     parts::decoded(&structure::split(bytes), bytes, number)
+}
+
+/// The lines that show what is in a file, where it is called an archive of a kind that is read here (ZIP, tar, compressed tar).
+pub fn archive(name: &str, content_type: &str, bytes: &[u8]) -> Option<Vec<String>> {
+    archive::listing(name, content_type, bytes)
 }
 
 /// Undoes the transfer encoding of a part that was fetched alone.

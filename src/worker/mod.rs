@@ -295,7 +295,7 @@ pub enum WorkerEvent {
     Saved {
         files: Vec<PathBuf>,
     },
-    /// What a command printed, bounded; not cleaned.
+    /// What a command printed, bounded; not cleaned. Or what is in an archive, under its name.
     Piped {
         command: String,
         lines: Vec<String>,

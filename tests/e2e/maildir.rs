@@ -145,6 +145,41 @@ fn a_file_is_shown_by_the_program_that_mailcap_names_and_no_shell_runs_it() {
     assert_eq!(terminal.quit(), 0);
 }
 
+/// Made by another program: a file of 12 octets, a folder, a picture in it.
+const ARCHIVE: &str = "UEsDBBQAAAAAAIBgdF3SrSdwDAAAAAwAAAAIAAAAcGxhbi50eHR4eHh4eHh4eHh4eHhQSwMEFAAA\r\n\
+    AAAAgGB0XQAAAAAAAAAAAAAAAAkAAABwaWN0dXJlcy9QSwMEFAAACAAAgGB0XRUm2/sBAAAAAQAA\r\n\
+    ABIAAABwaWN0dXJlcy9jYWbDqS5wbmd5UEsBAhQDFAAAAAAAgGB0XdKtJ3AMAAAADAAAAAgAAAAA\r\n\
+    AAAAAAAAAIABAAAAAHBsYW4udHh0UEsBAhQDFAAAAAAAgGB0XQAAAAAAAAAAAAAAAAkAAAAAAAAA\r\n\
+    AAAAAIABMgAAAHBpY3R1cmVzL1BLAQIUAxQAAAgAAIBgdF0VJtv7AQAAAAEAAAASAAAAAAAAAAAA\r\n\
+    AACAAVkAAABwaWN0dXJlcy9jYWbDqS5wbmdQSwUGAAAAAAMAAwCtAAAAigAAAAAA";
+
+#[test]
+fn what_is_in_an_archive_is_listed_and_nothing_of_it_is_unpacked() {
+    let home = Home::new();
+    let maildir = Maildir::create(&home.path().join("mail"), FOLDERS);
+    let head = "From: Sender <s@example.org>\r\nSubject: Subject 1\r\nMessage-ID: <zip@example.org>\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nAn archive.\r\n\
+        --b\r\nContent-Type: application/zip; name=plans.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    maildir.deliver("", 1, &format!("{head}{ARCHIVE}\r\n--b--\r\n"), "", 1);
+    home.configure(&maildir.configuration("local"));
+    let temporary = home.path().join("tmp");
+    std::fs::create_dir(&temporary).expect("a folder");
+    let more = [("POSTRIDER_NOW", NOON_TEXT), ("MAILCAPS", "/dev/null"), ("TMPDIR", temporary.to_str().expect("UTF-8"))];
+    let mut terminal = Terminal::start_with(&home, &[], 80, 24, &more);
+    terminal.wait_text("An archive.");
+    terminal.press("\r");
+    terminal.press("oa\r");
+    let screen = terminal.wait_text("A ZIP archive of 2 files and 1 folder, 13 octets when unpacked");
+    for line in
+        ["12  2026-11-20 12:04  plan.txt", "    2026-11-20 12:04  pictures/", " 1  2026-11-20 12:04  pictures/café.png", "plans.zip"]
+    {
+        assert!(screen.contains(line), "{line}: {screen}");
+    }
+    assert_eq!(std::fs::read_dir(&temporary).expect("a folder").count(), 0, "no file was made");
+    terminal.press("q");
+    assert_eq!(terminal.quit(), 0);
+}
+
 #[test]
 fn a_message_is_exported_as_its_files_name_says_and_printed() {
     let home = Home::new();

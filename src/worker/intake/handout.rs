@@ -98,12 +98,12 @@ impl Intake {
                         let (bytes, is_secret) = readable.await?;
                         let mut part = part_of(bytes, number.clone()).await?;
                         let doubt = part.doubt();
-                        // what is drawn here lies nowhere, so it may be secret
+                        // what is shown here lies nowhere, so it may be secret
                         let has_program = !is_secret && (!opener.is_empty() || mailcap::find(&part.content_type).await.is_some());
-                        if let Some(room) = room.filter(|_| doubt.is_none() && !has_program) {
-                            let (again, lines) = drawn(part, room).await?;
-                            if let Some(lines) = lines {
-                                return Ok(Some(WorkerEvent::Drawn { name: again.name, lines }));
+                        if !has_program && (sure || doubt.is_none()) {
+                            let (again, told) = shown(part, room).await?;
+                            if told.is_some() {
+                                return Ok(told);
                             }
                             part = again;
                         }
@@ -211,14 +211,21 @@ async fn part_of(bytes: Vec<u8>, number: String) -> Result<Decoded, String> {
     parts.into_iter().next().ok_or_else(|| "the message has no such part".to_owned())
 }
 
-/// A part and, where it is a picture, its rows for so many columns and rows.
-async fn drawn(part: Decoded, (columns, rows): (u16, u16)) -> Result<(Decoded, Option<Vec<Line>>), String> {
-    let drawing = apart(move || {
-        let picture = picture::draw(&part.bytes, Room { columns, rows }).ok();
-        let lines = picture.map(|picture| picture.rows.into_iter().map(|halves| Line { halves, ..Line::default() }).collect());
-        Ok((part, lines))
+/// A part, and what is to be seen of it without a program: a picture in so many columns and rows, the list of what is in an archive.
+async fn shown(part: Decoded, room: Option<(u16, u16)>) -> Result<(Decoded, Option<WorkerEvent>), String> {
+    let showing = apart(move || {
+        let picture = room.and_then(|(columns, rows)| picture::draw(&part.bytes, Room { columns, rows }).ok());
+        let told = match picture {
+            Some(picture) => {
+                let lines = picture.rows.into_iter().map(|halves| Line { halves, ..Line::default() }).collect();
+                Some(WorkerEvent::Drawn { name: part.name.clone(), lines })
+            }
+            None => mime::archive(part.name.as_str(), &part.content_type, &part.bytes)
+                .map(|lines| WorkerEvent::Piped { command: part.name.as_str().to_owned(), lines }),
+        };
+        Ok((part, told))
     });
-    tokio::time::timeout(DRAWING, drawing).await.unwrap_or_else(|_| Err("drawing it took too long".to_owned()))
+    tokio::time::timeout(DRAWING, showing).await.unwrap_or_else(|_| Err("showing it took too long".to_owned()))
 }
 
 /// Runs a command on these bytes; what it prints is told.
