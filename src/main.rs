@@ -17,6 +17,10 @@ use postrider::events::EventLog;
 use postrider::mail::DisplayText;
 use postrider::paths::{Paths, private_append, private_folder};
 
+/// The C library's keeps what large lists gave back: beside a million messages twice of what is in use.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     no_core_dumps();
     let cli = match Cli::try_parse() {
