@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, REPLACEMENT, UTF_8};
+use encoding_rs::{Encoding, REPLACEMENT, UTF_8, WINDOWS_1252};
 
 /// Octets that a guess looks at; more make it no better.
 const SAMPLE: usize = 64 * 1024;
@@ -39,12 +39,17 @@ pub fn encode<'a>(text: &'a str, label: &str) -> Cow<'a, [u8]> {
     }
 }
 
+/// UTF-8 if it is valid, else windows-1252, which maps every octet to a letter and back.
+pub fn reversible(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(bytes).0, Cow::Borrowed)
+}
+
 /// UTF-8 if it is valid (a byte order mark is dropped), else what the octets look like.
 pub fn guess(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         // the escape of ISO-2022-JP's two-octet characters
-        Ok(text) if !text.contains("\x1b$") => Cow::Borrowed(text),
+        Ok(text) if !(text.is_ascii() && text.contains("\x1b$")) => Cow::Borrowed(text),
         Err(_) if mostly_utf8(bytes) => String::from_utf8_lossy(bytes),
         _ => looks_like(bytes).decode_without_bom_handling(bytes).0,
     }
@@ -53,7 +58,7 @@ pub fn guess(bytes: &[u8]) -> Cow<'_, str> {
 fn looks_like(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(bytes.get(..SAMPLE).unwrap_or(bytes), true);
-    // what is valid UTF-8 does not come here
+    // UTF-8 beyond ASCII does not come here
     detector.guess(None, Utf8Detection::Deny)
 }
 
@@ -98,6 +103,7 @@ mod tests {
             (b"za\xbf\xf3\xb3\xe6 g\xea\x9cl\xb9 ja\x9f\xf1", None, "zażółć gęślą jaźń"),
             (b"\x1b$B$3$l\x1b(B", None, "これ"),
             (b"\x1b[31m\x1b$x", None, "\x1b[31m\x1b$x"),
+            ("gr\u{fc}\u{df} \x1b$B".as_bytes(), Some("utf-8"), "gr\u{fc}\u{df} \x1b$B"),
             (b"caf\xc3\xa9", Some("us-ascii"), "café"),
             (b"\xef\xbb\xbfcaf\xc3\xa9", Some("UTF-8"), "café"),
             (b"\xe9", Some("iso-8859-1"), "é"),

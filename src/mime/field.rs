@@ -55,7 +55,10 @@ impl<'a> Field<'a> {
 
     /// The value on one line, 8-bit bytes guessed, encoded words left alone.
     pub fn value(&self) -> String {
-        charset::guess(&self.unfolded()).into_owned()
+        let unfolded = self.unfolded();
+        // octets within an encoded word are its charset's: they must come back
+        let has_words = unfolded.windows(2).any(|two| two == b"=?");
+        if has_words { charset::reversible(&unfolded) } else { charset::guess(&unfolded) }.into_owned()
     }
 
     /// The value of an unstructured field, decoded.
@@ -259,6 +262,13 @@ pub fn decode_words(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octets_within_an_encoded_word_are_of_its_charset() {
+        // which look like Central European
+        let field = fields(b"Subject: =?iso-8859-1?Q?za\xe9\xea\xb9\xbf_x?=\r\n").next().expect("a field");
+        assert_eq!(field.text(), "za\u{e9}\u{ea}\u{b9}\u{bf} x");
+    }
 
     #[test]
     fn encoded_words_are_joined_and_foreign_ones_left() {
