@@ -18,6 +18,11 @@ const MAX_TIME: Duration = Duration::from_secs(2);
 /// Cells of a name.
 const MAX_NAME: usize = 400;
 
+/// As much of a name as is ever shown.
+fn shown(name: &[u8]) -> &[u8] {
+    name.get(..4 * MAX_NAME).unwrap_or(name)
+}
+
 /// How a file is read, by its type or the end of its name.
 struct Form {
     types: &'static [&'static str],

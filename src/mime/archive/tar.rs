@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Contents, Entry, MAX_ENTRIES, MAX_INFLATED, MAX_TIME};
+use super::{Contents, Entry, MAX_ENTRIES, MAX_INFLATED, MAX_TIME, shown};
 
 const BLOCK: usize = 512;
 /// Octets of a long name or of pax records.
@@ -155,12 +155,14 @@ impl Said {
     fn read_pax(&mut self, mut rest: &[u8]) {
         while let Some(blank) = rest.iter().position(|byte| *byte == b' ') {
             let length = rest.get(..blank).and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<usize>().ok());
+            // a record that were no longer than its own length would never end
+            let length = length.filter(|length| *length > blank);
             let Some((record, after)) = length.and_then(|length| rest.split_at_checked(length)) else { return };
             let record = String::from_utf8_lossy(record.get(blank + 1..).unwrap_or_default());
             if let Some((key, value)) = record.trim_end_matches('\n').split_once('=') {
                 match key {
-                    "path" => self.name = Some(value.to_owned()),
-                    "linkpath" => self.link = Some(value.to_owned()),
+                    "path" => self.name = Some(until_zero(value.as_bytes())),
+                    "linkpath" => self.link = Some(until_zero(value.as_bytes())),
                     "size" => self.size = value.parse().ok(),
                     "mtime" => self.time = value.split('.').next().and_then(|seconds| seconds.parse().ok()),
                     _ => {}
@@ -206,7 +208,7 @@ fn number(field: &[u8]) -> Option<u64> {
 }
 
 fn until_zero(field: &[u8]) -> String {
-    String::from_utf8_lossy(field.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
+    String::from_utf8_lossy(shown(field.split(|byte| *byte == 0).next().unwrap_or_default())).into_owned()
 }
 
 #[cfg(test)]
@@ -271,6 +273,17 @@ mod tests {
             assert_eq!(contents.entries[0].time, Some(jiff::civil::date(2026, 11, 20).at(12, 0, 0, 0)));
             assert_eq!(contents.entries[4].note, " → ");
         }
+    }
+
+    #[test]
+    fn records_that_never_end_and_long_names_take_nothing() {
+        for record in ["0 a", "00 path=x", "+0 b", "1 c", "2 path=x\n"] {
+            let bytes = [with("PaxHeader", b'x', record.as_bytes()), with("plan.txt", b'0', b"")].concat();
+            assert_eq!(names(&read(&bytes)), [("plan.txt", 0)], "{record:?}");
+        }
+        let one = [with("././@LongLink", b'L', &[0xff; MAX_RECORD as usize]), with("cut", b'0', b"")].concat();
+        let held: usize = read(&one.repeat(100)).entries.iter().map(|entry| entry.name.len()).sum();
+        assert!(held < 1 << 20, "{held}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::civil::DateTime;
 
-use super::{Contents, Entry, MAX_ENTRIES};
+use super::{Contents, Entry, MAX_ENTRIES, shown};
 
 const END: &[u8] = b"PK\x05\x06";
 const LOCATOR_64: &[u8] = b"PK\x06\x07";
@@ -77,6 +77,7 @@ fn entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
 
 /// UTF-8 where it is, whatever the flag says.
 fn name(bytes: &[u8]) -> String {
+    let bytes = shown(bytes);
     let msdos = |byte: &u8| match byte.checked_sub(128) {
         Some(high) => MSDOS.chars().nth(usize::from(high)).unwrap_or('\u{fffd}'),
         None => char::from(*byte),
