@@ -126,7 +126,12 @@ impl Remote for Connection {
     async fn flags_before(&mut self, mailbox: &str, key: Option<Key>, count: usize) -> Result<Vec<(Key, Flags)>> {
         self.run(mailbox, move |folder| {
             let before = key.as_ref().and_then(Key::base_name);
-            folder.refresh()?;
+            // whoever begins anew may have been told of a change that no time shows
+            if before.is_some() {
+                folder.refresh()?
+            } else {
+                folder.scan()?
+            }
             Ok(folder.flags(before, count))
         })
         .await
