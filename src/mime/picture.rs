@@ -47,7 +47,9 @@ pub fn draw(octets: &[u8], room: Room) -> Result<Drawn, String> {
     let mut reader = ImageReader::with_format(Cursor::new(octets), format);
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(|error| why(&error))?;
-    let (size, cost) = (decoder.dimensions(), decoder.total_bytes());
+    let size = decoder.dimensions();
+    let four = if is_of_8_bits(decoder.color_type()) { 0 } else { 4 * u64::from(size.0) * u64::from(size.1) };
+    let cost = decoder.total_bytes().saturating_add(four);
     if size.0 == 0 || size.1 == 0 {
         return Err("it has no pixels".to_owned());
     }
@@ -75,13 +77,14 @@ fn limits() -> Limits {
     limits
 }
 
+/// Sums over large areas are made for 8 bits; others become four octets a pixel beside what was read.
+const fn is_of_8_bits(color: ColorType) -> bool {
+    matches!(color, ColorType::L8 | ColorType::La8 | ColorType::Rgb8 | ColorType::Rgba8)
+}
+
 /// As many pixels as there are half cells, at most.
 fn scaled(whole: DynamicImage, turned: Orientation, room: Room) -> image::RgbaImage {
-    // sums over large areas are made for 8 bits
-    let whole = match whole.color() {
-        ColorType::L8 | ColorType::La8 | ColorType::Rgb8 | ColorType::Rgba8 => whole,
-        _ => DynamicImage::ImageRgba8(whole.to_rgba8()),
-    };
+    let whole = if is_of_8_bits(whole.color()) { whole } else { DynamicImage::ImageRgba8(whole.to_rgba8()) };
     let (columns, lines) = (u32::from(room.columns).max(MIN_SIDE), 2 * u32::from(room.rows).max(MIN_SIDE));
     let is_lying =
         matches!(turned, Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH);

@@ -12,6 +12,8 @@ use crate::mime::Fetched;
 
 /// Pictures of one page.
 const MAX_PICTURES: usize = 16;
+/// Addresses of parts that are looked for.
+const MAX_SOUGHT: u32 = 1_000;
 /// Octets of pixels of one page, after which no further one is begun: seven photos of a telephone.
 const MAX_DECODED: u64 = 256 * 1024 * 1024;
 
@@ -30,11 +32,12 @@ pub struct Pictures<'a> {
     /// The numbers of the parts that were drawn, and addresses.
     drawn: Vec<String>,
     decoded: u64,
+    sought: u32,
 }
 
 impl<'a> Pictures<'a> {
     pub fn new(structure: &'a Structure, bytes: &'a [u8], width: usize, rows: u16, fetched: &'a Fetched) -> Self {
-        Self { structure, bytes, width, rows, fetched, remote: Vec::new(), drawn: Vec::new(), decoded: 0 }
+        Self { structure, bytes, width, rows, fetched, remote: Vec::new(), drawn: Vec::new(), decoded: 0, sought: 0 }
     }
 
     /// None is asked for.
@@ -58,7 +61,9 @@ impl<'a> Pictures<'a> {
                 None if self.remote.len() < MAX_PICTURES && !self.remote.contains(&url) => self.remote.push(url),
                 None => {}
             }
-        } else if let Some(number) = self.part_of(address).filter(|number| self.is_next(number)) {
+        } else if let Some(number) = self.part_of(address)
+            && self.is_next(&number)
+        {
             self.draw_part(&number, quote, &mut lines);
         }
         (!lines.is_empty()).then_some(lines)
@@ -74,8 +79,12 @@ impl<'a> Pictures<'a> {
         self.rows > 0 && self.drawn.len() < MAX_PICTURES && !self.drawn.contains(key)
     }
 
-    /// The number of the part with this `cid:` address.
-    fn part_of(&self, address: &str) -> Option<String> {
+    /// The number of the part with this `cid:` address; only so many are looked for, for each goes through all parts.
+    fn part_of(&mut self, address: &str) -> Option<String> {
+        self.sought += 1;
+        if self.sought > MAX_SOUGHT {
+            return None;
+        }
         let id = address.get(4..).filter(|_| self.rows > 0 && begins(address, "cid:")).map(percent_decoded)?;
         let has_id = |header: &[u8]| {
             let found = field::fields(header).find(|field| field.is("Content-ID")).map(|field| field.value());

@@ -19,6 +19,8 @@ use tokio::sync::{Notify, watch};
 const KEPT: usize = 16;
 /// Messages whose fetched pictures are kept.
 const FETCHED: usize = 4;
+/// Octets of them; the newest message's stay whatever they take.
+const FETCHED_OCTETS: usize = 64 * 1024 * 1024;
 /// Rendering that takes longer shows plain text instead.
 const LIMIT: Duration = Duration::from_secs(2);
 /// The same with its pictures: a photo takes half a second of a slow machine.
@@ -90,6 +92,11 @@ impl Pages {
         fetched.extend(new);
         all.push_front((id, Arc::new(fetched)));
         all.truncate(FETCHED);
+        let mut sum = 0;
+        all.retain(|(known, fetched)| {
+            sum += fetched.values().map(Vec::len).sum::<usize>();
+            *known == id || sum <= FETCHED_OCTETS
+        });
         drop(all);
         self.forget(id);
     }
