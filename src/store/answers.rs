@@ -63,8 +63,9 @@ impl Work<'_> {
             return Err(nameless());
         }
         let forest = Forest::load(self.db, named.keys().copied())?;
+        let threads = forest.threads();
         let mut rows = Vec::new();
-        for (_, rfc_message_id) in named.into_iter().filter(|(hash, _)| !forest.begins_thread(*hash)) {
+        for (_, rfc_message_id) in named.into_iter().filter(|(hash, _)| !forest.begins_thread(*hash, &threads)) {
             rows.push(self.answered(rfc_message_id, Answers::Nothing)?);
         }
         if rows.is_empty() {

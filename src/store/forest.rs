@@ -1,5 +1,6 @@
 //! The threads shown where some were cut or joined by hand: a message is in the thread of what it answers, up to a cut or to where nothing
-//! more is known. It follows from the messages and the answers alone, so any order of arrival and a new mail.db lead to the same.
+//! more is known. It follows from the messages and the answers alone, so any order of arrival and a new mail.db lead to the same; but what a message
+//! that is not here answers is known from later References only where they came since `mail.db` keeps that (mail_015.sql).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -119,8 +120,7 @@ impl Forest {
     }
 
     /// Nothing would be left of its thread without it and what is below it.
-    pub fn begins_thread(&self, hash: i64) -> bool {
-        let threads = self.threads();
+    pub fn begins_thread(&self, hash: i64, threads: &HashMap<i64, i64>) -> bool {
         let thread = threads.get(&hash).copied();
         let is_with_it = |start: i64| start == hash || self.above(start).any(|above| above == hash);
         let shown = self.messages.iter().filter(|message| message.mailbox.is_some());
@@ -128,7 +128,7 @@ impl Forest {
     }
 
     /// The thread of each hash.
-    fn threads(&self) -> HashMap<i64, i64> {
+    pub fn threads(&self) -> HashMap<i64, i64> {
         let mut threads = HashMap::with_capacity(self.references.len());
         for &start in self.references.keys() {
             let mut way = Vec::new();
