@@ -174,7 +174,11 @@ fn run_on(model: &mut Model, verb: Verb, mut targets: Vec<Target>, out: &mut Out
         }
         model.cut.clone_from(&targets);
     }
-    if verb != Verb::DeleteForever {
+    if matches!(verb, Verb::Join(_)) {
+        model.cut.clear();
+    }
+    // again under the same message, wherever the cursor went, is what nobody means
+    if !matches!(verb, Verb::DeleteForever | Verb::Join(_)) {
         model.last_verb = Some(verb.clone());
     }
     send(model, Pending { verb, scope, targets, ids: None });
