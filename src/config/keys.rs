@@ -289,7 +289,7 @@ const UI: &[Key] = &[
         Kind::Words,
         "(the desktop's opener)",
         "[\"xdg-open\"]",
-        "Opens links and files: program and arguments, no shell. Without it a file is shown by the program that mailcap names, if any, and a picture here.",
+        "Opens links and files: program and arguments, no shell. Without it a file is shown by the program that mailcap names, if any, and a picture or an archive here.",
     ),
     other(
         "print_command",

@@ -19,7 +19,7 @@ use crate::worker::{JobState, OpenTarget, WorkerEvent, mailcap};
 
 /// Files that are opened lie in the folder for temporary ones.
 const SECRET: &str = "it came encrypted, and would lie open among the temporary files; save it where it may lie, and open it there";
-/// How long one picture may take.
+/// How long a picture, or the list of an archive, may take.
 const DRAWING: Duration = Duration::from_secs(10);
 /// Lines of a command's output that are shown.
 const LINES: usize = 20_000;
