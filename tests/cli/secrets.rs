@@ -110,6 +110,8 @@ fn the_reader_keeps_a_password_that_is_typed() {
     let flags = ["--log-level", "trace", "--log", &log[0], "--trace", &log[1]];
     let mut terminal = Terminal::start(&home, &flags, 120, 40);
     terminal.wait_event("link", |event| event["state"] == "sign-in");
+    // a key before the first frame is for nothing
+    terminal.wait_text("Inbox");
     terminal.press("gA");
     terminal.wait_text("needs its password");
     terminal.press("e");
