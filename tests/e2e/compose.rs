@@ -124,6 +124,8 @@ fn what_is_typed_outlives_a_killed_reader() {
     let mut terminal = start();
     terminal.wait_text("Recovered 1 draft: “Plan for Friday”");
     terminal.press("gd");
+    // it is filed after that was said
+    terminal.wait("its row", |screen| screen.lines().any(|line| line.contains("Plan for Friday") && !line.contains("Recovered")));
     terminal.press("/Friday\r");
     terminal.press("\r");
     terminal.wait_text("The words that matter.");
